@@ -1,0 +1,48 @@
+# make run: from raw files to estimates beside the printed ones.  make test: every test.
+# With RAW_DATA set, the raw files are yours and no pseudo data are made.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RAW := $(or $(RAW_DATA),data/raw)
+# nothing leaves the machine, and libraries do not look for updates
+export DO_NOT_TRACK := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: run test lint setup lock clean
+
+run: setup
+ifndef RAW_DATA
+	$(BIN)/dealer-limits pseudo
+endif
+	$(BIN)/dealer-limits build
+	$(BIN)/dealer-limits check
+	$(BIN)/dealer-limits estimate
+
+test: setup lint
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check analysis tests
+	$(BIN)/ruff format --check analysis tests
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests
+
+setup: $(VENV)/installed
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# the one target that needs an index: pins every dependency by hash
+lock: setup
+	$(BIN)/pip-compile --quiet --upgrade --all-extras --generate-hashes --no-strip-extras --allow-unsafe \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header \
+		--output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf data warehouse output target logs

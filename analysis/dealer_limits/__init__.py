@@ -1,0 +1,1 @@
+"""Dealer Limits: the Python side of the warehouse (pseudo data, estimation, data quality)."""

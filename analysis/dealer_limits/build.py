@@ -1,0 +1,67 @@
+"""`dealer-limits build`: `dbt build` with a progress bar, one line for each failure and clean exit codes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dealer_limits.errors import DealerLimitsError
+
+_BAD_INPUT = re.compile(r"bad input: .*")
+_READING = re.compile(r"reading (\S+)$")
+_FAILURES = ("error", "fail", "runtime error")
+
+
+def build_warehouse(console: Console, arguments: Sequence[str] = ()) -> None:
+    """Build, test and publish the warehouse from the raw files that RAW_DATA names.
+
+    Raises DealerLimitsError, with one line, for input that cannot be read and for models or tests that fail;
+    in both cases the published warehouse stays as it was. Messages of the engine are neither printed nor
+    logged: they may quote raw values.
+    """
+    from dbt.cli.main import dbtRunner
+
+    file_being_checked: str | None = None
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=False,
+    ) as progress:
+        task = progress.add_task("dbt build", total=None)
+
+        def watch(event: Any) -> None:
+            nonlocal file_being_checked
+            if event.info.name == "JinjaLogDebug" and (reading := _READING.search(event.info.msg)):
+                file_being_checked = reading[1]
+            elif event.info.name == "LogStartLine":
+                file_being_checked = None
+                progress.update(task, total=event.data.total)
+            elif event.info.name == "NodeFinished" and event.data.node_info.resource_type != "operation":
+                progress.advance(task)
+
+        result = dbtRunner(callbacks=[watch]).invoke(["--log-level", "none", "build", *arguments])
+
+    if result.exception is not None:
+        raise DealerLimitsError(_one_line(str(result.exception), file_being_checked))
+    failed = [node for node in result.result.results if node.status in _FAILURES]
+    for node in failed:
+        refusal = _BAD_INPUT.search(node.message or "")
+        console.print(f"{node.node.name}: {refusal.group() if refusal else node.status}", markup=False)
+    if failed or not result.success:
+        raise DealerLimitsError(f"{len(failed)} models or tests failed; `dbt build --select <name>` says why")
+
+
+def _one_line(message: str, file_being_checked: str | None) -> str:
+    if refusal := _BAD_INPUT.search(message):
+        return refusal.group()
+    if file_being_checked:
+        return f"bad input: {file_being_checked}: the file cannot be read; expected a well-formed file"
+    return ": ".join(line.strip() for line in message.strip().splitlines()[:2])

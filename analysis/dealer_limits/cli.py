@@ -1,0 +1,93 @@
+"""The command line. Heavy packages are imported by the commands that need them, so that --help is quick."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dealer_limits.errors import DealerLimitsError
+
+app = typer.Typer(
+    help="Dealers' risk limits: pseudo data, warehouse, estimates, data quality.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+# a pipe has no width of its own: wide enough for three columns of a table
+console = Console(width=None if sys.stdout.isatty() else 120)
+
+WAREHOUSE = Path(os.environ.get("WAREHOUSE_DIR", "warehouse")) / "dealer_limits.duckdb"
+Warehouse = Annotated[Path, typer.Option(help="The published warehouse; opened read-only.")]
+Output = Annotated[Path, typer.Option(help="Folder for results.")]
+
+
+def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What a user can mend is said in one line on standard error, with exit code 2."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except DealerLimitsError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(2) from None
+
+    return run
+
+
+@app.command()
+@one_line_errors
+def pseudo(
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 20200316,
+    scale: Annotated[float, typer.Option(help="Size of TRACE, SOMA and of the other desks.")] = 1.0,
+    out: Annotated[Path, typer.Option(help="Folder that gets raw/ and truth/.")] = Path("data"),
+) -> None:
+    """Write raw files for every source, in the layouts that the real ones have."""
+    from dealer_limits.pseudo.world import write_world
+
+    with Progress(
+        TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn(), console=console
+    ) as progress:
+        task = progress.add_task("pseudo data", total=100)
+        write_world(out, seed, scale, lambda step: progress.update(task, description=step, advance=1))
+        progress.update(task, description=f"pseudo data in {out}", completed=100)
+
+
+@app.command()
+@one_line_errors
+def build() -> None:
+    """Build, test and publish the warehouse: `dbt build` with a progress bar."""
+    from dealer_limits.build import build_warehouse
+
+    build_warehouse(console)
+
+
+@app.command()
+@one_line_errors
+def estimate(
+    table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
+    warehouse: Warehouse = WAREHOUSE,
+    output: Output = Path("output"),
+) -> None:
+    """Estimate the registry and set it beside the printed numbers."""
+    from dealer_limits.estimate.run import run_estimates
+
+    run_estimates(warehouse, output, table, console)
+
+
+@app.command()
+@one_line_errors
+def check(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> None:
+    """Run the Great Expectations suites over staging and marts; exit 1 if one fails."""
+    from dealer_limits.quality.run import run_checks
+
+    if not run_checks(warehouse, output, console):
+        raise typer.Exit(1)

@@ -1,0 +1,108 @@
+"""Tables of the paper on the terminal, ours beside the printed numbers."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+    from rich.table import Table
+
+# A printed column and ours take this many characters, the terms before them as many as the second.
+_COLUMN_WIDTH = 26
+_TERM_WIDTH = 22
+_MOST_COLUMNS_ABREAST = 3
+
+_SUMMARY_STATISTICS = ("mean", "sd", "p25", "p50", "p75", "count")
+
+
+def show_comparison(console: Console, comparison: pd.DataFrame) -> None:
+    """Print each panel of a comparison (see `compare`) as the paper lays it out.
+
+    Regressions: coefficient with stars, standard error in parentheses, R² and N. Table 1: a row per variable.
+    """
+    for (table, panel), rows in comparison.groupby(["table", "panel"], sort=False):
+        title = f"Table {table}{f' ({panel})' if panel else ''}"
+        if table == "1":
+            console.print(_summary_table(title, rows), "")
+            continue
+        columns = list(dict.fromkeys(rows["column"]))
+        fitting = max(1, min(_MOST_COLUMNS_ABREAST, (console.width - _TERM_WIDTH) // _COLUMN_WIDTH))
+        per_block = ceil(len(columns) / ceil(len(columns) / fitting))
+        for start in range(0, len(columns), per_block):
+            block = columns[start : start + per_block]
+            console.print(_regression_table(title, rows[rows["column"].isin(block)]), "")
+
+
+def _new_table(title: str) -> Table:
+    from rich.box import HORIZONTALS
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=HORIZONTALS, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    return table
+
+
+def _regression_table(title: str, rows: pd.DataFrame) -> Table:
+    columns = rows.drop_duplicates("column")
+    # the outcome heads the block, as in the paper, unless its columns have outcomes of their own
+    shared = columns["outcome"].nunique() == 1
+    table = _new_table(f"{title} {columns['outcome'].iloc[0].replace('_', ' ')}" if shared else title)
+    for column, outcome, horizon in columns[["column", "outcome", "horizon"]].itertuples(index=False):
+        horizon_text = f" h={horizon}" if horizon else ""
+        outcome_text = "" if shared else "\n" + outcome.replace("_", " ")
+        table.add_column(f"({column}){horizon_text}{outcome_text}\nours", justify="right", no_wrap=True)
+        table.add_column("printed", justify="right", style="dim", no_wrap=True, vertical="bottom")
+    values = rows.set_index(["column", "term", "statistic"])[["ours", "printed"]].to_dict("index")
+
+    def line(term: str, render: dict[str, str]) -> list[str]:
+        cells = []
+        for column in columns["column"]:
+            for source in ("ours", "printed"):
+                cells.append(
+                    "".join(
+                        _render(values.get((column, term, statistic), {}).get(source), form)
+                        for statistic, form in render.items()
+                    )
+                )
+        return cells
+
+    for term in sorted(set(rows["term"]) - {""}):
+        table.add_row(
+            term.replace("_x_", " × ").replace("_", " "), *line(term, {"coef": ".3f", "stars": "*"})
+        )
+        table.add_row("", *line(term, {"se": "()"}))
+    for statistic, label, form in (
+        ("r2", "R²", ".3f"),
+        ("pseudo_r2", "Pseudo R²", ".3f"),
+        ("nobs", "N", ",.0f"),
+    ):
+        if statistic in set(rows["statistic"]):
+            table.add_row(label, *line("", {statistic: form}))
+    return table
+
+
+def _summary_table(title: str, rows: pd.DataFrame) -> Table:
+    table = _new_table(title)
+    table.add_column("")
+    for statistic in _SUMMARY_STATISTICS:
+        table.add_column(statistic, justify="right")
+    values = rows.set_index(["term", "statistic"])[["ours", "printed"]].to_dict("index")
+    for term in dict.fromkeys(rows["term"]):
+        for source, style in (("ours", ""), ("printed", "dim")):
+            cells = [
+                _render(values[term, statistic][source], ",.0f" if statistic == "count" else ",.2f")
+                for statistic in _SUMMARY_STATISTICS
+            ]
+            table.add_row(term.replace("_", " ") if source == "ours" else "", source, *cells, style=style)
+    return table
+
+
+def _render(value: float | None, form: str) -> str:
+    if value is None or value != value:
+        return ""
+    if form == "*":
+        return "*" * int(value)
+    return f"({value:.3f})" if form == "()" else f"{value:{form}}"

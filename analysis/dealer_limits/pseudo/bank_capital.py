@@ -1,0 +1,92 @@
+"""Form FR Y-9C: quarterly files that give the distance to the supplementary leverage ratio (section 4.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dealer_limits.pseudo.desk_other import ALL_FIRMS
+from dealer_limits.pseudo.desk_paths import stream
+
+QUARTERS = tuple(pd.date_range("2014-12-31", "2023-03-31", freq="QE").strftime("%Y%m%d"))
+MISSING = "--------"
+# other holding companies, one of them with a letter that latin-1 and UTF-8 write differently
+FURTHER_NAMES = [
+    f"{first} {second}"
+    for first in (
+        "NORTHGATE", "OSPREY", "PEÑASCO", "QUARRY", "RIVERBEND", "STONELEIGH", "THORNBURY", "UPLAND",
+    )
+    for second in ("BANCORP", "FINANCIAL CORP", "BANCSHARES, INC.", "HOLDINGS", "& CO.")
+]  # fmt: skip
+FIRST_QUARTER_WITH_EXPOSURE = "20180331"  # BHCALE88 was not collected before
+QUARTER_WITHOUT_RATIO = "20181231"  # BHCAH036 has to be computed as 100 x BHCA8274 / BHCALE88
+MINIMUM_SLR, MINIMUM_ESLR = 3.0, 5.0
+# excess over the minimum, percent: the firms that must hold 3% are far above it (Table 1(a), SLR dist)
+TYPICAL_DISTANCE = (1.75, 1.65, 1.35, 0.75, 1.45, 1.45, 2.15, 6.5, 4.6, 10.0, 3.4, 4.1, 3.8)
+RELIEF_QUARTERS = ("20200630", "20210331")  # Treasuries and reserves were left out of the exposure in between
+RELIEF = 0.5
+
+# mnemonics of the schedules that the project does not use: prefix, first number, how many
+FILLER = (
+    ("BHCK", 2170, 1), ("BHBC", 3368, 30), ("BHCA", 5310, 22), ("BHCB", 2210, 24), ("BHCK", 1403, 60),
+    ("BHCK", 3123, 48), ("BHDM", 1410, 20), ("BHFN", 6631, 16), ("BHCT", 2143, 12), ("BHOD", 2389, 14),
+    ("bhcap", 840, 18), ("bhckd", 957, 24),
+)  # fmt: skip
+
+
+def simulate_bank_capital(seed: int) -> pd.DataFrame:
+    """All quarters in one frame of text, a row per company and quarter; null where a file lacks a column."""
+    rng = stream(seed, "bank capital")
+    firms = len(ALL_FIRMS)
+    companies = firms + len(FURTHER_NAMES)
+    quarters = np.array(QUARTERS)
+    names = [firm.name for firm in ALL_FIRMS] + FURTHER_NAMES
+    rssd = [firm.rssd_id for firm in ALL_FIRMS]
+    rssd += [9910000 + 13 * number for number in range(len(FURTHER_NAMES))]
+
+    minimum = np.where([firm.is_eslr for firm in ALL_FIRMS], MINIMUM_ESLR, MINIMUM_SLR)
+    drift = np.exp(np.cumsum(rng.normal(0, 0.05, (len(quarters), firms)), axis=0))
+    distance = np.maximum(np.array(TYPICAL_DISTANCE) * drift, 0.23)
+    relieved = (quarters >= RELIEF_QUARTERS[0]) & (quarters <= RELIEF_QUARTERS[1])
+    ratio = minimum + np.minimum(distance + RELIEF * relieved[:, None], 13.0)
+    tier_1 = np.exp(rng.uniform(np.log(15e6), np.log(220e6), firms)) * (
+        1 + 0.008 * np.arange(len(quarters))[:, None]
+    )
+    tier_1 = np.rint(tier_1).astype(np.int64)
+    exposure = np.rint(100 * tier_1 / ratio).astype(np.int64)
+    ratio = 100 * tier_1 / exposure
+
+    def text(values: np.ndarray, reported: np.ndarray, pattern: str = "%d") -> np.ndarray:
+        """(quarters, companies) text; companies beyond the firms report nothing in these columns."""
+        filled = np.full((len(quarters), companies), MISSING, dtype=object)
+        filled[:, :firms] = np.where(reported, np.char.mod(pattern, values), MISSING)
+        return filled
+
+    unreported = (rng.random(ratio.shape) < 0.04) & (quarters >= FIRST_QUARTER_WITH_EXPOSURE)[:, None]
+    always = np.ones_like(unreported)
+    columns = {
+        "RSSD9001": np.tile(np.array([str(number) for number in rssd], dtype=object), len(quarters)),
+        "RSSD9999": np.repeat(quarters.astype(object), companies),
+        "RSSD9017": np.tile(np.array(names, dtype=object), len(quarters)),
+        "BHCAH036": text(ratio, ~unreported, "%.4f").ravel(),
+        "BHCA8274": text(tier_1, always).ravel(),
+        "BHCALE88": text(exposure, always).ravel(),
+    } | _filler(rng, quarters, companies)
+    table = pd.DataFrame(columns)
+    table.loc[table["RSSD9999"] == QUARTER_WITHOUT_RATIO, "BHCAH036"] = None
+    table.loc[table["RSSD9999"] < FIRST_QUARTER_WITH_EXPOSURE, "BHCALE88"] = None
+    return table
+
+
+def _filler(rng: np.random.Generator, quarters: np.ndarray, companies: int) -> dict[str, np.ndarray]:
+    """Columns that only make the files as wide as they are; a fifth of them come or go between quarters."""
+    names = [f"{prefix}{first + step}" for prefix, first, many in FILLER for step in range(many)]
+    shape = (len(quarters), companies, len(names))
+    size = np.exp(rng.normal(0, 1.5, (1, companies, 1)) + rng.normal(11, 2, (1, 1, len(names))))
+    amounts = np.rint(size * np.exp(rng.normal(0, 0.1, shape))).astype(np.int64)
+    text = np.char.mod("%d", amounts).astype(object)
+    text[rng.random(shape) < 0.08] = MISSING
+    for number in rng.choice(len(names), len(names) // 5, replace=False):
+        change = rng.integers(4, len(quarters) - 4)
+        text[slice(None, change) if rng.random() < 0.5 else slice(change, None), :, number] = None
+    return {name: text[:, :, number].ravel() for number, name in enumerate(names)}

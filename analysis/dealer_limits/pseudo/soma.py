@@ -1,0 +1,530 @@
+"""The Fed's purchase operations of March to June 2020: who sold how much of what, at which price.
+
+Built from the dealers up. A dealer's log sales of a day are planted as a function of its limit usage of the
+day before; the day's sales are cut into fills, the fills dealt to awards, and an award is the sum of its
+fills, so that dealer totals are exactly as planted and awards are as hard to take apart as real ones.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dealer_limits.bond_calendar import business_days
+from dealer_limits.pseudo.securities import years_to_maturity
+
+EVENT_START = "2020-03-16"
+EVENT_END = "2020-06-11"
+PURCHASED_CUSIPS = 347
+PURCHASED_CUSIP_DAYS = 6410
+CUSIP_DAYS_BOUGHT_TWICE = 60
+MEAN_AWARD_USD_MN = 133.5
+
+# planted effects of the log limit usage of the day before, in March and after
+SALE_PROBABILITY_EFFECT = (0.127, 0.030)
+LOG_SALES_EFFECT = (0.37, 0.07)
+# dollars per 100 of face that a dealer's own offer falls per log point, by remaining life <5, 5-10, >=10
+# years. An award's average moves with its own offers, so that a regression of average minus price with bond
+# and day effects recovers about half of it: near 0.001, 0.007 and 0.021.
+OFFER_PRICE_EFFECT = (0.0006, 0.0125, 0.045)
+OFFER_NOISE_USD = (0.004, 0.012, 0.035)
+MEAN_SALE_PROBABILITY = 0.82
+SAMPLE_SHARE_OF_SALES = 0.68
+FILLS_PER_AWARD = (0.51, 0.19, 0.11, 0.08, 0.06, 0.05)
+
+
+@dataclass(frozen=True)
+class MaturityBucket:
+    """Securities that one operation buys: remaining life in [from_years, to_years), nominal or TIPS."""
+
+    from_years: float
+    to_years: float
+    kind: str = "coupon"
+
+
+BUCKETS: tuple[MaturityBucket, ...] = (
+    MaturityBucket(0.08, 2.25),
+    MaturityBucket(2.25, 4.5),
+    MaturityBucket(4.5, 7),
+    MaturityBucket(7, 20),
+    MaturityBucket(20, 31),
+    MaturityBucket(0.08, 7.5, "tips"),
+    MaturityBucket(7.5, 31, "tips"),
+)
+_CLOSE_TIMES = ("10:15", "10:45", "11:00", "11:45", "12:30", "13:15", "14:15")
+_SECOND_OPERATION_CLOSE = "15:00"
+_LAST_PUBLICATION = "2020-06-19"
+_DAYS_WITH_SECOND_OPERATION = range(2, 12)
+
+
+@dataclass(frozen=True)
+class SomaWorld:
+    """Operations, awards and fills of the event window.
+
+    operations: operation_id, day (index), bucket, close_second, is_second.
+    included: operation, security (row numbers) and whether it is excluded from the operation.
+    awards: operation, day, security (row numbers), par_usd_mn, average_price, highest_price (millionths of
+    a dollar). fills: award, dealer, day, security, par_usd_mn, price (millionths).
+    sales_usd_mn: days x dealers.
+    """
+
+    operations: pd.DataFrame
+    included: pd.DataFrame
+    awards: pd.DataFrame
+    fills: pd.DataFrame
+    sales_usd_mn: np.ndarray
+
+
+def event_days() -> pd.DatetimeIndex:
+    return business_days(EVENT_START, EVENT_END)
+
+
+def apportion(totals: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Integers that add up to `totals[g]` in each group g, by largest remainder of the weights' shares."""
+    share = totals[groups] * weights / np.bincount(groups, weights, len(totals))[groups]
+    whole = np.floor(share).astype(np.int64)
+    missing = totals - np.bincount(groups, whole, len(totals)).astype(np.int64)
+    order = np.lexsort((whole - share, groups))
+    whole[order] += _rank_in_group(groups[order]) < missing[groups[order]]
+    return whole
+
+
+def _rank_in_group(sorted_groups: np.ndarray) -> np.ndarray:
+    """0, 1, 2... within each run of equal values."""
+    starts = np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]])
+    run_lengths = np.diff(np.r_[starts, len(sorted_groups)])
+    return np.arange(len(sorted_groups)) - np.repeat(starts, run_lengths)
+
+
+def _daily_purchase_shape(days: int) -> np.ndarray:
+    """Relative par bought per day: three days at 46, three at 80, then a long decline."""
+    opening = [46.0, 46, 46, 80, 80, 80]
+    decline = 60 * 0.87 ** np.arange(days - len(opening)) + 2.5
+    return np.r_[opening, decline]
+
+
+def _membership(securities: pd.DataFrame, days: pd.DatetimeIndex) -> np.ndarray:
+    """Bucket of each security on each day (securities x days), -1 where it cannot be bought."""
+    life = years_to_maturity(securities, days)
+    kind = securities["kind"].to_numpy()
+    issued = securities["issue_date"].to_numpy()[:, None] <= days.to_numpy()[None, :]
+    bucket = np.full(life.shape, -1)
+    for number, rule in enumerate(BUCKETS):
+        kinds = ["tips"] if rule.kind == "tips" else ["note", "bond"]
+        eligible = issued & (life >= rule.from_years) & (life < rule.to_years)
+        bucket[eligible & np.isin(kind, kinds)[:, None]] = number
+    return bucket
+
+
+def _active_buckets(days: pd.DatetimeIndex) -> np.ndarray:
+    """Days x buckets: all in March, five of seven in rotation in April, three later."""
+    per_day = np.select([days.month == 3, days.month == 4], [7, 5], 3)
+    turn = (np.arange(len(BUCKETS))[None, :] - 3 * np.arange(len(days))[:, None]) % len(BUCKETS)
+    return turn < per_day[:, None]
+
+
+def _newest_of_term(securities: pd.DataFrame, days: pd.DatetimeIndex) -> np.ndarray:
+    """Securities x days: the most recently issued of its kind and term, which the Fed leaves alone."""
+    issue = securities["issue_date"].to_numpy()[:, None]
+    issued = np.where(issue <= days.to_numpy()[None, :], issue.astype("int64"), 0)
+    newest = np.zeros(issued.shape, dtype=bool)
+    for rows in securities.groupby(["kind", "years"]).indices.values():
+        newest[rows] = (issued[rows] == issued[rows].max(axis=0)) & (issued[rows] > 0)
+    return newest
+
+
+def _choose_purchases(
+    rng: np.random.Generator, buyable: np.ndarray, cusip_days: int, shape: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Day and security of each purchase: `cusip_days` pairs over exactly PURCHASED_CUSIPS securities, each
+    bought at least once (fewer securities when there are fewer than three pairs for each)."""
+    days = buyable.shape[1]
+    every_security_once = cusip_days >= 3 * PURCHASED_CUSIPS
+    weight = rng.gamma(2.0, size=len(buyable))
+    candidates = np.flatnonzero(buyable.sum(axis=1) >= 3)
+    chosen = rng.choice(candidates, PURCHASED_CUSIPS, replace=False)
+    buyable = buyable & np.isin(np.arange(len(buyable)), chosen)[:, None]
+
+    room = buyable.sum(axis=0)
+    wanted = 1 + apportion(np.array([cusip_days - days]), shape**0.6, np.zeros(days, dtype=int))
+    while (excess := np.maximum(wanted - room, 0)).sum() > 0:
+        wanted = np.minimum(wanted, room)
+        spare = np.maximum(room - wanted, 0).astype(float)
+        if spare.sum() == 0:
+            break
+        extra = min(excess.sum(), int(spare.sum()))
+        wanted = wanted + apportion(np.array([extra]), spare, np.zeros(days, dtype=int))
+
+    key = np.log(weight)[:, None] + rng.gumbel(size=buyable.shape)
+    key[~buyable] = -np.inf
+    if every_security_once:
+        chance = np.where(buyable[chosen], wanted[None, :], 0.0)
+        chance = np.cumsum(chance, axis=1) / chance.sum(axis=1, keepdims=True)
+        key[chosen, (rng.random((len(chosen), 1)) > chance).sum(axis=1)] = np.inf
+    rank = np.argsort(np.argsort(-key, axis=0, kind="stable"), axis=0, kind="stable")
+    day, security = np.nonzero((rank < wanted[None, :]).T)
+    return day, security
+
+
+def _operations(
+    rng: np.random.Generator, days: pd.DatetimeIndex, active: np.ndarray, bought: np.ndarray
+) -> pd.DataFrame:
+    """One operation per active bucket in which something is bought, plus second ones on some March days.
+
+    `bought`: days x buckets, the number of securities bought."""
+    day, bucket = np.nonzero(active & (bought > 0))
+    regular = pd.DataFrame({"day": day, "bucket": bucket, "is_second": False})
+    shuffled = regular.assign(key=rng.random(len(regular))).sort_values(["day", "key"])
+    slots = shuffled.groupby("day")["day"].transform("size").to_numpy()
+    rank = shuffled.groupby("day").cumcount().to_numpy()
+    times = np.array([_seconds(time) for time in _CLOSE_TIMES])
+    shuffled["close_second"] = times[(rank * len(times)) // slots]
+    second_days = [number for number in _DAYS_WITH_SECOND_OPERATION if number < len(days)]
+    busiest = np.where(active, bought, -1).argmax(axis=1)[second_days]
+    second = pd.DataFrame(
+        {
+            "day": second_days,
+            "bucket": busiest,
+            "is_second": True,
+            "close_second": _seconds(_SECOND_OPERATION_CLOSE),
+        }
+    )
+    operations = pd.concat([shuffled.drop(columns="key"), second])
+    operations = operations.sort_values(["day", "close_second", "bucket"], ignore_index=True)
+    dates = days[operations["day"]].strftime("%m%d%y")
+    number = operations.groupby("day").cumcount() + 1
+    operations["operation_id"] = [f"OR {date} {n:02d}" for date, n in zip(dates, number, strict=True)]
+    return operations
+
+
+def _seconds(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 3600 + int(minutes) * 60
+
+
+def _sell_indicator(
+    rng: np.random.Generator, probability: np.ndarray, usage: np.ndarray, is_march: np.ndarray
+) -> np.ndarray:
+    """Who sells (days x dealers), by systematic sampling along each period's order of usage: the draws keep
+    the planted slope of the probability in a sample of 620, where independent ones would bury it."""
+    sells = np.zeros(probability.shape, dtype=bool)
+    centred = usage - usage.mean(axis=0, keepdims=True) - usage.mean(axis=1, keepdims=True)
+    for period in (is_march, ~is_march):
+        inside = np.broadcast_to(period[:, None], probability.shape)
+        order = np.argsort(centred[inside], kind="stable")
+        steps = np.floor(np.cumsum(probability[inside][order]) + rng.random())
+        drawn = np.zeros(len(order), dtype=bool)
+        drawn[order] = np.diff(steps, prepend=0) > 0
+        sells[inside] = drawn
+    return sells
+
+
+def _plan_sales(
+    rng: np.random.Generator,
+    roster: pd.DataFrame,
+    log_usage: np.ndarray,
+    days: pd.DatetimeIndex,
+    total_usd_mn: np.ndarray,
+    fills_per_day: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Par sold ($ millions) and number of fills, days x primary dealers; sample dealers come first."""
+    is_march = np.asarray(days.month == 3)
+    dealers = int(roster["is_primary"].sum())
+    sample = log_usage.shape[1]
+    others = dealers - sample
+    deviation = log_usage - log_usage.mean()
+
+    effect = np.where(is_march, *SALE_PROBABILITY_EFFECT)[:, None]
+    taste = rng.permutation(np.linspace(-0.08, 0.08, sample))
+    probability = np.clip(MEAN_SALE_PROBABILITY + taste + effect * deviation, 0.02, 1.0)
+    sells = np.c_[
+        _sell_indicator(rng, probability, log_usage, is_march),
+        rng.random((len(days), others)) < MEAN_SALE_PROBABILITY,
+    ]
+    effect = np.where(is_march, *LOG_SALES_EFFECT)[:, None]
+    appetite = rng.permutation(np.linspace(-1.0, 1.0, dealers))
+    log_weight = appetite + rng.normal(scale=0.5, size=(len(days), dealers))
+    log_weight[:, :sample] += effect * deviation
+    level = np.exp(log_weight[:, sample:]).mean() / np.exp(log_weight[:, :sample]).mean()
+    odds = SAMPLE_SHARE_OF_SALES / (1 - SAMPLE_SHARE_OF_SALES)
+    log_weight[:, :sample] += np.log(level * odds * others / sample)
+    weight = np.where(sells, np.exp(log_weight), 0.0)
+
+    # a small world has days with fewer fills than sellers: the largest sell
+    rank = np.argsort(np.argsort(-weight, axis=1, kind="stable"), axis=1, kind="stable")
+    weight[rank >= fills_per_day[:, None]] = 0.0
+    day, dealer = np.nonzero(weight)
+    sold = weight[day, dealer]
+    sellers = np.bincount(day, minlength=len(days))
+    par = 1 + apportion(total_usd_mn - sellers, sold, day)
+    count = np.minimum(1 + apportion(fills_per_day - sellers, sold**0.7, day), par)
+    sales, fills = np.zeros_like(weight, dtype=np.int64), np.zeros_like(weight, dtype=np.int64)
+    sales[day, dealer], fills[day, dealer] = par, count
+    return sales, fills
+
+
+def simulate_soma(
+    rng: np.random.Generator,
+    securities: pd.DataFrame,
+    prices: np.ndarray,
+    roster: pd.DataFrame,
+    log_usage: np.ndarray,
+    scale: float,
+) -> SomaWorld:
+    """Operations, awards and fills.
+
+    `prices`: securities x days, dollars; `log_usage`: days x sample dealers, of the business day before.
+    Purchased CUSIP-days are 6,410 times `scale`, at least one a day and at most what the day's operations
+    list (about twice as many).
+    """
+    days = event_days()
+    shape = _daily_purchase_shape(len(days))
+    active = _active_buckets(days)
+    bucket = _membership(securities, days)
+    excluded = _newest_of_term(securities, days)
+    is_active = np.take_along_axis(np.c_[active, np.zeros(len(days), bool)].T, bucket, axis=0)
+    buyable = is_active & (bucket >= 0) & ~excluded
+
+    cusip_days = min(max(round(PURCHASED_CUSIP_DAYS * scale), len(days)), PURCHASED_CUSIPS * len(days))
+    day, security = _choose_purchases(rng, buyable, cusip_days, shape)
+    bought = np.zeros(active.shape, dtype=np.int64)
+    np.add.at(bought, (day, bucket[security, day]), 1)
+    operations = _operations(rng, days, active, bought)
+    number = np.full((len(days), len(BUCKETS), 2), -1)
+    number[operations["day"], operations["bucket"], operations["is_second"].astype(int)] = operations.index
+
+    first, second = number[day, bucket[security, day]].T
+    can_repeat = np.flatnonzero(second >= 0)
+    repeats = min(round(CUSIP_DAYS_BOUGHT_TWICE * scale), len(can_repeat))
+    repeated = np.sort(rng.choice(can_repeat, repeats, replace=False))
+    awards = pd.DataFrame(
+        {
+            "operation": np.r_[first, second[repeated]],
+            "day": np.r_[day, day[repeated]],
+            "security": np.r_[security, security[repeated]],
+        }
+    ).sort_values(["operation", "security"], ignore_index=True)
+
+    fills = _deal_fills(rng, roster, log_usage, days, awards, len(day), shape)
+    fills["price"] = _offer_prices(rng, securities, prices, days, log_usage, fills)
+    grouped = fills.groupby("award")
+    awards["par_usd_mn"] = grouped["par_usd_mn"].sum()
+    paid = (fills["price"] * fills["par_usd_mn"]).groupby(fills["award"]).sum()
+    awards["average_price"] = (2 * paid + awards["par_usd_mn"]) // (2 * awards["par_usd_mn"])
+    awards["highest_price"] = grouped["price"].max()
+
+    operation_of_day = operations[["day", "bucket"]].reset_index(names="operation")
+    security_row, day_column = np.nonzero(bucket >= 0)
+    members = pd.DataFrame(
+        {
+            "security": security_row,
+            "day": day_column,
+            "bucket": bucket[security_row, day_column],
+            "is_excluded": excluded[security_row, day_column],
+        }
+    )
+    included = operation_of_day.merge(members, on=["day", "bucket"])[["operation", "security", "is_excluded"]]
+    sales = np.zeros((len(days), len(roster)), dtype=np.int64)
+    np.add.at(sales, (fills["day"], fills["dealer"]), fills["par_usd_mn"])
+    return SomaWorld(operations, included, awards, fills, sales)
+
+
+def _deal_fills(
+    rng: np.random.Generator,
+    roster: pd.DataFrame,
+    log_usage: np.ndarray,
+    days: pd.DatetimeIndex,
+    awards: pd.DataFrame,
+    cusip_days: int,
+    shape: np.ndarray,
+) -> pd.DataFrame:
+    """Cut each dealer-day's sales into fills and deal them to the day's awards, at least one to each."""
+    per_award = 1 + rng.choice(len(FILLS_PER_AWARD), len(awards), p=FILLS_PER_AWARD)
+    award_day = awards["day"].to_numpy()
+    fills_per_day = np.bincount(award_day, per_award, len(days)).astype(np.int64)
+    everything = np.zeros(len(days), dtype=int)
+    awards_per_day = np.bincount(award_day, minlength=len(days))
+    # at small scale a day's share of par must leave a million for every fill
+    total = fills_per_day + apportion(
+        np.array([round(MEAN_AWARD_USD_MN * cusip_days)]) - fills_per_day.sum(),
+        shape * awards_per_day / np.maximum(shape**0.6, 1e-9),
+        everything,
+    )
+    sales, counts = _plan_sales(rng, roster, log_usage, days, total, fills_per_day)
+
+    day, dealer = np.nonzero(counts)
+    seller_day = np.repeat(np.arange(len(day)), counts[day, dealer])
+    size = np.exp(rng.normal(scale=0.9, size=len(seller_day)))
+    par = 1 + apportion(sales[day, dealer] - counts[day, dealer], size, seller_day)
+    is_rounded = (par >= 10) & (rng.random(len(par)) < 0.6)
+    par = np.where(is_rounded, 5 * np.rint(par / 5).astype(np.int64), par)
+    fills = pd.DataFrame({"day": day[seller_day], "dealer": dealer[seller_day], "par_usd_mn": par})
+    fills = fills.assign(key=rng.random(len(fills))).sort_values(["day", "key"], ignore_index=True)
+
+    slot_award = np.repeat(np.arange(len(awards)), per_award)
+    slots = pd.DataFrame({"award": slot_award, "day": award_day[slot_award]})
+    slots["is_further"] = _rank_in_group(slot_award) > 0
+    slots["key"] = rng.random(len(slots))
+    slots = slots.sort_values(["day", "is_further", "key"], ignore_index=True)
+    slots = slots[slots.groupby("day").cumcount() < counts.sum(axis=1)[slots["day"]]]
+    fills["award"] = slots["award"].to_numpy()
+    fills["security"] = awards["security"].to_numpy()[fills["award"]]
+    columns = ["award", "dealer", "day", "security", "par_usd_mn"]
+    return fills.sort_values(["award", "dealer", "par_usd_mn"], ignore_index=True)[columns]
+
+
+def _offer_prices(
+    rng: np.random.Generator,
+    securities: pd.DataFrame,
+    prices: np.ndarray,
+    days: pd.DatetimeIndex,
+    log_usage: np.ndarray,
+    fills: pd.DataFrame,
+) -> np.ndarray:
+    """Price of each fill in millionths of a dollar, on a grid of 1/256 rounded to six decimals."""
+    day, security = fills["day"].to_numpy(), fills["security"].to_numpy()
+    life_class = np.digitize(years_to_maturity(securities, days)[security, day], [5, 10])
+    deviation = np.zeros((len(days), int(fills["dealer"].max()) + 1))
+    sample = min(log_usage.shape[1], deviation.shape[1])
+    deviation[:, :sample] = (log_usage - log_usage.mean())[:, :sample]
+    own = np.array(OFFER_PRICE_EFFECT)[life_class] * deviation[day, fills["dealer"]]
+    noise = np.array(OFFER_NOISE_USD)[life_class] * rng.normal(size=len(fills))
+    return tick(prices[security, day] - own + noise)
+
+
+def tick(price: np.ndarray) -> np.ndarray:
+    """Dollars to millionths on the grid of 1/256 that Treasuries trade on, rounded to six decimals."""
+    return np.rint(np.rint(price * 256) * (1e6 / 256)).astype(np.int64)
+
+
+def operation_details(soma: SomaWorld, securities: pd.DataFrame) -> pd.DataFrame:
+    """One row per operation and listed CUSIP, par and prices as the JSON shows them (text)."""
+    awards = soma.awards[["operation", "security", "par_usd_mn", "average_price", "highest_price"]]
+    details = soma.included.merge(awards, on=["operation", "security"], how="left")
+    details = details.join(securities[["cusip", "kind", "coupon_pct", "maturity_date"]], on="security")
+    details = details.sort_values(["operation", "maturity_date", "cusip"], ignore_index=True)
+    is_bought = details["par_usd_mn"].notna()
+    par = details["par_usd_mn"].fillna(0).astype("int64") * 1_000_000
+    details["par"] = par.astype(str).mask(details["is_excluded"], "")
+    for column in ("average_price", "highest_price"):
+        value = details[column].fillna(0).astype("int64")
+        text = (value // 1_000_000).astype(str) + "." + (value % 1_000_000).astype(str).str.zfill(6)
+        details[column] = text.where(is_bought, "NA").mask(details["is_excluded"], "")
+    details["allotted"] = np.where(details["is_excluded"], "", np.where(is_bought, "100", "NA"))
+    prefix = np.where(details["kind"] == "tips", "TII ", "T ")
+    details["description"] = (
+        prefix
+        + details["coupon_pct"].map("{:06.3f}".format)
+        + details["maturity_date"].dt.strftime(" %m/%d/%y")
+    )
+    details["is_bought"] = is_bought
+    return details
+
+
+def _auction(operation: dict, details: list[dict], updated: str) -> dict:
+    accepted = sum(int(row["par"] or 0) for row in details)
+    is_tips = operation["kind"] == "tips"
+    direction = operation.get("direction", "P")
+    action = "Purchase" if direction == "P" else "Sale"
+    return {
+        "operationId": operation["operation_id"],
+        "auctionStatus": operation.get("status", "Results"),
+        "operationType": f"Outright {'TIPS' if is_tips else 'Coupon'} {action}",
+        "operationDate": operation["date"],
+        "settlementDate": operation["settlement_date"],
+        "maturityRangeStart": operation["maturity_from"],
+        "maturityRangeEnd": operation["maturity_to"],
+        "operationDirection": direction,
+        "auctionMethod": "Multiple Price",
+        "releaseTime": _clock(operation["close_second"] - 1200),
+        "closeTime": _clock(operation["close_second"]),
+        "totalParAmtSubmitted": str(accepted * 2 + accepted // 2 // 1_000_000 * 1_000_000),
+        "totalParAmtAccepted": str(accepted),
+        "note": "",
+        "lastUpdated": updated,
+        "details": [
+            {
+                "inclusionIndicator": "E" if row["is_excluded"] else "I",
+                "cusip": row["cusip"],
+                "securityDescription": row["description"],
+                "parAmountAccepted": row["par"],
+                "weightedAvgAccptPrice": row["average_price"],
+                "leastFavoriteAccptPrice": row["highest_price"],
+                "percentAllottedleastFavoriteAccptPrice": row["allotted"],
+            }
+            for row in details
+        ],
+    }
+
+
+def _clock(second: int) -> str:
+    return f"{second // 3600:02d}:{second % 3600 // 60:02d}"
+
+
+def _without_prices(details: list[dict]) -> list[dict]:
+    return [{**row, "average_price": "", "highest_price": "", "allotted": ""} for row in details]
+
+
+def soma_files(soma: SomaWorld, securities: pd.DataFrame) -> dict[str, dict]:
+    """File name -> JSON document, one file per week named after its last day.
+
+    Prices come late: a week's last two days are published without them, and repeated with them, and with a
+    later `lastUpdated`, in the week that follows. One operation was cancelled and one was a sale.
+    """
+    days = event_days()
+    settlement = business_days(EVENT_START, "2020-06-30")[1 : len(days) + 1]
+    details = operation_details(soma, securities)
+    rows_of = {
+        number: rows.to_dict("records")
+        for number, rows in details.drop(columns=["coupon_pct"]).groupby("operation", sort=True)
+    }
+    range_of = details.groupby("operation")["maturity_date"].agg(["min", "max"])
+    records = soma.operations.to_dict("records")
+    for number, record in enumerate(records):
+        record["date"] = days[record["day"]].date().isoformat()
+        record["settlement_date"] = settlement[record["day"]].date().isoformat()
+        record["maturity_from"] = range_of.loc[number, "min"].date().isoformat()
+        record["maturity_to"] = range_of.loc[number, "max"].date().isoformat()
+        record["kind"] = BUCKETS[record["bucket"]].kind
+
+    week = np.asarray((days + pd.offsets.Week(weekday=4, n=0)).strftime("%Y-%m-%d"))
+    fridays = sorted(set(week))
+    next_friday = dict(zip(fridays, [*fridays[1:], _LAST_PUBLICATION], strict=True))
+    last_days = {day for friday in fridays for day in np.flatnonzero(week == friday)[-2:]}
+    files: dict[str, list[dict]] = {friday: [] for friday in [*fridays, _LAST_PUBLICATION]}
+    for number, record in enumerate(records):
+        friday = week[record["day"]]
+        if record["day"] in last_days:
+            unpriced = _without_prices(rows_of[number])
+            files[friday].append(_auction(record, unpriced, f"{record['date']} 17:00:00"))
+            files[next_friday[friday]].append(
+                _auction(record, rows_of[number], f"{next_friday[friday]} 10:00:00")
+            )
+        else:
+            files[friday].append(_auction(record, rows_of[number], f"{friday} 10:00:00"))
+
+    odd = [number for number, record in enumerate(records) if record["day"] in (7, 20)]
+    cancelled = {**records[odd[0]], "status": "Cancelled", "close_second": 16 * 3600}
+    cancelled["operation_id"] = cancelled["operation_id"][:-2] + "91"
+    files[week[cancelled["day"]]].append(_auction(cancelled, [], f"{cancelled['date']} 17:00:00"))
+    sale = {**records[odd[-1]], "direction": "S", "close_second": 16 * 3600}
+    sale["operation_id"] = sale["operation_id"][:-2] + "92"
+    sold = next(row for row in rows_of[odd[-1]] if row["is_bought"])
+    files[week[sale["day"]]].append(
+        _auction(sale, [{**sold, "par": "1000000"}], f"{next_friday[week[sale['day']]]} 10:00:00")
+    )
+    return {
+        f"treasury_operations_{friday}.json": {"treasury": {"auctions": auctions}}
+        for friday, auctions in files.items()
+    }
+
+
+def write_soma(soma: SomaWorld, securities: pd.DataFrame, folder: Path) -> None:
+    """One JSON file per week of the event window."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, document in soma_files(soma, securities).items():
+        (folder / name).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,212 @@
+"""The trade half of the pseudo data: securities, dealers, the Fed's purchases and transaction reports."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+from dealer_limits.bond_calendar import business_days
+from dealer_limits.pseudo.dealers import build_roster, write_dealers
+from dealer_limits.pseudo.firms import SAMPLE_FIRMS
+from dealer_limits.pseudo.securities import (
+    SecurityUniverse,
+    simulate_universe,
+    simulate_yields,
+    write_auctions,
+)
+from dealer_limits.pseudo.soma import (
+    LOG_SALES_EFFECT,
+    OFFER_PRICE_EFFECT,
+    SALE_PROBABILITY_EFFECT,
+    SomaWorld,
+    event_days,
+    simulate_soma,
+    write_soma,
+)
+from dealer_limits.pseudo.trace import (
+    FILL_FATES,
+    PSV_FILES,
+    TraceInputs,
+    report_files,
+    simulate_tickets,
+    write_report_file,
+)
+
+USAGE_START, USAGE_END = "2020-03-02", "2020-06-30"
+# customer buys of a dealer-day: mean log of $ thousands, and what moves it
+MEAN_LOG_BUYS = 15.3
+LOG_BUYS_USAGE_EFFECT = -0.15
+LOG_BUYS_SALES_EFFECT = (0.085, 0.030)
+
+
+@dataclass(frozen=True)
+class TradeWorld:
+    """Everything that the trade half writes, TRACE as the inputs that its report days are made from."""
+
+    universe: SecurityUniverse
+    roster: pd.DataFrame
+    log_usage: pd.DataFrame
+    trace: TraceInputs
+    truth: dict
+
+    @property
+    def soma(self) -> SomaWorld:
+        return self.trace.soma
+
+    @property
+    def tickets(self) -> pd.DataFrame:
+        return self.trace.tickets
+
+
+def _stream(seed: int, part: str) -> np.random.Generator:
+    """A random stream per part, so that a change in one leaves the others as they were."""
+    return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(part.encode())]))
+
+
+def plausible_firm_usage(rng: np.random.Generator) -> pd.DataFrame:
+    """Mean limit usage per firm when no desk world is at hand: high in March, persistent, 0.1 to 1.2."""
+    days = business_days(USAGE_START, USAGE_END)
+    firms = len(SAMPLE_FIRMS)
+    stress = np.interp(np.arange(len(days)), [0, 6, 14, 40, len(days)], [-0.9, -0.4, -0.4, -1.0, -1.3])
+    own = np.zeros((len(days), firms))
+    own[0] = rng.normal(scale=0.3, size=firms)
+    for day in range(1, len(days)):
+        own[day] = 0.9 * own[day - 1] + rng.normal(scale=0.13, size=firms)
+    usage = np.exp(stress[:, None] + rng.normal(scale=0.3, size=firms) + own)
+    rssd_ids = [firm.rssd_id for firm in SAMPLE_FIRMS]
+    return pd.DataFrame(np.clip(usage, 0.1, 1.2), index=days, columns=rssd_ids)
+
+
+def lagged_log_usage(firm_usage: pd.DataFrame) -> pd.DataFrame:
+    """Log usage of the business day before each event day, event days x sample firms."""
+    calendar = business_days(USAGE_START, USAGE_END)
+    usage = firm_usage.reindex(index=calendar, columns=[firm.rssd_id for firm in SAMPLE_FIRMS])
+    lagged = np.log(usage).shift(1).loc[event_days()]
+    if not np.isfinite(lagged.to_numpy()).all():
+        raise ValueError("firm_usage must be positive for every firm and business day of the event window")
+    return lagged
+
+
+def _customer_buys(rng: np.random.Generator, log_usage: np.ndarray, sales_usd_mn: np.ndarray) -> np.ndarray:
+    """Dollars bought from customers, days x sample dealers (equations of Table 13, planted)."""
+    days, dealers = log_usage.shape
+    is_march = np.asarray(event_days().month == 3)[:, None]
+    sold = sales_usd_mn[:, :dealers]
+    log_sales = np.log(np.where(sold > 0, sold, 1))
+    deviation = np.where(sold > 0, log_sales - log_sales[sold > 0].mean(), 0.0)
+    log_buys = (
+        MEAN_LOG_BUYS
+        + rng.permutation(np.linspace(-1.3, 1.3, dealers))
+        + np.where(is_march, 0.35, -0.08)
+        + LOG_BUYS_USAGE_EFFECT * (log_usage - log_usage.mean())
+        + np.where(is_march, *LOG_BUYS_SALES_EFFECT) * deviation
+        + rng.normal(scale=0.2, size=(days, dealers))
+    )
+    return np.exp(log_buys) * 1000
+
+
+def simulate_trade_world(seed: int, scale: float, firm_usage: pd.DataFrame | None) -> TradeWorld:
+    """The trade half of the world, a pure function of its arguments.
+
+    `scale` multiplies the purchased CUSIP-days (6,410 at 1, one a day at least) and the reports of other
+    trades (2.5 million at 1). `firm_usage`: business_date x rssd_id, mean limit usage of the firm's desks
+    over 2020-03-02..2020-06-30; None takes a plausible one. Raises ValueError if usage has gaps.
+    """
+    universe = simulate_universe(_stream(seed, "universe"))
+    roster = build_roster()
+    if firm_usage is None:
+        firm_usage = plausible_firm_usage(_stream(seed, "usage"))
+    log_usage = lagged_log_usage(firm_usage)
+    lagged = log_usage.to_numpy()
+    yields, prices = simulate_yields(_stream(seed, "yields"), universe.securities, event_days())
+    soma = simulate_soma(_stream(seed, "soma"), universe.securities, prices, roster, lagged, scale)
+    tickets = simulate_tickets(_stream(seed, "tickets"), soma, roster)
+    buys = _customer_buys(_stream(seed, "buys"), lagged, soma.sales_usd_mn) * scale
+    trace = TraceInputs(seed, scale, universe.securities, roster, prices, yields, soma, tickets, buys)
+    return TradeWorld(universe, roster, log_usage, trace, planted_parameters(seed, scale))
+
+
+def planted_parameters(seed: int, scale: float) -> dict:
+    """What was planted: effects of a log point of the limit usage of the day before, by period or remaining
+    life (dollars per 100 for prices), and the shares of fills by how they reach TRACE."""
+
+    def by_period(effects: tuple[float, float]) -> dict[str, float]:
+        return dict(zip(("march", "after"), effects, strict=True))
+
+    return {
+        "seed": seed,
+        "scale": scale,
+        "sale_probability_on_log_usage": by_period(SALE_PROBABILITY_EFFECT),
+        "log_sales_on_log_usage": by_period(LOG_SALES_EFFECT),
+        "offer_concession_on_log_usage": dict(
+            zip(("life_lt_5", "life_5_10", "life_ge_10"), OFFER_PRICE_EFFECT, strict=True)
+        ),
+        "log_buys_on_log_usage": LOG_BUYS_USAGE_EFFECT,
+        "log_buys_on_log_sales": by_period(LOG_BUYS_SALES_EFFECT),
+        "fill_fates": FILL_FATES,
+    }
+
+
+def true_fills(world: TradeWorld) -> pd.DataFrame:
+    """One row per TRACE report that filled an award: operation_id, cusip, systm_cntrl_nb (of the version
+    that stands), filled_par_usd, dealer_mpid, fate (how the fill reached TRACE)."""
+    tickets = world.tickets
+    sales = true_sales(world).iloc[tickets["fill"]].reset_index(drop=True)
+    fills = pd.DataFrame(
+        {
+            "operation_id": sales["operation_id"],
+            "cusip": sales["cusip"],
+            "systm_cntrl_nb": tickets["control_number"].astype(str),
+            "filled_par_usd": tickets["filled_par_usd"],
+            "dealer_mpid": sales["dealer_mpid"],
+            "fate": tickets["fate"],
+        }
+    )
+    return fills.sort_values(["operation_id", "cusip", "systm_cntrl_nb"], ignore_index=True)
+
+
+def true_sales(world: TradeWorld) -> pd.DataFrame:
+    """One row per fill, reported to TRACE or not: operation_id, operation_date, cusip, dealer_mpid,
+    par_usd, price (dollars)."""
+    fills, awards = world.soma.fills, world.soma.awards
+    operation = awards["operation"].to_numpy()[fills["award"]]
+    return pd.DataFrame(
+        {
+            "operation_id": world.soma.operations["operation_id"].to_numpy()[operation],
+            "operation_date": event_days()[fills["day"]].date,
+            "cusip": world.universe.securities["cusip"].to_numpy()[fills["security"]],
+            "dealer_mpid": world.roster["mpid"].to_numpy()[fills["dealer"]],
+            "par_usd": fills["par_usd_mn"].to_numpy() * 1_000_000,
+            "price": fills["price"].to_numpy() / 1e6,
+        }
+    )
+
+
+def write_trade_world(world: TradeWorld, raw: Path, truth: Path, advance: Callable[[str], None]) -> None:
+    """Write market/treasury_auctions.csv, reference/dealers.csv, soma/, trace/ under `raw` and
+    soma_fills.parquet, soma_sales.parquet, trade_parameters.json under `truth`; `advance` is called with
+    the name of each part when it is written. The same world gives the same bytes."""
+    write_auctions(world.universe.auctions, raw / "market" / "treasury_auctions.csv")
+    advance("market/treasury_auctions.csv")
+    write_dealers(world.roster, raw / "reference" / "dealers.csv")
+    advance("reference/dealers.csv")
+    write_soma(world.soma, world.universe.securities, raw / "soma")
+    advance("soma")
+    for number, (date, table) in enumerate(report_files(world.trace)):
+        path = write_report_file(table, date, raw / "trace", as_text=number < PSV_FILES)
+        advance(f"trace/{path.name}")
+    truth.mkdir(parents=True, exist_ok=True)
+    for name, frame in (("soma_fills", true_fills(world)), ("soma_sales", true_sales(world))):
+        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
+        pyarrow.parquet.write_table(table, truth / f"{name}.parquet", compression="zstd", store_schema=False)
+    text = json.dumps(world.truth, indent=1, sort_keys=True) + "\n"
+    (truth / "trade_parameters.json").write_text(text, encoding="utf-8")
+    advance("truth")

@@ -1,0 +1,43 @@
+"""The pseudo world: raw files of every source, in the layouts of the real ones, and the truth beside them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from dealer_limits.errors import DealerLimitsError
+
+DEFAULT_SEED = 20200316
+
+
+def write_world(out: Path, seed: int, scale: float, advance: Callable[[str], None]) -> None:
+    """Write `out/raw` and `out/truth`, replacing what is there only once everything is written.
+
+    `scale` multiplies TRACE reports, purchased CUSIP-days and non-Treasury desks; Treasury desks and the
+    calendar are always complete. `advance` is told of each finished step. Same seed and scale, same bytes.
+    Raises DealerLimitsError for a scale that is not in (0, 100].
+    """
+    if not 0 < scale <= 100:
+        raise DealerLimitsError(f"--scale {scale}: expected a number above 0 and at most 100")
+
+    from dealer_limits.pseudo.desks import simulate_desk_world, write_desk_world
+    from dealer_limits.pseudo.trades import simulate_trade_world, write_trade_world
+
+    incoming = out / ".incoming"
+    shutil.rmtree(incoming, ignore_errors=True)
+    raw, truth = incoming / "raw", incoming / "truth"
+    raw.mkdir(parents=True)
+    truth.mkdir()
+
+    desks = simulate_desk_world(seed, scale)
+    advance("desks simulated")
+    write_desk_world(desks, raw, truth, advance)
+    trades = simulate_trade_world(seed, scale, desks.firm_usage)
+    advance("trades simulated")
+    write_trade_world(trades, raw, truth, advance)
+
+    for folder in (raw, truth):
+        shutil.rmtree(out / folder.name, ignore_errors=True)
+        folder.rename(out / folder.name)
+    incoming.rmdir()

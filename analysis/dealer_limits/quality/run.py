@@ -1,0 +1,71 @@
+"""Check the published warehouse against the suites, and report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.quality.report import show_results, write_json, write_page
+from dealer_limits.quality.suites import Suite, load_suites
+from dealer_limits.quality.validate import SuiteResult, validate
+from dealer_limits.warehouse import open_warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import duckdb
+    from rich.console import Console
+
+
+def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
+    """Check a warehouse against all suites; True if no critical rule is violated.
+
+    Prints a row per suite and a line per violated rule, and writes `quality/index.html` and
+    `quality/results.json` to the folder `output`: rules and counts, never a value of a row. The same
+    warehouse gives the same bytes.
+
+    Raises DealerLimitsError where the warehouse, or a table or column that a suite reads, is missing.
+    """
+    from rich.progress import track
+
+    suites = load_suites()
+    with open_warehouse(warehouse) as connection:
+        _check_tables(connection, suites)
+        results = [
+            check_suite(connection, suite)
+            for suite in track(suites, "Checking", console=console, transient=True)
+        ]
+    folder = output / "quality"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "results.json", results)
+    write_page(folder / "index.html", results)
+    show_results(console, results)
+    console.print(f"every rule: {folder / 'index.html'}", highlight=False, soft_wrap=True)
+    return not any(result.failed for result in results)
+
+
+def check_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteResult:
+    """Read what a suite checks, and check it."""
+    import duckdb
+
+    try:
+        frame = connection.execute(suite.query).df()
+    except duckdb.BinderException as error:
+        raise DealerLimitsError(f"{suite.table}: {str(error).splitlines()[0]}") from error
+    except duckdb.Error as error:
+        # what else goes wrong does so on values, which its message would show
+        raise DealerLimitsError(f"{suite.table} cannot be read: {type(error).__name__}") from error
+    return validate(suite, frame)
+
+
+def _check_tables(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> None:
+    present = {
+        f"{schema}.{name}"
+        for schema, name in connection.execute(
+            "select table_schema, table_name from information_schema.tables"
+        ).fetchall()
+    }
+    for suite in suites:
+        if suite.table not in present:
+            raise DealerLimitsError(f"the warehouse has no table {suite.table}: run `dbt build` first")

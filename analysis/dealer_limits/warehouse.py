@@ -1,0 +1,33 @@
+"""The published warehouse, opened as every reader should: read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dealer_limits.errors import DealerLimitsError
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@contextmanager
+def open_warehouse(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-only connection, closed at the end of the block.
+
+    Raises DealerLimitsError where there is no such file or where it is no DuckDB database.
+    """
+    import duckdb
+
+    if not warehouse.is_file():
+        raise DealerLimitsError(f"there is no warehouse {warehouse}: run `dbt build` first")
+    try:
+        connection = duckdb.connect(str(warehouse), read_only=True)
+    except duckdb.Error as error:
+        raise DealerLimitsError(f"cannot open {warehouse}: {str(error).splitlines()[0]}") from error
+    try:
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,30 @@
+{#- Every raw table with the model that types it and the columns that name its rows: what the audits run over. -#}
+{% macro raw_tables() %}
+    {{ return([
+        {'source': 'fr_vv1', 'table': 'desks', 'entity': 'desks', 'key': ['desk_id', 'valid_from']},
+        {'source': 'fr_vv1', 'table': 'limits', 'entity': 'limits', 'key': ['limit_id']},
+        {'source': 'fr_vv1', 'table': 'limit_usage', 'entity': 'limit_usages',
+            'key': ['business_date', 'desk_id', 'limit_id']},
+        {'source': 'fr_vv1', 'table': 'value_at_risk', 'entity': 'values_at_risk', 'key': ['business_date', 'desk_id']},
+        {'source': 'fr_vv1', 'table': 'pnl', 'entity': 'profits', 'key': ['business_date', 'desk_id']},
+        {'source': 'fr_vv1', 'table': 'positions', 'entity': 'positions', 'key': ['business_date', 'desk_id']},
+        {'source': 'fr_vv1', 'table': 'inventory_aging', 'entity': 'inventory_ages',
+            'key': ['business_date', 'desk_id', 'side', 'instrument', 'aging_bucket']},
+        {'source': 'fr_vv1', 'table': 'transactions', 'entity': 'transactions',
+            'key': ['business_date', 'desk_id', 'counterparty_kind']},
+        {'source': 'fr_y9c', 'table': 'bulk', 'entity': 'leverage_ratios', 'key': ['firm_rssd', 'quarter_end']},
+        {'source': 'soma', 'table': 'operations', 'entity': 'operations', 'key': ['operation_id']},
+        {'source': 'soma', 'table': 'operation_details', 'entity': 'operation_details',
+            'key': ['operation_id', 'cusip']},
+        {'source': 'trace', 'table': 'reports', 'entity': 'reports', 'key': ['control_number', 'message_sequence']},
+        {'source': 'market', 'table': 'treasury_yields', 'entity': 'treasury_yields', 'key': ['observation_date']},
+        {'source': 'market', 'table': 'move', 'entity': 'volatility', 'key': ['observation_date']},
+        {'source': 'market', 'table': 'curve_fit_error', 'entity': 'curve_fit_errors', 'key': ['observation_date']},
+        {'source': 'market', 'table': 'on_the_run_premium', 'entity': 'on_the_run_premiums',
+            'key': ['observation_date']},
+        {'source': 'market', 'table': 'treasury_securities', 'entity': 'treasury_auctions',
+            'key': ['cusip', 'issue_date', 'auction_date']},
+        {'source': 'reference', 'table': 'dealers', 'entity': 'dealers', 'key': ['dealer_mpid', 'primary_from']},
+        {'source': 'reference', 'table': 'firms', 'entity': 'firms', 'key': ['firm_rssd']},
+    ]) }}
+{% endmacro %}

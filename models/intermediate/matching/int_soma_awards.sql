@@ -1,0 +1,45 @@
+-- One row per award: a purchase operation and a CUSIP of which it bought (section 4.3).
+with
+
+operations as (
+
+    select * from {{ ref('int_soma_operations_latest') }}
+    where
+        operation_direction = 'P'
+        and lower(auction_status) = 'results'
+
+),
+
+details as (
+
+    select * from {{ ref('stg_soma__operation_details') }}
+    where accepted_par_usd > 0
+
+),
+
+final as (
+
+    select
+        concat(operations.operation_id, '/', details.cusip) as award_id,
+        operations.operation_id,
+        operations.operation_date,
+        operations.closed_at,
+        details.cusip,
+        details.accepted_par_usd as awarded_par_usd,
+        details.average_price,
+        -- a CUSIP can be bought in several operations of a day: earlier ones are matched first
+        cast(
+            row_number() over (
+                partition by operations.operation_date, details.cusip
+                order by operations.closed_at, operations.operation_id
+            ) as integer
+        ) as award_of_cusip_day,
+    from operations
+    inner join details
+        on
+            operations.operation_id = details.operation_id
+            and operations.raw_file = details.raw_file
+
+)
+
+select * from final

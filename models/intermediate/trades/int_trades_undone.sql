@@ -1,0 +1,115 @@
+-- One row per report that a later message undoes: a cancel (X), a correction (C and its R) or a reversal (Y, or an
+-- as-of R), found by the control number that the message names. Where a message names none, by the attributes
+-- of the trade: the n-th such message of equal attributes undoes the n-th report of them.
+{% set attributes = [
+    'cusip', 'executed_at', 'report_side', 'par_usd', 'entered_price', 'price_type', 'reporting_mpid', 'contra_mpid',
+] -%}
+with
+
+messages as (
+
+    select
+        control_number,
+        previous_control_number,
+        trade_status,
+        {{ attributes | join(',\n        ') }},
+        reported_at,
+        case
+            when trade_status = 'X' then 'cancelled'
+            when trade_status = 'Y' or as_of_code = 'R' then 'reversed'
+            else 'corrected'
+        end as undone_as,
+    from {{ ref('stg_trace__reports') }}
+    where
+        trade_status in ('X', 'C', 'R', 'Y')
+        or as_of_code = 'R'
+
+),
+
+undone_by_number as (
+
+    select
+        previous_control_number as control_number,
+        min(undone_as) as undone_as,
+    from messages
+    where previous_control_number is not null
+    group by previous_control_number
+
+),
+
+unnumbered as (
+
+    select
+        *,
+        row_number() over (
+            partition by {{ attributes | join(', ') }}
+            order by reported_at, control_number
+        ) as message_number,
+    from messages
+    where
+        previous_control_number is null
+        -- a corrected version says what the trade now is, not which report it replaces
+        and trade_status <> 'R'
+
+),
+
+look_alikes as (
+
+    select
+        reports.control_number,
+        {% for attribute in attributes -%}
+        reports.{{ attribute }},
+        {% endfor -%}
+        row_number() over (
+            partition by {% for attribute in attributes %}reports.{{ attribute }}{{ ', ' if not loop.last }}{% endfor %}
+            order by reports.reported_at, reports.control_number
+        ) as report_number,
+    from {{ ref('stg_trace__reports') }} as reports
+    left join undone_by_number on reports.control_number = undone_by_number.control_number
+    where
+        reports.trade_status in ('T', 'R')
+        and coalesce(reports.as_of_code, '') <> 'R'
+        and undone_by_number.control_number is null
+        and exists (
+            select 1
+            from unnumbered
+            where
+                reports.cusip = unnumbered.cusip
+                and reports.executed_at = unnumbered.executed_at
+                and reports.par_usd = unnumbered.par_usd
+        )
+
+),
+
+undone_by_attributes as (
+
+    select
+        look_alikes.control_number,
+        unnumbered.undone_as,
+    from look_alikes
+    inner join unnumbered
+        on
+            look_alikes.report_number = unnumbered.message_number
+            {%- for attribute in attributes %}
+            and look_alikes.{{ attribute }} is not distinct from unnumbered.{{ attribute }}
+            {%- endfor %}
+
+),
+
+final as (
+
+    select
+        control_number,
+        undone_as,
+        'control number' as found_by,
+    from undone_by_number
+    union all
+    select
+        control_number,
+        undone_as,
+        'attributes' as found_by,
+    from undone_by_attributes
+
+)
+
+select * from final

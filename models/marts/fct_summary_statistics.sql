@@ -1,0 +1,111 @@
+-- One row per variable and statistic of Table 1(a): desk-days of the broad set of Treasury desks.
+-- Positions in $ billions; VaR, its limit and P&L in $ millions; usage and P&L/VaR are ratios; SLR in percent.
+-- Sums are of decimals: floats added in an order that varies between runs differ in their last digits.
+{%- set variables = {
+    'net_position': 'net_position_usd_mn / 1000',
+    'gross_position': 'gross_position_usd_mn / 1000',
+    'long_position': 'long_position_usd_mn / 1000',
+    'short_position': 'short_position_usd_mn / 1000',
+    'net_securities_position': 'net_securities_position_usd_mn / 1000',
+    'gross_securities_position': 'gross_securities_position_usd_mn / 1000',
+    'long_securities_position': 'long_securities_position_usd_mn / 1000',
+    'short_securities_position': 'short_securities_position_usd_mn / 1000',
+    'var': 'var_usd_mn',
+    'var_limit': 'var_limit_usd_mn',
+    'limit_usage': 'limit_usage',
+    'pnl_total': 'pnl_total_usd_mn',
+    'pnl_total_to_var': 'pnl_total_to_var',
+    'slr_distance': 'slr_distance_pct',
+} %}
+{%- set statistics = ['mean', 'sd', 'p25', 'p50', 'p75', 'count'] %}
+with
+
+desk_days as (
+
+    select * from {{ ref('fct_desk_day') }}
+    where is_treasury_desk
+
+),
+
+observations as (
+
+    {% for outcome, expression in variables.items() %}
+    select
+        '{{ outcome }}' as outcome,
+        cast({{ expression }} as double) as amount,
+    from desk_days
+    {% if not loop.last %}
+    union all
+    {% endif %}
+    {% endfor %}
+
+),
+
+centres as (
+
+    select
+        outcome,
+        count(amount) as observation_count,
+        cast(sum(cast(amount as decimal(38, 12))) as double) / nullif(count(amount), 0) as mean_amount,
+        percentile_cont(0.25) within group (order by amount) as p25_amount,
+        percentile_cont(0.50) within group (order by amount) as p50_amount,
+        percentile_cont(0.75) within group (order by amount) as p75_amount,
+    from observations
+    group by outcome
+
+),
+
+spreads as (
+
+    select
+        observations.outcome,
+        sqrt(
+            cast(
+                sum(
+                    cast(
+                        (observations.amount - centres.mean_amount) * (observations.amount - centres.mean_amount)
+                        as decimal(38, 12)
+                    )
+                ) as double
+            ) / nullif(count(observations.amount) - 1, 0)
+        ) as sd_amount,
+    from observations
+    inner join centres on observations.outcome = centres.outcome
+    group by observations.outcome
+
+),
+
+summary as (
+
+    select
+        centres.outcome,
+        centres.mean_amount,
+        spreads.sd_amount,
+        centres.p25_amount,
+        centres.p50_amount,
+        centres.p75_amount,
+        cast(centres.observation_count as double) as count_amount,
+    from centres
+    inner join spreads on centres.outcome = spreads.outcome
+
+),
+
+final as (
+
+    {% for statistic in statistics %}
+    select
+        '1' as "table",
+        'a' as panel,
+        outcome,
+        '{{ statistic }}' as statistic,
+        {{ statistic }}_amount as value,
+    from summary
+    {% if not loop.last %}
+    union all
+    {% endif %}
+    {% endfor %}
+
+)
+
+select * from final
+order by outcome, statistic

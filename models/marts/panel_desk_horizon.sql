@@ -1,0 +1,106 @@
+-- One row per Treasury desk, business day t and horizon h, for every t on which the desk reports.
+-- The change is to business day t + h by its index, never to the desk's next row; null where the desk does not
+-- report that day, or where either end is zero and has no log.
+{% set position_outcomes = [
+    'net_position', 'gross_position', 'long_position', 'short_position',
+    'net_securities_position', 'gross_securities_position', 'long_securities_position', 'short_securities_position',
+] -%}
+{% set age_outcomes = ['assets_le_30d', 'assets_gt_30d', 'liabilities_le_30d', 'liabilities_gt_30d'] -%}
+with
+
+desk_days as (
+
+    select * from {{ ref('fct_desk_day') }}
+
+),
+
+horizons as (
+
+    {% for horizon in var('horizons') %}
+    select cast({{ horizon }} as integer) as horizon
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+levels as (
+
+    select
+        desk_id,
+        business_date,
+        business_day_index,
+        {% for outcome in position_outcomes + age_outcomes -%}
+        {{ ln_or_null(outcome ~ '_usd_mn') }} as log_{{ outcome }},
+        {% endfor %}
+    from desk_days
+
+),
+
+profits as (
+
+    select * from {{ ref('int_desk_profits_scaled') }}
+
+),
+
+-- Equation 13: the mean over the next h business days, of the days that there are, each over its own VaR.
+future_profits as (
+
+    select
+        desk_days.desk_id,
+        desk_days.business_date,
+        horizons.horizon,
+        cast(sum(profits.pnl_total_to_var) as double) / nullif(count(profits.pnl_total_to_var), 0)
+            as mean_pnl_total_to_var,
+        cast(sum(profits.pnl_new_to_var) as double) / nullif(count(profits.pnl_new_to_var), 0)
+            as mean_pnl_new_to_var,
+        cast(sum(profits.pnl_existing_to_var) as double) / nullif(count(profits.pnl_existing_to_var), 0)
+            as mean_pnl_existing_to_var,
+    from desk_days
+    cross join horizons
+    inner join profits
+        on
+            desk_days.desk_id = profits.desk_id
+            and profits.business_day_index
+            between desk_days.business_day_index + 1 and desk_days.business_day_index + horizons.horizon
+    group by desk_days.desk_id, desk_days.business_date, horizons.horizon
+
+),
+
+final as (
+
+    select
+        today.desk_id,
+        today.business_date,
+        horizons.horizon,
+        {% for outcome in position_outcomes -%}
+        ahead.log_{{ outcome }} - today.log_{{ outcome }} as d_{{ outcome }},
+        {% endfor -%}
+        {% for scope in ['position', 'securities_position'] -%}
+        (ahead.log_net_{{ scope }} - ahead.log_gross_{{ scope }})
+        - (today.log_net_{{ scope }} - today.log_gross_{{ scope }}) as d_net_to_gross_{{ scope }},
+        {% endfor -%}
+        {% for outcome in age_outcomes -%}
+        ahead.log_{{ outcome }} - today.log_{{ outcome }} as d_{{ outcome }},
+        {% endfor -%}
+        future_profits.mean_pnl_total_to_var - cast(profits.pnl_total_to_var as double) as d_pnl_total_to_var,
+        future_profits.mean_pnl_new_to_var - cast(profits.pnl_new_to_var as double) as d_pnl_new_to_var,
+        future_profits.mean_pnl_existing_to_var - cast(profits.pnl_existing_to_var as double) as d_pnl_existing_to_var,
+    from levels as today
+    cross join horizons
+    left join levels as ahead
+        on
+            today.desk_id = ahead.desk_id
+            and today.business_day_index + horizons.horizon = ahead.business_day_index
+    left join future_profits
+        on
+            today.desk_id = future_profits.desk_id
+            and today.business_date = future_profits.business_date
+            and horizons.horizon = future_profits.horizon
+    left join profits
+        on
+            today.desk_id = profits.desk_id
+            and today.business_date = profits.business_date
+
+)
+
+select * from final
+order by desk_id, business_date, horizon

@@ -1,0 +1,49 @@
+{{ config(materialized='table') }}
+
+-- One row per row of the raw files of market.treasury_yields: renamed, typed, with the reason to reject it, if any.
+with
+
+raw_rows as (
+
+    {{ read_raw('market', 'treasury_yields') }}
+
+),
+
+typed as (
+
+    select
+        {{ to_date('observation_date') }} as observation_date,
+        {{ to_number('"DGS10"') }} as ten_year_yield_pct,
+        raw_file,
+    from raw_rows
+
+),
+
+numbered as (
+
+    select
+        *,
+        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        row_number() over (
+            partition by observation_date
+            order by raw_file, ten_year_yield_pct
+        ) as copy_number,
+    from typed
+
+),
+
+final as (
+
+    select
+        observation_date,
+        ten_year_yield_pct,
+        raw_file,
+        {{ reject_reason([
+            ["observation_date is null", 'observation_date is not a date'],
+            ["copy_number > 1", 'key repeated'],
+        ]) }} as reject_reason,
+    from numbered
+
+)
+
+select * from final

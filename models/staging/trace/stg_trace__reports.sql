@@ -1,0 +1,28 @@
+-- One row per trade report, cancel, correction or reversal, as reported. Accepted rows of trace.reports.
+select
+    message_sequence,
+    reported_at,
+    executed_at,
+    settlement_date,
+    finra_security_id,
+    issue_symbol,
+    cusip,
+    report_side,
+    par_usd,
+    entered_price,
+    price_type,
+    price_override,
+    reporting_mpid,
+    reporting_give_up_mpid,
+    contra_mpid,
+    contra_give_up_mpid,
+    trade_status,
+    control_number,
+    previous_control_number,
+    as_of_code,
+    when_issued_flag,
+    ats_flag,
+    reporting_capacity,
+    raw_file,
+from {{ ref('base_trace__reports') }}
+where reject_reason is null

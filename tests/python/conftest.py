@@ -1,0 +1,110 @@
+"""The pseudo world and the warehouse that the integration tests share, written and built once."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.pseudo.world import DEFAULT_SEED, write_world
+from workspace import FailedBuild, SecondBuild, Workspace, digest
+
+# enough for trades and operations of every kind; Treasury desks and the calendar are complete at any scale
+SCALE = 0.02
+# of the daily desk tables in `small_raw`
+SMALL_ROWS = 200
+# a build has staged some tables and not all marts when its file has this size
+MIDWAY_BYTES = 8_000_000
+SECONDS_TO_MIDWAY = 60
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that holds raw/ and truth/."""
+    folder = tmp_path_factory.mktemp("world")
+    write_world(folder, DEFAULT_SEED, SCALE, lambda step: None)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def warehouse(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A complete build, published: `dealer-limits build` as a user runs it."""
+    workspace = Workspace(tmp_path_factory.mktemp("first_build"), world / "raw")
+    finished = workspace.run("dealer-limits", "build")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def small_raw(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Raw files of every source and format, few of each and with few rows."""
+    raw = tmp_path_factory.mktemp("small") / "raw"
+    shutil.copytree(world / "raw", raw)
+    for pattern, kept in {"fr_y9c/*.txt": 2, "trace/*.parquet": 1, "trace/*.psv": 1, "soma/*.json": 2}.items():
+        for file in sorted(raw.glob(pattern))[kept:]:
+            file.unlink()
+    for file in raw.glob("fr_vv1/*.parquet"):
+        pq.write_table(pq.read_table(file).slice(0, SMALL_ROWS), file)
+    return raw
+
+
+@pytest.fixture(scope="session")
+def small_workspace(small_raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """For runs of part of the project on variants of `small_raw`."""
+    return Workspace(tmp_path_factory.mktemp("small_build"), small_raw)
+
+
+@pytest.fixture(scope="session")
+def second_workspace(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The raw files of `warehouse` at another path, and a published warehouse that says that it is the old one."""
+    folder = tmp_path_factory.mktemp("second_build")
+    workspace = Workspace(folder, folder / "elsewhere" / "raw")
+    shutil.copytree(warehouse.raw, workspace.raw)
+    workspace.published.parent.mkdir()
+    with duckdb.connect(workspace.published) as connection:
+        connection.execute("create table main.last_good as select 1")
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def killed_build(second_workspace: Workspace) -> FailedBuild:
+    """A build killed with SIGKILL while it writes."""
+    before = digest(second_workspace.published)
+    process = second_workspace.start("dealer-limits", "build")
+    deadline = time.monotonic() + SECONDS_TO_MIDWAY
+    while second_workspace.build_size < MIDWAY_BYTES and time.monotonic() < deadline:
+        assert process.poll() is None, "the build ended before it could be killed"
+        time.sleep(0.05)
+    process.kill()
+    _, stderr = process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert second_workspace.build_size >= MIDWAY_BYTES
+    return FailedBuild(before, digest(second_workspace.published), second_workspace.beside_published, stderr)
+
+
+@pytest.fixture(scope="session")
+def failed_build(second_workspace: Workspace, killed_build: FailedBuild) -> FailedBuild:
+    """A build with combined positions after derivatives went to market value, which a unit test refuses."""
+    before = digest(second_workspace.published)
+    with pytest.raises(DealerLimitsError) as refusal:
+        second_workspace.build("--vars", "{combined_positions_end: '2021-06-30'}", "--fail-fast")
+    return FailedBuild(
+        before, digest(second_workspace.published), second_workspace.beside_published, str(refusal.value)
+    )
+
+
+@pytest.fixture(scope="session")
+def second_build(second_workspace: Workspace, failed_build: FailedBuild) -> SecondBuild:
+    """After a killed and a failed one, a build by one thread, where `warehouse` had two."""
+    old_rows = "select count(*) from main.last_good"
+    with second_workspace.connect() as analyst:
+        before = analyst.execute(old_rows).fetchone()[0]
+        finished = second_workspace.run("dbt", "--log-level", "none", "build", "--threads", "1")
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return SecondBuild(second_workspace, before, analyst.execute(old_rows).fetchone()[0])

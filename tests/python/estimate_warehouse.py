@@ -1,0 +1,111 @@
+"""A small made-up warehouse with the seeds and marts that estimation reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import jinja2
+import numpy as np
+import pandas as pd
+
+PROJECT = Path(__file__).parents[2]
+SEEDS = PROJECT / "seeds"
+
+# The first six desks are prime, the others in the broad set only.
+DESKS = 8
+PRIME_DESKS = 6
+HORIZONS = (1, 5, 10)
+PLANTED_COEFFICIENT = -0.25
+
+POSITIONS = [
+    f"{kind}_{scope}"
+    for scope in ("position", "securities_position")
+    for kind in ("net", "gross", "long", "short", "net_to_gross")
+]
+OUTCOMES = [
+    *POSITIONS,
+    *("assets_le_30d", "assets_gt_30d", "liabilities_le_30d", "liabilities_gt_30d"),
+    *("pnl_total_to_var", "pnl_new_to_var", "pnl_existing_to_var"),
+]
+
+
+@dataclass(frozen=True)
+class World:
+    """Desk-days and their changes over each horizon, as the marts hold them."""
+
+    desk_days: pd.DataFrame
+    panel: pd.DataFrame
+
+
+def make_world(seed: int = 1, noise: float = 1.0, days: int = 100) -> World:
+    """Desk-days from late 2019 on; every change is usage times -0.25 plus a desk, a day and a noise part."""
+    rng = np.random.default_rng(seed)
+    dates = pd.bdate_range("2019-12-02", periods=days)
+    desk_days = pd.MultiIndex.from_product(
+        [[f"desk_{number}" for number in range(DESKS)], dates], names=["desk_id", "business_date"]
+    ).to_frame(index=False)
+    count = len(desk_days)
+    desk = desk_days["desk_id"].str.removeprefix("desk_").astype(int)
+    day = desk_days["business_date"].rank(method="dense").astype(int)
+    desk_days["is_prime_treasury_desk"] = desk < PRIME_DESKS
+    desk_days["is_treasury_desk"] = True
+    for name in POSITIONS:
+        desk_days[f"{name}_usd_mn"] = np.exp(rng.normal(6, 1, count))
+    desk_days["var_usd_mn"] = np.exp(rng.normal(0, 0.5, count))
+    desk_days["var_limit_usd_mn"] = 10.0
+    desk_days["limit_usage"] = desk_days["var_usd_mn"] / 10
+    desk_days["log_limit_usage"] = np.log(desk_days["limit_usage"]) + desk / 10 + np.sin(day / 9)
+    desk_days["limit_usage_std"] = rng.normal(size=count)
+    desk_days["limit_usage_percentile_rank"] = rng.uniform(size=count)
+    desk_days["limit_usage_quartile"] = np.ceil(desk_days["limit_usage_percentile_rank"] * 4).astype(int)
+    desk_days["log_dv01_limit_usage"] = np.where(desk < 3, rng.normal(size=count), 0.0)
+    desk_days["pnl_total_usd_mn"] = rng.normal(size=count)
+    desk_days["pnl_total_to_var"] = desk_days["pnl_total_usd_mn"] / desk_days["var_usd_mn"]
+    desk_days["slr_distance_pct"] = 1 + rng.uniform(size=count)
+    desk_days["lagged_slr_distance_pct"] = 1 + rng.uniform(size=count)
+    panels = []
+    for horizon in HORIZONS:
+        panel = desk_days[["desk_id", "business_date"]].assign(horizon=horizon)
+        for outcome in OUTCOMES:
+            # noise grows with usage, so that robust errors differ from classical ones
+            spread = noise * (0.5 + desk_days["limit_usage"]) * rng.normal(size=count)
+            panel[f"d_{outcome}"] = (
+                PLANTED_COEFFICIENT * desk_days["log_limit_usage"] + desk / 5 + np.cos(day / 7) + spread
+            )
+        ends = day > days - horizon
+        panel.loc[ends, [f"d_{outcome}" for outcome in OUTCOMES]] = np.nan
+        panels.append(panel)
+    # a missing usage every 97 rows: such rows must not be counted
+    desk_days.loc[desk_days.index % 97 == 5, "log_limit_usage"] = np.nan
+    return World(desk_days, pd.concat(panels, ignore_index=True))
+
+
+def write_warehouse(path: Path, world: World) -> Path:
+    """Write a warehouse file with `seeds` from the project's CSV files and `marts` from a world."""
+    path.unlink(missing_ok=True)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema seeds; create schema marts")
+        for name in ("printed_tables", "specifications", "samples", "terms"):
+            connection.execute(
+                f"create table seeds.{name} as from read_csv($file, all_varchar = true, header = true)",
+                {"file": str(SEEDS / f"{name}.csv")},
+            )
+        for name in ("printed_tables", "specifications"):
+            connection.execute(f"alter table seeds.{name} alter horizon type integer")
+        connection.execute("alter table seeds.specifications alter report_constant type boolean")
+        for name, frame in (("fct_desk_day", world.desk_days), ("panel_desk_horizon", world.panel)):
+            connection.register("frame", frame)
+            connection.execute(
+                f"create table marts.{name} as "
+                "select * replace (cast(business_date as date) as business_date) from frame"
+            )
+        connection.execute(f"create table marts.fct_summary_statistics as {summary_query()}")
+    return path
+
+
+def summary_query() -> str:
+    """The SQL of the model fct_summary_statistics, on the marts of the same file."""
+    model = (PROJECT / "models/marts/fct_summary_statistics.sql").read_text(encoding="utf-8")
+    return jinja2.Template(model).render(ref=lambda name: f"marts.{name}")

@@ -1,0 +1,52 @@
+"""The command line: what --help shows, that it loads nothing heavy, and that mistakes cost one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dealer_limits.cli import app
+
+HEAVY = ("dbt", "duckdb", "great_expectations", "linearmodels", "numpy", "pandas", "pyarrow", "scipy", "statsmodels")
+
+
+def test_help_lists_the_commands() -> None:
+    shown = CliRunner().invoke(app, ["--help"])
+
+    assert shown.exit_code == 0
+    assert all(command in shown.stdout for command in ("pseudo", "build", "estimate", "check"))
+
+
+def test_importing_the_command_line_loads_no_heavy_package() -> None:
+    program = f"import sys, dealer_limits.cli; print([name for name in {HEAVY!r} if name in sys.modules])"
+
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert loaded.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["pseudo", "--scale", "0"], "--scale 0.0: expected a number above 0 and at most 100"),
+        (["pseudo", "--scale", "-1"], "--scale -1.0: expected a number above 0 and at most 100"),
+        (["estimate", "--warehouse", "nowhere.duckdb"], "nowhere.duckdb"),
+        (["check", "--warehouse", "nowhere.duckdb"], "nowhere.duckdb"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistake_costs_one_line_on_standard_error_and_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    shown = CliRunner().invoke(app, arguments)
+
+    assert shown.exit_code == 2
+    assert shown.stderr.count("\n") == 1
+    assert line in shown.stderr
+    assert not list(tmp_path.iterdir())

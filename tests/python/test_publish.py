@@ -1,0 +1,70 @@
+"""Readers see whole builds only: a build that fails, is killed or is partial leaves the published warehouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dealer_limits.publish import publish
+from workspace import FailedBuild, SecondBuild, Workspace, digest
+
+
+def test_killed_build_leaves_the_published_warehouse(killed_build: FailedBuild) -> None:
+    assert killed_build.digest_after == killed_build.digest_before
+    assert killed_build.left == {"build", "dealer_limits.duckdb"}
+
+
+def test_failing_build_leaves_the_published_warehouse(failed_build: FailedBuild) -> None:
+    assert failed_build.digest_after == failed_build.digest_before
+    assert failed_build.left == {"build", "dealer_limits.duckdb"}
+    assert "models or tests failed" in failed_build.message
+    assert "\n" not in failed_build.message
+
+
+def test_reader_keeps_the_old_view_through_a_build_and_does_not_block_it(second_build: SecondBuild) -> None:
+    assert second_build.old_rows_before == second_build.old_rows_after == 1
+
+
+def test_new_reader_sees_the_new_build(second_build: SecondBuild) -> None:
+    with second_build.workspace.connect() as analyst:
+        assert analyst.execute("select count(*) from marts.fct_desk_day").fetchone()[0] > 0
+        with pytest.raises(duckdb.CatalogException):
+            analyst.execute("from main.last_good")
+
+
+def test_published_warehouse_is_the_finished_build_and_nothing_else_is_left(second_build: SecondBuild) -> None:
+    workspace = second_build.workspace
+    assert digest(workspace.published) == digest(workspace.build_file)
+    assert workspace.beside_published == {"build", "dealer_limits.duckdb"}
+
+
+def test_half_copied_warehouse_of_a_killed_publication_is_replaced(tmp_path: Path) -> None:
+    build_file = tmp_path / "build" / "dealer_limits.duckdb"
+    build_file.parent.mkdir()
+    build_file.write_bytes(b"new")
+    (tmp_path / ".dealer_limits.duckdb.incoming").write_bytes(b"half of an older one")
+
+    assert publish(build_file) == str(tmp_path / "dealer_limits.duckdb")
+
+    assert (tmp_path / "dealer_limits.duckdb").read_bytes() == b"new"
+    assert {path.name for path in tmp_path.iterdir()} == {"build", "dealer_limits.duckdb"}
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        ("--select", "stg_reference__firms"),
+        ("--select", "stg_reference__firms", "base_reference__firms", "--exclude", "test_type:data"),
+        ("--resource-type", "seed"),
+        ("--empty", "--select", "base_reference__firms"),
+    ],
+    ids=" ".join,
+)
+def test_part_of_the_project_is_not_published(small_workspace: Workspace, selection: tuple[str, ...]) -> None:
+    small_workspace.dbt("run", "--select", "base_reference__firms")
+
+    assert small_workspace.dbt("build", *selection).success
+
+    assert not small_workspace.published.exists()

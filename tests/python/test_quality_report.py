@@ -1,0 +1,190 @@
+"""What `dealer-limits check` prints and writes: rules and counts, and nothing of a row."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.quality.run import run_checks
+from dealer_limits.quality.suites import load_suites
+from quality_warehouse import write_warehouse
+
+# One row of each of these tables breaks rules, with these values.
+SECRET_NUMBER = "987654321.123"
+SECRET_TEXT = "SECRETDESK"
+SECRETS = f"""
+update marts.fct_desk_day set limit_usage = {SECRET_NUMBER}, gross_position_usd_mn = -{SECRET_NUMBER}
+where desk_id = 'desk 3' and business_date = date '2018-01-02';
+update marts.fct_desk_day set desk_id = '{SECRET_TEXT}' where desk_id in ('desk 4', 'desk 5');
+update marts.panel_desk_horizon set desk_id = '{SECRET_TEXT}', d_gross_position = {SECRET_NUMBER};
+update marts.dim_security set cusip = '{SECRET_TEXT}';
+update staging.stg_reference__dealers set dealer_mpid = '{SECRET_TEXT}';
+update staging.stg_trace__reports set report_side = '{SECRET_TEXT}';
+update staging.stg_market__volatility set move = {SECRET_NUMBER};
+update staging.stg_soma__operations set accepted_par_usd = -{SECRET_NUMBER}, operation_id = '{SECRET_TEXT}';
+update quality.qc_row_counts set source_table = '{SECRET_TEXT}', raw_file = '{SECRET_TEXT}';
+"""
+
+
+def console() -> Console:
+    return Console(file=io.StringIO(), width=140)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("quality")
+
+
+@pytest.fixture(scope="module")
+def good(folder: Path) -> tuple[bool, Path, str]:
+    """Outcome, folder of results and what is printed, of the good world."""
+    printout = console()
+    passed = run_checks(write_warehouse(folder / "good.duckdb"), folder / "good", printout)
+    return passed, folder / "good" / "quality", printout.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def bad(folder: Path) -> tuple[bool, Path, str]:
+    """The same, of a world with secrets in rows that break rules."""
+    printout = console()
+    passed = run_checks(write_warehouse(folder / "bad.duckdb", SECRETS), folder / "bad", printout)
+    return passed, folder / "bad" / "quality", printout.file.getvalue()
+
+
+def test_good_warehouse_passes_and_every_rule_is_reported(good: tuple[bool, Path, str]):
+    passed, results, text = good
+    record = json.loads((results / "results.json").read_text(encoding="utf-8"))
+    page = (results / "index.html").read_text(encoding="utf-8")
+    assert passed
+    assert record["passed"]
+    assert [suite["suite"] for suite in record["suites"]] == [suite.name for suite in load_suites()]
+    for suite, reported in zip(load_suites(), record["suites"], strict=True):
+        assert [rule["meaning"] for rule in reported["rules"]] == [rule.meaning for rule in suite.rules]
+        assert suite.name in text
+        assert f"<h3>{suite.name}</h3>" in page
+    assert "failed</h1>" not in page
+
+
+def test_violated_rules_fail_the_run_and_are_counted(bad: tuple[bool, Path, str]):
+    passed, results, text = bad
+    record = json.loads((results / "results.json").read_text(encoding="utf-8"))
+    assert not passed
+    assert not record["passed"]
+    by_name = {suite["suite"]: suite for suite in record["suites"]}
+    (usage,) = [rule for rule in by_name["desk-days"]["rules"] if "is of another limit" in rule["meaning"]]
+    assert (usage["checked"], usage["violating"], usage["passed"]) == (280, 1, False)
+    assert (by_name["TRACE reports"]["rows"], by_name["TRACE reports"]["units"]) == (10, 3)
+    line = "failed desk-days: Limit usage is between 0 and 5 times the limit; beyond, it is of another limit."
+    assert f"{line} (1 of 280 desk-days)" in text
+    assert "warning volatility: The index is between 20 and 300 points. (7 of 7 days)" in text
+
+
+def test_no_value_of_a_row_is_shown_anywhere(bad: tuple[bool, Path, str], capfd: pytest.CaptureFixture[str]):
+    _, results, text = bad
+    captured = capfd.readouterr()
+    shown = [path.read_text(encoding="utf-8") for path in sorted(results.iterdir())]
+    assert len(shown) == 2
+    for place in [*shown, text, captured.out, captured.err]:
+        assert SECRET_TEXT not in place
+        assert SECRET_NUMBER not in place
+        assert SECRET_NUMBER.split(".")[0] not in place.replace(",", "")
+
+
+def test_warning_alone_does_not_fail_the_run(folder: Path):
+    path = write_warehouse(folder / "warned.duckdb", "update staging.stg_market__volatility set move = 10")
+    printout = console()
+    assert run_checks(path, folder / "warned", printout)
+    assert "warning volatility" in printout.file.getvalue()
+    assert ">! warning<" in (folder / "warned" / "quality" / "index.html").read_text(encoding="utf-8")
+
+
+def test_same_warehouse_same_bytes(good: tuple[bool, Path, str], folder: Path):
+    run_checks(folder / "good.duckdb", folder / "again", console())
+    for name in ("index.html", "results.json"):
+        assert (folder / "again" / "quality" / name).read_bytes() == (good[1] / name).read_bytes()
+
+
+def test_page_needs_nothing_but_itself(bad: tuple[bool, Path, str]):
+    page = (bad[1] / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?:|//\w|<script|<link|<img|@import|url\(", page)
+    assert set(re.findall(r'href="(.)', page)) == {"#"}
+
+
+def test_text_of_rules_is_escaped(good: tuple[bool, Path, str]):
+    page = (good[1] / "index.html").read_text(encoding="utf-8")
+    assert "&gt;360" in page
+    assert "date &#39;2020-12-30&#39;" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ("drop table marts.panel_desk_horizon", "no table marts.panel_desk_horizon"),
+        ("alter table marts.dim_desk drop var_limit_count", "marts.dim_desk: .*var_limit_count"),
+    ],
+)
+def test_missing_table_or_column_is_said_in_one_line(folder: Path, changes: str, message: str):
+    path = write_warehouse(folder / "partial.duckdb", changes)
+    with pytest.raises(DealerLimitsError, match=message) as caught:
+        run_checks(path, folder / "partial", console())
+    assert "\n" not in str(caught.value)
+    assert not (folder / "partial").exists()
+
+
+def test_missing_warehouse_and_other_file_are_said_in_one_line(folder: Path):
+    with pytest.raises(DealerLimitsError, match=r"there is no warehouse .*nowhere\.duckdb"):
+        run_checks(folder / "nowhere.duckdb", folder / "x", console())
+    path = folder / "text.duckdb"
+    path.write_text("not a database", encoding="utf-8")
+    with pytest.raises(DealerLimitsError, match="cannot open") as caught:
+        run_checks(path, folder / "x", console())
+    assert "\n" not in str(caught.value)
+
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium to look at the page with")
+@pytest.mark.parametrize("width", [390, 1440])
+def test_page_fits_a_window_of(width: int, bad: tuple[bool, Path, str], tmp_path: Path):
+    """A frame of the width holds the page; a script that only this test adds reports what overflows."""
+    page = (bad[1] / "index.html").read_text(encoding="utf-8")
+    measure = """<script>addEventListener("load", () => {
+      const root = document.documentElement;
+      document.querySelectorAll("details").forEach(element => element.open = true);
+      const beyond = element => element.getBoundingClientRect().right > root.clientWidth + 1;
+      const wide = [...document.querySelectorAll("*")].filter(beyond);
+      const overflow = root.scrollWidth - root.clientWidth;
+      parent.postMessage(`width ${innerWidth}, overflow ${overflow}, beyond ${wide.length}`, "*");
+    })</script>"""
+    (tmp_path / "page.html").write_text(page.replace("</body>", f"{measure}</body>"), encoding="utf-8")
+    (tmp_path / "frame.html").write_text(
+        f"""<!doctype html><style>body {{ margin: 0 }} iframe {{ border: 0 }}</style>
+        <script>addEventListener("message", event => document.title = event.data)</script>
+        <iframe src="page.html" width="{width}" height="3000"></iframe>""",
+        encoding="utf-8",
+    )
+    picture = tmp_path / "page.png"
+    seen = subprocess.run(
+        [
+            *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            *(f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={max(width, 500)},3000"),
+            *("--virtual-time-budget=2000", f"--screenshot={picture}", "--dump-dom"),
+            (tmp_path / "frame.html").as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert f"<title>width {width}, overflow 0, beyond 0</title>" in seen.stdout
+    assert picture.stat().st_size > 10_000

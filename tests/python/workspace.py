@@ -1,0 +1,138 @@
+"""A folder of its own for a build, so that no test writes into the checkout's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from rich.console import Console
+
+from dealer_limits.build import build_warehouse
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Raw files `raw`, and everything that a build of them writes, in `folder`."""
+
+    folder: Path
+    raw: Path
+    project: Path = ROOT
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the dbt project and dbt read from the environment."""
+        return {
+            "RAW_DATA": str(self.raw),
+            "WAREHOUSE_DIR": str(self.folder / "warehouse"),
+            "DBT_TARGET_PATH": str(self.folder / "target"),
+            "DBT_LOG_PATH": str(self.folder / "logs"),
+            "DBT_PROJECT_DIR": str(self.project),
+            "DBT_PROFILES_DIR": str(self.project),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        }
+
+    @property
+    def published(self) -> Path:
+        return self.folder / "warehouse" / "dealer_limits.duckdb"
+
+    @property
+    def build_file(self) -> Path:
+        return self.folder / "warehouse" / "build" / "dealer_limits.duckdb"
+
+    @property
+    def beside_published(self) -> set[str]:
+        """Names in the folder of the published warehouse."""
+        return {path.name for path in self.published.parent.iterdir()}
+
+    @property
+    def build_size(self) -> int:
+        """Bytes of the unfinished warehouse with its write-ahead log."""
+        return sum(path.stat().st_size for path in self.build_file.parent.glob(f"{self.build_file.name}*"))
+
+    def with_raw(self, raw: Path) -> Workspace:
+        """The same workspace over other raw files: dbt has parsed the project already."""
+        return replace(self, raw=raw)
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """`dealer-limits` or `dbt`, as a user starts it in the project's folder."""
+        program, *arguments = command
+        return subprocess.Popen(
+            [Path(sys.executable).with_name(program), *arguments],
+            cwd=self.project,
+            env=os.environ | self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*command)
+        stdout, stderr = process.communicate()
+        return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+    def dbt(self, *arguments: str) -> dbtRunnerResult:
+        """dbt in this process: quicker than a process of its own."""
+        with self._as_environment():
+            return dbtRunner().invoke(["--log-level", "none", *arguments])
+
+    def build(self, *arguments: str) -> None:
+        """`dealer-limits build` in this process; raises what it shows on standard error."""
+        with self._as_environment():
+            build_warehouse(Console(quiet=True), arguments)
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """The published warehouse, as an analyst opens it."""
+        return duckdb.connect(self.published, read_only=True)
+
+    def connect_unpublished(self) -> duckdb.DuckDBPyConnection:
+        """What the last run built, published or not."""
+        return duckdb.connect(self.build_file)
+
+    @contextmanager
+    def _as_environment(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            # dbt changes to the folder of its project
+            patch.chdir(self.project)
+            yield
+        # dbt-duckdb keeps its database open until the process ends
+        environment = DuckDBConnectionManager._ENV
+        if environment is not None:
+            environment.close()
+        DuckDBConnectionManager.close_all_connections()
+
+
+@dataclass(frozen=True)
+class FailedBuild:
+    """A published warehouse before and after a build that failed, and what the build left beside it."""
+
+    digest_before: str
+    digest_after: str
+    left: set[str]
+    message: str
+
+
+@dataclass(frozen=True)
+class SecondBuild:
+    """A build made while an analyst had the warehouse before it open."""
+
+    workspace: Workspace
+    old_rows_before: int
+    old_rows_after: int
+
+
+def digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
