@@ -75,5 +75,13 @@
 
 {#- Whole seconds from the first timestamp to the second. -#}
 {% macro seconds_between(from_timestamp, to_timestamp) %}
-    {{ return(dbt.datediff(from_timestamp, to_timestamp, 'second')) }}
+    {{ return(adapter.dispatch('seconds_between')(from_timestamp, to_timestamp)) }}
+{% endmacro %}
+
+{% macro duckdb__seconds_between(from_timestamp, to_timestamp) %}
+    {{ return("date_diff('second', " ~ from_timestamp ~ ', ' ~ to_timestamp ~ ')') }}
+{% endmacro %}
+
+{% macro spark__seconds_between(from_timestamp, to_timestamp) %}
+    {{ return('(unix_timestamp(' ~ to_timestamp ~ ') - unix_timestamp(' ~ from_timestamp ~ '))') }}
 {% endmacro %}

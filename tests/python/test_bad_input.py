@@ -97,9 +97,7 @@ def drop_column(file: str, column: str, delimiter: str, encoding: str = "utf-8")
     def change(content: str) -> str:
         lines = [line.split(delimiter) for line in content.splitlines()]
         position = lines[0].index(column)
-        return "".join(
-            delimiter.join(line[:position] + line[position + 1 :]) + "\n" for line in lines
-        )
+        return "".join(delimiter.join(line[:position] + line[position + 1 :]) + "\n" for line in lines)
 
     return text(file, change, encoding)
 
@@ -333,7 +331,9 @@ def test_bad_file_is_said_in_one_line_that_names_it(
 def test_missing_folder_of_a_source_is_named(workspace: Workspace, source: str) -> None:
     remove(source)(workspace.raw)
 
-    with pytest.raises(DealerLimitsError, match=f"^bad input: {workspace.raw / source}: no file of .*; expected "):
+    with pytest.raises(
+        DealerLimitsError, match=f"^bad input: {workspace.raw / source}: no file of .*; expected "
+    ):
         workspace.build()
 
 

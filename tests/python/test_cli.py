@@ -11,7 +11,17 @@ from typer.testing import CliRunner
 
 from dealer_limits.cli import app
 
-HEAVY = ("dbt", "duckdb", "great_expectations", "linearmodels", "numpy", "pandas", "pyarrow", "scipy", "statsmodels")
+HEAVY = (
+    "dbt",
+    "duckdb",
+    "great_expectations",
+    "linearmodels",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "statsmodels",
+)
 
 
 def test_help_lists_the_commands() -> None:

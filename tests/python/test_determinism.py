@@ -20,7 +20,7 @@ def both(warehouse: Workspace, second_build: SecondBuild) -> duckdb.DuckDBPyConn
 
 def tables_of(connection: duckdb.DuckDBPyConnection, database: str, schema: str) -> list[str]:
     rows = connection.execute(
-        "select table_name from duckdb_tables() where database_name = ? and schema_name = ? order by table_name",
+        "select table_name from duckdb_tables() where database_name = ? and schema_name = ? order by 1",
         [database, schema],
     ).fetchall()
     return [name for (name,) in rows]

@@ -1,4 +1,4 @@
-"""Every raw row is staged or rejected, whatever the format of its file; bad rows are rejected and no others."""
+"""Every raw row is staged or rejected, whatever the format of its file; bad rows and no others are rejected."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def test_every_raw_row_is_staged_or_rejected(built: duckdb.DuckDBPyConnection, w
 
     found: Counter[tuple[str, str]] = Counter()
     for source_table, model in STAGED_MODELS.items():
-        for file, rows in built.execute(f"select raw_file, count(*) from staging.{model} group by all").fetchall():
+        for file, rows in built.execute(
+            f"select raw_file, count(*) from staging.{model} group by all"
+        ).fetchall():
             found[source_table, file] += rows
     for source_table, file in built.execute(
         "select source_table, raw_file from quality.qc_rejected_rows"
@@ -158,7 +160,10 @@ def test_prices_of_a_later_soma_file_stand_beside_the_earlier_record(
     later_prices = 0
     for operation in (operation for operation, files in files_of.items() if files > 1):
         first, *_, last = sorted({key[2] for key in staged if key[0] == operation})
-        prices = {file: [price for key, price in staged.items() if key[::2] == (operation, file)] for file in (first, last)}
+        prices = {
+            file: [price for key, price in staged.items() if key[::2] == (operation, file)]
+            for file in (first, last)
+        }
         assert not any(prices[first])
         later_prices += sum(price is not None for price in prices[last])
     assert later_prices > 0
@@ -171,8 +176,18 @@ BULK = "fr_y9c/BHCF20141231.txt"
 # file, what differs from its first row (nothing: a copy), key and reason under which the row must be rejected
 PLANTED: list[tuple[str, dict[str, str], str, str]] = [
     ("fr_vv1/desks.csv", {"desk_id": " "}, "(none) | {valid_from}", "desk_id is missing"),
-    ("fr_vv1/desks.csv", {"desk_id": DESK, "rssd_id": "x"}, DESK + " | {valid_from}", "rssd_id is not a whole number"),
-    ("fr_vv1/desks.csv", {"desk_id": DESK, "valid_from": "soon"}, DESK + " | (none)", "valid_from is not a date"),
+    (
+        "fr_vv1/desks.csv",
+        {"desk_id": DESK, "rssd_id": "x"},
+        DESK + " | {valid_from}",
+        "rssd_id is not a whole number",
+    ),
+    (
+        "fr_vv1/desks.csv",
+        {"desk_id": DESK, "valid_from": "soon"},
+        DESK + " | (none)",
+        "valid_from is not a date",
+    ),
     (
         "fr_vv1/desks.csv",
         {"desk_id": "past", "valid_to": "1999-01-01"},
@@ -241,7 +256,12 @@ PLANTED: list[tuple[str, dict[str, str], str, str]] = [
     ("market/move.csv", {}, "{date}", "key repeated"),
     (
         "market/treasury_auctions.csv",
-        {"CUSIP": "PLANTED01", "Issue Date": "01/02/2020", "Auction Date": "01/02/2020", "Maturity Date": "01/02/2020"},
+        {
+            "CUSIP": "PLANTED01",
+            "Issue Date": "01/02/2020",
+            "Auction Date": "01/02/2020",
+            "Maturity Date": "01/02/2020",
+        },
         "PLANTED01 | 2020-01-02 | 2020-01-02",
         "Maturity Date is not after Issue Date",
     ),

@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,7 +71,7 @@ class Workspace:
         return subprocess.Popen(
             [Path(sys.executable).with_name(program), *arguments],
             cwd=self.project,
-            env=os.environ | self.environment,
+            env=_without_raw_data(os.environ) | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -103,6 +103,8 @@ class Workspace:
     @contextmanager
     def _as_environment(self) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
+            for name in os.environ.keys() - _without_raw_data(os.environ).keys():
+                patch.delenv(name)
             for name, value in self.environment.items():
                 patch.setenv(name, value)
             # dbt changes to the folder of its project
@@ -122,7 +124,7 @@ class FailedBuild:
     digest_before: str
     digest_after: str
     left: set[str]
-    message: str
+    output: str
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,11 @@ class SecondBuild:
     workspace: Workspace
     old_rows_before: int
     old_rows_after: int
+
+
+def _without_raw_data(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without RAW_DATA, RAW_DATA_SOMA and the like, which would mix other raw files in."""
+    return {name: value for name, value in environment.items() if not name.startswith("RAW_DATA")}
 
 
 def digest(file: Path) -> str:

@@ -23,6 +23,14 @@ volumes as (
 
 ),
 
+-- Shares start once the window lies within the data.
+first_days as (
+
+    select min(business_day_index) as first_business_day_index
+    from volumes
+
+),
+
 past_volumes as (
 
     select
@@ -35,6 +43,8 @@ past_volumes as (
             usages.desk_id = volumes.desk_id
             and volumes.business_day_index
             between usages.business_day_index - {{ var('market_share_window') }} and usages.business_day_index - 1
+    inner join first_days
+        on usages.business_day_index - {{ var('market_share_window') }} >= first_days.first_business_day_index
     group by usages.desk_id, usages.business_date
 
 ),

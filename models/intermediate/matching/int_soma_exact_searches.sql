@@ -209,20 +209,23 @@ reachable_{{ round }} as (
 
 ),
 
+last_states_{{ round }} as (
+
+    select * from reachable_{{ round }}
+    qualify row_number() over (partition by searched_rule, award_id order by closeness_rank desc) = 1
+
+),
+
 walks_{{ round }} as (
 
     select
-        searched_rule,
-        award_id,
-        closeness_rank,
-        target_units as remaining_units,
+        last_states.searched_rule,
+        last_states.award_id,
+        last_states.closeness_rank,
+        last_states.target_units as remaining_units,
         cast('' as varchar) as path,
         cast(0 as decimal(38, 0)) as value_in_millionths,
-    from (
-        select *
-        from reachable_{{ round }}
-        qualify row_number() over (partition by searched_rule, award_id order by closeness_rank desc) = 1
-    ) as last_states
+    from last_states_{{ round }} as last_states
     where {{ is_reachable('last_states.sums', 'last_states.bits', 'last_states.target_units') }}
     union all
     (

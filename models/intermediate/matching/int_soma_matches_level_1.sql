@@ -15,7 +15,7 @@ trades as (
 
 ),
 
-pairs as (
+same_size as (
 
     select
         awards.award_id,
@@ -28,9 +28,13 @@ pairs as (
             awards.cusip = trades.cusip
             and awards.operation_date = trades.trade_date
             and awards.awarded_par_usd = trades.par_usd
-    where
-        {{ seconds_between('awards.closed_at', 'trades.executed_at') }}
-        between -{{ var('level_1_seconds_before') }} and {{ var('level_1_seconds_after') }}
+
+),
+
+pairs as (
+
+    select * from same_size
+    where seconds_from_close between -{{ var('level_1_seconds_before') }} and {{ var('level_1_seconds_after') }}
 
 ),
 

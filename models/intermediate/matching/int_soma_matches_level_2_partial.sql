@@ -72,10 +72,7 @@ round_{{ round }} as (
         {%- for earlier in range(1, round) %}
         and round_{{ earlier }}.trade_id is null
         {%- endfor %}
-    qualify
-        sum(trades.par_usd) over (partition by awards.matching_rule, awards.award_id) < max(awards.awarded_par_usd) over (
-            partition by awards.matching_rule, awards.award_id
-        )
+    qualify sum(trades.par_usd) over (partition by awards.matching_rule, awards.award_id) < awards.awarded_par_usd
 
 ),
 

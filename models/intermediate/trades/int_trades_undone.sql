@@ -61,7 +61,8 @@ look_alikes as (
         reports.{{ attribute }},
         {% endfor -%}
         row_number() over (
-            partition by {% for attribute in attributes %}reports.{{ attribute }}{{ ', ' if not loop.last }}{% endfor %}
+            partition by
+                reports.{{ attributes | join(',\n                reports.') }}
             order by reports.reported_at, reports.control_number
         ) as report_number,
     from {{ ref('stg_trace__reports') }} as reports

@@ -1,0 +1,50 @@
+-- One row per decile of limit usage and position measure: the mean log change of prime desks' securities positions over
+-- ten business days, percent (Figure 4). Deciles are of the rank of usage in the desk's own past year.
+with
+
+desk_days as (
+
+    select * from {{ ref('fct_desk_day') }}
+    where
+        is_prime_treasury_desk
+        and limit_usage_percentile_rank is not null
+
+),
+
+changes as (
+
+    select * from {{ ref('panel_desk_horizon') }}
+    where horizon = {{ var('horizons') | max }}
+
+),
+
+joined as (
+
+    select
+        cast(least(floor(desk_days.limit_usage_percentile_rank * 10), 9) + 1 as integer) as usage_rank_decile,
+        changes.d_net_securities_position,
+        changes.d_gross_securities_position,
+    from desk_days
+    inner join changes
+        on
+            desk_days.desk_id = changes.desk_id
+            and desk_days.business_date = changes.business_date
+
+),
+
+final as (
+
+    {% for measure in ['net', 'gross'] -%}
+    select
+        '{{ measure }}' as position_measure,
+        usage_rank_decile,
+        cast(count(d_{{ measure }}_securities_position) as integer) as desk_days,
+        100 * cast(sum(cast(d_{{ measure }}_securities_position as decimal(28, 14))) as double)
+        / nullif(count(d_{{ measure }}_securities_position), 0) as mean_log_change_pct,
+    from joined
+    group by usage_rank_decile
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select * from final
