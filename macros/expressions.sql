@@ -85,3 +85,16 @@
 {% macro spark__seconds_between(from_timestamp, to_timestamp) %}
     {{ return('(unix_timestamp(' ~ to_timestamp ~ ') - unix_timestamp(' ~ from_timestamp ~ '))') }}
 {% endmacro %}
+
+{#- For a CTE that is read twice but is too large to keep. -#}
+{% macro not_materialized() %}
+    {{ return(adapter.dispatch('not_materialized')()) }}
+{% endmacro %}
+
+{% macro default__not_materialized() %}
+    {{ return('') }}
+{% endmacro %}
+
+{% macro duckdb__not_materialized() %}
+    {{ return('not materialized') }}
+{% endmacro %}

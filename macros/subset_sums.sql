@@ -42,12 +42,30 @@
     )
 {% endmacro %}
 
-{% macro first_bits(target_units) %}
-    {{ return(adapter.dispatch('first_bits')(target_units)) }}
+{#- Each sum once, in order, and as an end the first sum beyond the award. -#}
+{% macro sorted_sums(sums, target_units) %}
+    {{ return(adapter.dispatch('sorted_sums')(sums, target_units)) }}
 {% endmacro %}
 
-{% macro duckdb__first_bits(target_units) %}
-    {{ return("set_bit(bitstring('0', cast(" ~ target_units ~ " + 1 as integer)), 0, 1)") }}
+{% macro duckdb__sorted_sums(sums, target_units) %}
+    {{ return('list_sort(list_append(list_distinct(' ~ sums ~ '), ' ~ target_units ~ ' + 1))') }}
+{% endmacro %}
+
+{#- The bit string of sorted sums: zeros between neighbours, and a one at each but the end. -#}
+{% macro bits_of_sums(sorted_sums) %}
+    {{ return(adapter.dispatch('bits_of_sums')(sorted_sums)) }}
+{% endmacro %}
+
+{% macro duckdb__bits_of_sums(sorted_sums) %}
+    cast(
+        array_to_string(
+            list_transform(
+                {{ sorted_sums }},
+                lambda reached, position: repeat('0', reached - coalesce({{ sorted_sums }}[position - 1], -1) - 1)
+            ),
+            '1'
+        ) as bit
+    )
 {% endmacro %}
 
 {% macro bits_with_trade(bits, units) %}
@@ -64,11 +82,10 @@
 {% endmacro %}
 
 {% macro duckdb__is_reachable(sums, bits, units) %}
-    (
-        {{ units }} >= 0
-        and coalesce(
-            get_bit({{ bits }}, cast(greatest({{ units }}, 0) as integer)) = 1,
-            list_contains({{ sums }}, {{ units }})
-        )
-    )
+    case
+        when {{ units }} < 0 then false
+        -- beyond the bound on bits, units can exceed an integer
+        when {{ bits }} is null then list_contains({{ sums }}, {{ units }})
+        else get_bit({{ bits }}, cast({{ units }} as integer)) = 1
+    end
 {% endmacro %}

@@ -68,3 +68,4 @@ final as (
 )
 
 select * from final
+order by constraint_group, business_date

@@ -24,3 +24,4 @@ final as (
 )
 
 select * from final
+order by business_date

@@ -48,3 +48,4 @@ final as (
 )
 
 select * from final
+order by position_measure, usage_rank_decile

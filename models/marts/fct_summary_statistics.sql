@@ -1,21 +1,34 @@
--- One row per variable and statistic of Table 1(a): desk-days of the broad set of Treasury desks.
--- Positions in $ billions; VaR, its limit and P&L in $ millions; usage and P&L/VaR are ratios; SLR in percent.
+-- One row per variable and statistic of Table 1: desk-days of the broad set of Treasury desks (a), firm-days of the event
+-- window (b).
+-- Positions in $ billions; VaR, its limit and P&L in $ millions; usage and P&L/VaR are ratios; SLR in percent; logs of
+-- sales to the Fed of $ millions, of buys from customers of $ thousands.
 -- Sums are of decimals: floats added in an order that varies between runs differ in their last digits.
-{%- set variables = {
-    'net_position': 'net_position_usd_mn / 1000',
-    'gross_position': 'gross_position_usd_mn / 1000',
-    'long_position': 'long_position_usd_mn / 1000',
-    'short_position': 'short_position_usd_mn / 1000',
-    'net_securities_position': 'net_securities_position_usd_mn / 1000',
-    'gross_securities_position': 'gross_securities_position_usd_mn / 1000',
-    'long_securities_position': 'long_securities_position_usd_mn / 1000',
-    'short_securities_position': 'short_securities_position_usd_mn / 1000',
-    'var': 'var_usd_mn',
-    'var_limit': 'var_limit_usd_mn',
-    'limit_usage': 'limit_usage',
-    'pnl_total': 'pnl_total_usd_mn',
-    'pnl_total_to_var': 'pnl_total_to_var',
-    'slr_distance': 'slr_distance_pct',
+{%- set panels = {
+    'a': ('desk_days', {
+        'net_position': 'net_position_usd_mn / 1000',
+        'gross_position': 'gross_position_usd_mn / 1000',
+        'long_position': 'long_position_usd_mn / 1000',
+        'short_position': 'short_position_usd_mn / 1000',
+        'net_securities_position': 'net_securities_position_usd_mn / 1000',
+        'gross_securities_position': 'gross_securities_position_usd_mn / 1000',
+        'long_securities_position': 'long_securities_position_usd_mn / 1000',
+        'short_securities_position': 'short_securities_position_usd_mn / 1000',
+        'var': 'var_usd_mn',
+        'var_limit': 'var_limit_usd_mn',
+        'limit_usage': 'limit_usage',
+        'pnl_total': 'pnl_total_usd_mn',
+        'pnl_total_to_var': 'pnl_total_to_var',
+        'slr_distance': 'slr_distance_pct',
+    }),
+    'b': ('dealer_days', {
+        'soma_sale_indicator': 'soma_sale_indicator',
+        'log_soma_sale_amount': 'log_soma_sale_amount',
+        'soma_sales_to_customer_sales': 'soma_sales_to_customer_sales',
+        'soma_sales_to_customer_buys': 'soma_sales_to_customer_buys',
+        'log_customer_buys_in_soma': 'log_customer_buys_in_soma',
+        'log_customer_buys_not_in_soma': 'log_customer_buys_not_in_soma',
+        'log_customer_buys_total': 'log_customer_buys_total',
+    }),
 } %}
 {%- set statistics = ['mean', 'sd', 'p25', 'p50', 'p75', 'count'] %}
 with
@@ -27,16 +40,26 @@ desk_days as (
 
 ),
 
+dealer_days as (
+
+    select * from {{ ref('fct_dealer_day') }}
+
+),
+
 observations as (
 
+    {% for panel, (days, variables) in panels.items() %}
+    {% set is_last_panel = loop.last %}
     {% for outcome, expression in variables.items() %}
     select
+        '{{ panel }}' as panel,
         '{{ outcome }}' as outcome,
         cast({{ expression }} as double) as amount,
-    from desk_days
-    {% if not loop.last %}
+    from {{ days }}
+    {% if not (loop.last and is_last_panel) %}
     union all
     {% endif %}
+    {% endfor %}
     {% endfor %}
 
 ),
@@ -44,6 +67,7 @@ observations as (
 centres as (
 
     select
+        panel,
         outcome,
         count(amount) as observation_count,
         cast(sum(cast(amount as decimal(38, 12))) as double) / nullif(count(amount), 0) as mean_amount,
@@ -51,7 +75,7 @@ centres as (
         percentile_cont(0.50) within group (order by amount) as p50_amount,
         percentile_cont(0.75) within group (order by amount) as p75_amount,
     from observations
-    group by outcome
+    group by panel, outcome
 
 ),
 
@@ -78,6 +102,7 @@ spreads as (
 summary as (
 
     select
+        centres.panel,
         centres.outcome,
         centres.mean_amount,
         spreads.sd_amount,
@@ -95,7 +120,7 @@ final as (
     {% for statistic in statistics %}
     select
         '1' as "table",
-        'a' as panel,
+        panel,
         outcome,
         '{{ statistic }}' as statistic,
         {{ statistic }}_amount as value,
@@ -108,4 +133,4 @@ final as (
 )
 
 select * from final
-order by outcome, statistic
+order by panel, outcome, statistic

@@ -19,6 +19,12 @@ PRIME_DESKS = 6
 HORIZONS = (1, 5, 10)
 PLANTED_COEFFICIENT = -0.25
 
+# The last firm has no desks in the sample, so that its sales have no usage.
+FIRMS = 6
+EVENT_DAYS = 40
+BONDS = 15
+LEGS = 900
+
 POSITIONS = [
     f"{kind}_{scope}"
     for scope in ("position", "securities_position")
@@ -33,10 +39,12 @@ OUTCOMES = [
 
 @dataclass(frozen=True)
 class World:
-    """Desk-days and their changes over each horizon, as the marts hold them."""
+    """Rows of the marts that estimation reads, one frame each."""
 
     desk_days: pd.DataFrame
     panel: pd.DataFrame
+    dealer_days: pd.DataFrame
+    soma_sales: pd.DataFrame
 
 
 def make_world(seed: int = 1, noise: float = 1.0, days: int = 100) -> World:
@@ -79,7 +87,60 @@ def make_world(seed: int = 1, noise: float = 1.0, days: int = 100) -> World:
         panels.append(panel)
     # a missing usage every 97 rows: such rows must not be counted
     desk_days.loc[desk_days.index % 97 == 5, "log_limit_usage"] = np.nan
-    return World(desk_days, pd.concat(panels, ignore_index=True))
+    dealer_days = make_dealer_days(rng)
+    return World(
+        desk_days, pd.concat(panels, ignore_index=True), dealer_days, make_soma_sales(rng, dealer_days)
+    )
+
+
+def make_dealer_days(rng: np.random.Generator) -> pd.DataFrame:
+    """Firm-days from 2020-03-16 on; one has no usage, some have no sale to the Fed, one no customer sale."""
+    dealer_days = pd.MultiIndex.from_product(
+        [range(1, FIRMS), pd.bdate_range("2020-03-16", periods=EVENT_DAYS)],
+        names=["firm_rssd", "business_date"],
+    ).to_frame(index=False)
+    count = len(dealer_days)
+    dealer_days["limit_usage_lag"] = rng.uniform(0.1, 0.9, count) + dealer_days["firm_rssd"] / 50
+    dealer_days.loc[7, "limit_usage_lag"] = np.nan
+    dealer_days["log_limit_usage_lag"] = np.log(dealer_days["limit_usage_lag"])
+    sells = rng.uniform(size=count) < 0.8
+    dealer_days["soma_sale_indicator"] = sells.astype(int)
+    dealer_days["log_soma_sale_amount"] = np.where(
+        sells, rng.normal(6, 2, count) + dealer_days["firm_rssd"], np.nan
+    )
+    for name in ("sales", "buys"):
+        dealer_days[f"soma_sales_to_customer_{name}"] = np.where(sells, rng.uniform(size=count), 0.0)
+    dealer_days.loc[11, "soma_sales_to_customer_sales"] = np.nan
+    for name in ("in_soma", "not_in_soma", "total"):
+        dealer_days[f"log_customer_buys_{name}"] = rng.normal(15, 1, count)
+    return dealer_days
+
+
+def make_soma_sales(rng: np.random.Generator, dealer_days: pd.DataFrame) -> pd.DataFrame:
+    """Legs of awards on the firm-days, of bonds of all lives; a bond is not bought on every day."""
+    sales = pd.DataFrame(
+        {
+            "award_id": [f"award_{number // 3}" for number in range(LEGS)],
+            "trade_id": [f"trade_{number}" for number in range(LEGS)],
+            "firm_rssd": rng.integers(1, FIRMS + 1, LEGS),
+            "bond": rng.integers(0, BONDS, LEGS),
+            "match_level": rng.choice(["1", "2_exact", "2_partial", "3"], LEGS),
+        }
+    )
+    sales["operation_date"] = rng.choice(dealer_days["business_date"].unique(), LEGS)
+    sales = sales[(sales["bond"] + sales["operation_date"].dt.day) % 3 > 0]
+    sales["cusip"] = "bond_" + sales["bond"].astype(str)
+    sales["years_to_maturity"] = np.where(sales["bond"] == 0, np.nan, sales["bond"] * 1.0)
+    usage = dealer_days.rename(columns={"business_date": "operation_date"})
+    sales = sales.merge(
+        usage[["firm_rssd", "operation_date", "log_limit_usage_lag"]],
+        on=["firm_rssd", "operation_date"],
+        how="left",
+    )
+    sales["firm_rssd"] = sales["firm_rssd"].where(sales["firm_rssd"] < FIRMS)
+    noise = rng.normal(size=len(sales)) * (1 + sales["bond"]) / 100
+    sales["offer_aggressiveness"] = 0.01 * sales["log_limit_usage_lag"].fillna(0) + noise
+    return sales.drop(columns="bond")
 
 
 def write_warehouse(path: Path, world: World) -> Path:
@@ -95,11 +156,15 @@ def write_warehouse(path: Path, world: World) -> Path:
         for name in ("printed_tables", "specifications"):
             connection.execute(f"alter table seeds.{name} alter horizon type integer")
         connection.execute("alter table seeds.specifications alter report_constant type boolean")
-        for name, frame in (("fct_desk_day", world.desk_days), ("panel_desk_horizon", world.panel)):
+        for name, day, frame in (
+            ("fct_desk_day", "business_date", world.desk_days),
+            ("panel_desk_horizon", "business_date", world.panel),
+            ("fct_dealer_day", "business_date", world.dealer_days),
+            ("fct_soma_sale", "operation_date", world.soma_sales),
+        ):
             connection.register("frame", frame)
             connection.execute(
-                f"create table marts.{name} as "
-                "select * replace (cast(business_date as date) as business_date) from frame"
+                f"create table marts.{name} as select * replace (cast({day} as date) as {day}) from frame"
             )
         connection.execute(f"create table marts.fct_summary_statistics as {summary_query()}")
     return path

@@ -10,6 +10,7 @@ import pytest
 
 from dealer_limits.estimate.observations import Observations
 from dealer_limits.estimate.panel import fit_absorbing, stars
+from estimate_oracle import dummy_regression
 
 
 def unbalanced_panel(seed: int = 3, desks: int = 7, days: int = 60) -> Observations:
@@ -84,6 +85,61 @@ def test_singleton_moves_no_coefficient_but_counts_as_observation():
     assert longer.nobs == fit.nobs + 1
     assert longer.df_resid == fit.df_resid
     np.testing.assert_allclose(longer.se, fit.se * np.sqrt(longer.nobs / fit.nobs), rtol=1e-8)
+
+
+def with_constant(observations: Observations) -> Observations:
+    ones = np.ones(len(observations.dependent))
+    return dataclasses.replace(observations, regressors=np.column_stack([observations.regressors, ones]))
+
+
+@pytest.mark.parametrize("absorbed", [[0], [1], [0, 1]], ids=["desk", "day", "desk and day"])
+def test_constant_equals_that_of_effects_that_add_up_to_zero(absorbed: list[int]):
+    """reghdfe's constant: mean(y) - mean(x) β, with the robust error of the regression on all dummies."""
+    observations = unbalanced_panel()
+    observations = dataclasses.replace(observations, effects=observations.effects[:, absorbed])
+    fit = fit_absorbing(with_constant(observations))
+    full = dummy_regression(observations.dependent, observations.regressors, list(observations.effects.T))
+    at_means = observations.dependent.mean() - observations.regressors.mean(axis=0) @ fit.coef[:2]
+    assert fit.coef[2] == pytest.approx(at_means, rel=1e-10)
+    np.testing.assert_allclose(fit.coef, full.params[:3], rtol=1e-8)
+    np.testing.assert_allclose(fit.se, full.bse[:3], rtol=1e-8)
+    np.testing.assert_allclose(fit.p, full.pvalues[:3], rtol=1e-6)
+    assert fit.r2 == pytest.approx(full.rsquared, rel=1e-10)
+    assert fit.df_resid == full.df_resid
+
+
+def test_constant_is_that_of_demeaned_variables_with_their_means_added():
+    """The same by the steps that reghdfe takes: absorb, add the means, regress with a constant."""
+    import statsmodels.api as sm
+
+    observations = unbalanced_panel()
+    fit = fit_absorbing(with_constant(observations))
+    levels = dummies(observations)[:, 2:]
+    variables = np.column_stack([observations.dependent, observations.regressors])
+    absorbed = variables - levels @ np.linalg.lstsq(levels, variables)[0] + variables.mean(axis=0)
+    short = sm.OLS(absorbed[:, 0], sm.add_constant(absorbed[:, 1:], prepend=False)).fit(cov_type="HC0")
+    np.testing.assert_allclose(fit.coef, short.params, rtol=1e-8)
+    np.testing.assert_allclose(fit.se, short.bse * np.sqrt(fit.nobs / fit.df_resid), rtol=1e-8)
+
+
+def test_constant_changes_no_other_coefficient_and_no_error():
+    observations = unbalanced_panel()
+    fit, longer = fit_absorbing(observations), fit_absorbing(with_constant(observations))
+    np.testing.assert_allclose(longer.coef[:2], fit.coef, rtol=1e-10)
+    np.testing.assert_allclose(longer.se[:2], fit.se, rtol=1e-10)
+    assert longer.r2 == pytest.approx(fit.r2, rel=1e-12)
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_regressor_without_variation_of_its_own_raises(constant: bool):
+    from linearmodels.panel.utility import AbsorbingEffectError
+
+    observations = unbalanced_panel()
+    absorbed = observations.regressors.copy()
+    absorbed[:, 1] = observations.effects @ [0.5, -2.0]
+    observations = dataclasses.replace(observations, regressors=absorbed)
+    with pytest.raises(AbsorbingEffectError):
+        fit_absorbing(with_constant(observations) if constant else observations)
 
 
 def test_exact_relation_is_recovered():

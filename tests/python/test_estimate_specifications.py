@@ -115,10 +115,9 @@ def test_a_column_given_twice_raises(registry: Registry):
     [
         ({}, None),
         ({"estimator": "quantile:0.50"}, "no quantile estimator"),
-        ({"sample": "dealer_days"}, "does not read fct_dealer_day"),
+        ({"sample": "market_days"}, "does not read fct_market_day"),
         ({"covariance": "bootstrap"}, "robust covariance only"),
-        ({"transform": "standardise"}, "neither transforms"),
-        ({"report_constant": True}, "nor constants"),
+        ({"transform": "standardise"}, "no transforms"),
     ],
 )
 def test_what_estimation_lacks_is_said_and_never_ignored(

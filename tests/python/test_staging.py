@@ -1,4 +1,4 @@
-"""Every raw row is staged or rejected, whatever the format of its file; bad rows and no others are rejected."""
+"""Every raw row is staged or rejected, whatever the format of its file; only bad rows are rejected."""
 
 from __future__ import annotations
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from math import ceil
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from rich.console import Console
     from rich.table import Table
@@ -18,10 +21,11 @@ _MOST_COLUMNS_ABREAST = 3
 _SUMMARY_STATISTICS = ("mean", "sd", "p25", "p50", "p75", "count")
 
 
-def show_comparison(console: Console, comparison: pd.DataFrame) -> None:
+def show_comparison(console: Console, comparison: pd.DataFrame, coefficients: Sequence[str]) -> None:
     """Print each panel of a comparison (see `compare`) as the paper lays it out.
 
-    Regressions: coefficient with stars, standard error in parentheses, R² and N. Table 1: a row per variable.
+    Regressions: coefficient with stars, standard error in parentheses, R² and N, terms in the order of
+    `coefficients`. Table 1: a row per variable.
     """
     for (table, panel), rows in comparison.groupby(["table", "panel"], sort=False):
         title = f"Table {table}{f' ({panel})' if panel else ''}"
@@ -33,7 +37,7 @@ def show_comparison(console: Console, comparison: pd.DataFrame) -> None:
         per_block = ceil(len(columns) / ceil(len(columns) / fitting))
         for start in range(0, len(columns), per_block):
             block = columns[start : start + per_block]
-            console.print(_regression_table(title, rows[rows["column"].isin(block)]), "")
+            console.print(_regression_table(title, rows[rows["column"].isin(block)], coefficients), "")
 
 
 def _new_table(title: str) -> Table:
@@ -45,16 +49,17 @@ def _new_table(title: str) -> Table:
     return table
 
 
-def _regression_table(title: str, rows: pd.DataFrame) -> Table:
+def _regression_table(title: str, rows: pd.DataFrame, coefficients: Sequence[str]) -> Table:
     columns = rows.drop_duplicates("column")
     # the outcome heads the block, as in the paper, unless its columns have outcomes of their own
     shared = columns["outcome"].nunique() == 1
     table = _new_table(f"{title} {columns['outcome'].iloc[0].replace('_', ' ')}" if shared else title)
     for column, outcome, horizon in columns[["column", "outcome", "horizon"]].itertuples(index=False):
         horizon_text = f" h={horizon}" if horizon else ""
-        outcome_text = "" if shared else "\n" + outcome.replace("_", " ")
+        outcome_text = "" if shared else "\n" + fill(outcome.replace("_", " "), _COLUMN_WIDTH // 2)
         table.add_column(f"({column}){horizon_text}{outcome_text}\nours", justify="right", no_wrap=True)
         table.add_column("printed", justify="right", style="dim", no_wrap=True, vertical="bottom")
+    present = set(rows["term"])
     values = rows.set_index(["column", "term", "statistic"])[["ours", "printed"]].to_dict("index")
 
     def line(term: str, render: dict[str, str]) -> list[str]:
@@ -69,7 +74,7 @@ def _regression_table(title: str, rows: pd.DataFrame) -> Table:
                 )
         return cells
 
-    for term in sorted(set(rows["term"]) - {""}):
+    for term in (term for term in coefficients if term in present):
         table.add_row(
             term.replace("_x_", " × ").replace("_", " "), *line(term, {"coef": ".3f", "stars": "*"})
         )

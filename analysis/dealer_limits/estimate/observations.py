@@ -41,6 +41,18 @@ SOURCES: dict[str, Source] = {
         effects={"desk": "desk_id", "time": "business_date"},
         key=("desk_id", "business_date"),
     ),
+    "fct_dealer_day": Source(
+        relation="select * from marts.fct_dealer_day",
+        tables=("fct_dealer_day",),
+        effects={"dealer": "firm_rssd", "time": "business_date"},
+        key=("firm_rssd", "business_date"),
+    ),
+    "fct_soma_sale": Source(
+        relation="select * from marts.fct_soma_sale",
+        tables=("fct_soma_sale",),
+        effects={"bond": "cusip", "time": "operation_date"},
+        key=("award_id", "trade_id"),
+    ),
 }
 
 
@@ -48,8 +60,8 @@ SOURCES: dict[str, Source] = {
 class Observations:
     """Complete rows of an estimation sample, in the order of the mart's key.
 
-    `dependent` has shape (n,), `regressors` (n, k) in the order of the specification, `effects` (n, e) whole
-    numbers that number the levels of each absorbed effect.
+    `dependent` has shape (n,), `regressors` (n, k) in the order of the specification's `coefficients`, a
+    constant as a column of ones, `effects` (n, e) whole numbers that number the levels of each effect.
     """
 
     dependent: np.ndarray
@@ -60,8 +72,8 @@ class Observations:
 def observations_query(spec: Specification, registry: Registry) -> str:
     """The SQL that selects the complete observations of a specification.
 
-    A row counts where the dependent variable and all terms are observed. A zero position or VaR has no log:
-    the marts hold null for it, so that such a row drops out here.
+    A row counts where the dependent variable and all terms are observed. A zero position or VaR has no log
+    and a seller outside the sample of firms no usage: the marts hold null, so that such a row drops out here.
     """
     source = SOURCES[registry.mart(spec)]
     terms = ",\n".join(f'{registry.expression(spec, term)} as "term_{term}"' for term in spec.terms)
@@ -103,10 +115,13 @@ def read_observations(
             f"{spec.label}: no row of {registry.mart(spec)} in sample {spec.sample} has {spec.dependent} and "
             f"{', '.join(spec.terms)}"
         )
+    regressors = rows[[f"term_{term}" for term in spec.regressors]].to_numpy(dtype=float)
+    if spec.report_constant:
+        regressors = np.column_stack([regressors, np.ones(len(rows))])
     levels = [pd.factorize(rows[f"effect_{effect}"])[0] for effect in spec.absorb]
     return Observations(
         dependent=rows["dependent"].to_numpy(dtype=float),
-        regressors=rows[[f"term_{term}" for term in spec.regressors]].to_numpy(dtype=float),
+        regressors=regressors,
         effects=np.column_stack(levels) if levels else np.empty((len(rows), 0), dtype=int),
     )
 

@@ -44,17 +44,22 @@ def fit_absorbing(observations: Observations) -> Fit:
     the regressors and the effects that are not collinear (HC1 of the regression on dummy variables). A level
     with a single row stays in: it fits exactly, moves no coefficient and counts in n and k.
 
+    A column of ones gets the constant that Stata's reghdfe reports: each effect adds up to zero over the
+    rows, so that the constant is mean(y) - mean(x) β. It adds nothing to k: the effects span it.
+
     Raises `AbsorbingEffectError` of linearmodels where a regressor does not vary within the effects.
     """
     import pandas as pd
     from linearmodels.iv import AbsorbingLS
 
     effects = pd.DataFrame(observations.effects).astype("category")
+    # a single effect is absorbed in one step, which has no tolerance
+    options = {"tol": PROJECTION_TOLERANCE} if effects.shape[1] > 1 else {}
     result = AbsorbingLS(observations.dependent, observations.regressors, absorb=effects).fit(
         cov_type="robust",
         debiased=True,
         method="hdfe",
-        absorb_options={"options": {"tol": PROJECTION_TOLERANCE}},
+        absorb_options={"options": options},
         use_cache=False,
     )
     interval = result.conf_int(0.95).to_numpy()

@@ -57,7 +57,8 @@ def run_estimates(warehouse: Path, output: Path, tables: list[str] | None, conso
     estimates = _as_frame(rows)
     comparison = compare(printed, estimates)
     _write(output, estimates, comparison)
-    show_comparison(console, comparison[comparison["table"].isin(tables or HEADLINE_TABLES)])
+    shown = comparison[comparison["table"].isin(tables or HEADLINE_TABLES)]
+    show_comparison(console, shown, registry.coefficients)
     for line in _account(comparison, reasons):
         console.print(line, highlight=False)
     return estimates
@@ -100,8 +101,8 @@ def lacking(spec: Specification, registry: Registry) -> str | None:
         return f"estimation has no {spec.estimator.partition(':')[0]} estimator"
     if registry.mart(spec) not in SOURCES:
         return f"estimation does not read {registry.mart(spec)}"
-    if spec.covariance != "robust" or spec.transform or spec.report_constant:
-        return "estimation has robust covariance only, and neither transforms nor constants"
+    if spec.covariance != "robust" or spec.transform:
+        return "estimation has robust covariance only, and no transforms"
     return None
 
 
@@ -130,7 +131,7 @@ def estimate(connection: duckdb.DuckDBPyConnection, spec: Specification, registr
 def _long_rows(spec: Specification, fit: Fit) -> list[Row]:
     column = (spec.table, spec.panel, spec.column)
     rows = [(*column, "", "nobs", float(fit.nobs)), (*column, "", "r2", fit.r2)]
-    for position, term in enumerate(spec.regressors):
+    for position, term in enumerate(spec.coefficients):
         for statistic in ("coef", "se", "t", "p", "ci_low", "ci_high"):
             rows.append((*column, term, statistic, float(getattr(fit, statistic)[position])))
         rows.append((*column, term, "stars", float(stars(fit.p[position]))))
@@ -180,5 +181,3 @@ def _account(comparison: pd.DataFrame, reasons: dict[Specification, str]) -> Ite
         columns = [spec for spec, given in reasons.items() if given == reason]
         tables = ", ".join(dict.fromkeys(spec.table for spec in columns))
         yield f"not estimated: {len(columns)} columns of Table {tables}: {reason}"
-    if ((comparison["table"] == "1") & (comparison["panel"] == "b") & comparison["ours"].isna()).any():
-        yield "not estimated: Table 1(b): estimation does not read fct_dealer_day"

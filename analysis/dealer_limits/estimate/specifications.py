@@ -48,6 +48,11 @@ class Specification:
         return f"Table {self.table}{f'({self.panel})' if self.panel else ''} column {self.column}"
 
     @property
+    def coefficients(self) -> tuple[str, ...]:
+        """The terms whose coefficients the column reports, in this order."""
+        return (*self.regressors, "constant") if self.report_constant else self.regressors
+
+    @property
     def terms(self) -> tuple[str, ...]:
         """Every term that an observation must have, regressors first."""
         return tuple(dict.fromkeys((*self.regressors, *self.instruments, *self.also_observed)))
@@ -81,6 +86,12 @@ class Registry:
     def expression(self, specification: Specification, term: str) -> str:
         """The SQL expression of a term of a specification."""
         return self.expressions[self.mart(specification), term]
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        """Every term that some column reports, in printed order: the constant is below the regressors."""
+        regressors = [term for spec in self.specifications for term in spec.regressors]
+        return (*dict.fromkeys(regressors), "constant")
 
     def of_tables(self, tables: Iterable[str]) -> tuple[Specification, ...]:
         """The specifications of some tables, in printed order."""

@@ -40,8 +40,8 @@ searched as (
 
     select
         *,
-        {{ matches('searched_text', var('treasury_desk_pattern')) }}
-            and not {{ matches('searched_text', var('not_treasury_desk_pattern')) }} as is_treasury_desk,
+        {{ matches('searched_text', var('treasury_desk_pattern')) }} as speaks_of_treasury,
+        {{ matches('searched_text', var('not_treasury_desk_pattern')) }} as means_something_else,
         {{ matches('searched_name', var('treasury_desk_pattern')) }} as is_named_treasury,
         {{ contains_all('exclusions', var('treasury_exclusions')) }} as claims_treasury_exclusions,
     from latest
@@ -56,8 +56,9 @@ final as (
         searched.firm_name,
         searched.desk_name,
         searched.desk_description,
-        searched.is_treasury_desk,
-        searched.is_treasury_desk
+        searched.speaks_of_treasury and not searched.means_something_else as is_treasury_desk,
+        searched.speaks_of_treasury
+        and not searched.means_something_else
         and searched.is_named_treasury
         and searched.claims_treasury_exclusions as is_prime_treasury_desk,
         periods.first_valid_from,

@@ -2,8 +2,8 @@
 -- pars add up to the award exactly, and whether the trade is among those chosen (Appendix B, level 2).
 --
 -- A subset-sum problem, solved over reachable sums, trade by trade in order of closeness to the operation: first the
--- nearest {{ var('listed_trades') }} trades as lists of sums, then, for awards out of their reach, all trades as bit strings,
--- up to the first prefix that reaches the award. From there the sums are walked back to zero, farthest trade first.
+-- nearest {{ var('listed_trades') }} trades as lists of sums, then, for awards out of their reach, farther ones as bit
+-- strings, up to the first prefix that reaches the award. From there the sums are walked back to zero, farthest trade first.
 -- Every step that can still reach zero is kept, so each walk is an exact subset; its `path` says trade by trade,
 -- farthest first, whether the trade is taken. The least path avoids the farthest trades.
 --
@@ -98,7 +98,7 @@ searched_{{ round }} as (
         *,
         cast(par_usd / unit_usd as bigint) as units,
         cast(awarded_par_usd / unit_usd as bigint) as target_units,
-        -- a search that would need more states than this ends with the lists, and the award is flagged
+        -- a search that would need more states than this ends with the lists: an award that they miss is flagged
         candidates > {{ var('listed_trades') }}
         and awarded_par_usd / unit_usd > {{ var('subset_sum_most_states') }} as is_beyond_bound,
     from measured_{{ round }}
@@ -135,23 +135,22 @@ listed_{{ round }} as (
 out_of_reach_{{ round }} as (
 
     select
-        searched_rule,
-        award_id,
-        target_units,
-    from searched_{{ round }}
-    where
-        closeness_rank = 1
-        and candidates > {{ var('listed_trades') }}
-        and not is_beyond_bound
-    except
-    select
         listed.searched_rule,
         listed.award_id,
         listed.target_units,
+        listed.closeness_rank,
+        {{ sorted_sums('listed.sums', 'listed.target_units') }} as sorted_sums,
     from listed_{{ round }} as listed
+    inner join searched_{{ round }} as searched
+        on
+            listed.searched_rule = searched.searched_rule
+            and listed.award_id = searched.award_id
+            and listed.closeness_rank = searched.closeness_rank
     where
         listed.closeness_rank = {{ var('listed_trades') }}
-        and {{ is_reachable('listed.sums', no_bits(), 'listed.target_units') }}
+        and searched.candidates > {{ var('listed_trades') }}
+        and not searched.is_beyond_bound
+        and not {{ is_reachable('listed.sums', no_bits(), 'listed.target_units') }}
 
 ),
 
@@ -161,8 +160,8 @@ mapped_{{ round }} as (
         searched_rule,
         award_id,
         target_units,
-        cast(0 as bigint) as closeness_rank,
-        {{ first_bits('target_units') }} as bits,
+        closeness_rank,
+        {{ bits_of_sums('sorted_sums') }} as bits,
     from out_of_reach_{{ round }}
     union all
     select
@@ -185,18 +184,13 @@ mapped_{{ round }} as (
 reachable_{{ round }} as (
 
     select
-        listed.searched_rule,
-        listed.award_id,
-        listed.target_units,
-        listed.closeness_rank,
-        listed.sums,
+        searched_rule,
+        award_id,
+        target_units,
+        closeness_rank,
+        sums,
         {{ no_bits() }} as bits,
-    from listed_{{ round }} as listed
-    left join out_of_reach_{{ round }} as out_of_reach
-        on
-            listed.searched_rule = out_of_reach.searched_rule
-            and listed.award_id = out_of_reach.award_id
-    where out_of_reach.award_id is null
+    from listed_{{ round }}
     union all
     select
         searched_rule,
@@ -206,27 +200,37 @@ reachable_{{ round }} as (
         {{ no_sums() }} as sums,
         bits,
     from mapped_{{ round }}
+    where closeness_rank > {{ var('listed_trades') }}
 
 ),
 
 last_states_{{ round }} as (
 
-    select * from reachable_{{ round }}
-    qualify row_number() over (partition by searched_rule, award_id order by closeness_rank desc) = 1
+    select
+        searched_rule,
+        award_id,
+        max(closeness_rank) as closeness_rank,
+    from reachable_{{ round }}
+    group by searched_rule, award_id
 
 ),
 
 walks_{{ round }} as (
 
     select
-        last_states.searched_rule,
-        last_states.award_id,
-        last_states.closeness_rank,
-        last_states.target_units as remaining_units,
+        reachable.searched_rule,
+        reachable.award_id,
+        reachable.closeness_rank,
+        reachable.target_units as remaining_units,
         cast('' as varchar) as path,
         cast(0 as decimal(38, 0)) as value_in_millionths,
-    from last_states_{{ round }} as last_states
-    where {{ is_reachable('last_states.sums', 'last_states.bits', 'last_states.target_units') }}
+    from reachable_{{ round }} as reachable
+    inner join last_states_{{ round }} as last_states
+        on
+            reachable.searched_rule = last_states.searched_rule
+            and reachable.award_id = last_states.award_id
+            and reachable.closeness_rank = last_states.closeness_rank
+    where {{ is_reachable('reachable.sums', 'reachable.bits', 'reachable.target_units') }}
     union all
     (
         select
@@ -318,7 +322,7 @@ results_{{ round }} as (
             false
         ) as is_chosen,
         coalesce(subsets.exact_subsets, 0) as exact_subsets,
-        coalesce(of_awards.is_beyond_bound, false) as is_beyond_bound,
+        coalesce(of_awards.is_beyond_bound and subsets.award_id is null, false) as is_beyond_bound,
     from eligible_{{ round }} as eligible
     inner join {{ rules }} on eligible.searched_rule in ('any', rules.matching_rule)
     left join of_awards_{{ round }} as of_awards

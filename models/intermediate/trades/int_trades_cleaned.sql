@@ -1,5 +1,8 @@
+{{ config(materialized='view') }}
+
 -- One row per standing trade of a dealer, as principal, with a customer. Bills are quoted at a discount: their price
 -- is computed from the rate, $ per $100 of par.
+-- A view: writing half of all reports again takes longer than cleaning them, and each reader takes few of them.
 with
 
 trades as (

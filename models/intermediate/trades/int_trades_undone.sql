@@ -6,6 +6,20 @@
 ] -%}
 with
 
+-- Reports are long: each part below reads the few that it needs, by conditions of one column each, which the scan
+-- applies before it reads the others.
+message_reports as (
+
+    select * from {{ ref('stg_trace__reports') }}
+    where trade_status <> 'T'
+    union all
+    select * from {{ ref('stg_trace__reports') }}
+    where
+        trade_status = 'T'
+        and as_of_code = 'R'
+
+),
+
 messages as (
 
     select
@@ -19,10 +33,7 @@ messages as (
             when trade_status = 'Y' or as_of_code = 'R' then 'reversed'
             else 'corrected'
         end as undone_as,
-    from {{ ref('stg_trace__reports') }}
-    where
-        trade_status in ('X', 'C', 'R', 'Y')
-        or as_of_code = 'R'
+    from message_reports
 
 ),
 
@@ -71,14 +82,8 @@ look_alikes as (
         reports.trade_status in ('T', 'R')
         and coalesce(reports.as_of_code, '') <> 'R'
         and undone_by_number.control_number is null
-        and exists (
-            select 1
-            from unnumbered
-            where
-                reports.cusip = unnumbered.cusip
-                and reports.executed_at = unnumbered.executed_at
-                and reports.par_usd = unnumbered.par_usd
-        )
+        -- equal in one attribute: the join on all of them does the rest, over few reports
+        and reports.executed_at in (select executed_at from unnumbered)
 
 ),
 

@@ -25,16 +25,30 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["desk_id is null", 'desk_id is missing'],
+            ["firm_rssd is null", 'rssd_id is not a whole number'],
+            ["valid_from is null", 'valid_from is not a date'],
+            ["valid_to < valid_from", 'valid_to is before valid_from'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by desk_id, valid_from
+            partition by desk_id, valid_from, invalid_reason is null
             order by raw_file, firm_rssd, firm_name, desk_name, desk_description, claimed_exclusions, valid_to
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -50,13 +64,7 @@ final as (
         valid_from,
         valid_to,
         raw_file,
-        {{ reject_reason([
-            ["desk_id is null", 'desk_id is missing'],
-            ["firm_rssd is null", 'rssd_id is not a whole number'],
-            ["valid_from is null", 'valid_from is not a date'],
-            ["valid_to < valid_from", 'valid_to is before valid_from'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -23,16 +23,32 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["business_date is null", 'business_date is not a date'],
+            ["desk_id is null", 'desk_id is missing'],
+            ["coalesce(side, '') not in ('assets', 'liabilities')", 'side is neither assets nor liabilities'],
+            ["coalesce(instrument, '') not in ('securities', 'derivatives')", 'instrument is neither securities nor derivatives'],
+            ["coalesce(aging_bucket, '') not in ('0-30', '31-60', '61-90', '91-180', '181-360', '>360')", 'aging_bucket is unknown'],
+            ["value_usd is null", 'value is not a number'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by business_date, desk_id, side, instrument, aging_bucket
+            partition by business_date, desk_id, side, instrument, aging_bucket, invalid_reason is null
             order by raw_file, value_usd
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -46,15 +62,7 @@ final as (
         aging_bucket,
         value_usd,
         raw_file,
-        {{ reject_reason([
-            ["business_date is null", 'business_date is not a date'],
-            ["desk_id is null", 'desk_id is missing'],
-            ["coalesce(side, '') not in ('assets', 'liabilities')", 'side is neither assets nor liabilities'],
-            ["coalesce(instrument, '') not in ('securities', 'derivatives')", 'instrument is neither securities nor derivatives'],
-            ["coalesce(aging_bucket, '') not in ('0-30', '31-60', '61-90', '91-180', '181-360', '>360')", 'aging_bucket is unknown'],
-            ["value_usd is null", 'value is not a number'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -22,16 +22,31 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["business_date is null", 'business_date is not a date'],
+            ["desk_id is null", 'desk_id is missing'],
+            ["limit_id is null", 'limit_id is missing'],
+            ["limit_size is null", 'limit_size is not a number'],
+            ["usage_value is null", 'usage_value is not a number'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by business_date, desk_id, limit_id
+            partition by business_date, desk_id, limit_id, invalid_reason is null
             order by raw_file, limit_size, usage_value
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -44,14 +59,7 @@ final as (
         limit_size,
         usage_value,
         raw_file,
-        {{ reject_reason([
-            ["business_date is null", 'business_date is not a date'],
-            ["desk_id is null", 'desk_id is missing'],
-            ["limit_id is null", 'limit_id is missing'],
-            ["limit_size is null", 'limit_size is not a number'],
-            ["usage_value is null", 'usage_value is not a number'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -24,13 +24,26 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["limit_id is null", 'limit_id is missing'],
+            ["firm_rssd is null", 'rssd_id is not a whole number'],
+            ["limit_name is null", 'limit_name is missing'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by limit_id
+            partition by limit_id, invalid_reason is null
             order by
                 raw_file,
                 firm_rssd,
@@ -40,7 +53,7 @@ numbered as (
                 limit_category,
                 limit_source
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -55,12 +68,7 @@ final as (
         limit_category,
         limit_source,
         raw_file,
-        {{ reject_reason([
-            ["limit_id is null", 'limit_id is missing'],
-            ["firm_rssd is null", 'rssd_id is not a whole number'],
-            ["limit_name is null", 'limit_name is missing'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -24,13 +24,28 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["business_date is null", 'business_date is not a date'],
+            ["desk_id is null", 'desk_id is missing'],
+            ["securities_long_usd is null or securities_short_usd is null", 'a securities position is not a number'],
+            ["least(securities_long_usd, securities_short_usd) < 0", 'a securities position is negative'],
+            ["coalesce(derivatives_basis, '') not in ('notional', 'market')", 'derivatives_basis is neither notional nor market'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by business_date, desk_id
+            partition by business_date, desk_id, invalid_reason is null
             order by
                 raw_file,
                 securities_long_usd,
@@ -39,7 +54,7 @@ numbered as (
                 derivatives_short_usd,
                 derivatives_basis
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -54,14 +69,7 @@ final as (
         derivatives_short_usd,
         derivatives_basis,
         raw_file,
-        {{ reject_reason([
-            ["business_date is null", 'business_date is not a date'],
-            ["desk_id is null", 'desk_id is missing'],
-            ["securities_long_usd is null or securities_short_usd is null", 'a securities position is not a number'],
-            ["least(securities_long_usd, securities_short_usd) < 0", 'a securities position is negative'],
-            ["coalesce(derivatives_basis, '') not in ('notional', 'market')", 'derivatives_basis is neither notional nor market'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -23,16 +23,30 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["business_date is null", 'business_date is not a date'],
+            ["desk_id is null", 'desk_id is missing'],
+            ["pnl_existing_usd is null", 'pnl_existing_positions is not a number'],
+            ["pnl_new_usd is null", 'pnl_new_positions is not a number'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by business_date, desk_id
+            partition by business_date, desk_id, invalid_reason is null
             order by raw_file, pnl_comprehensive_usd, pnl_existing_usd, pnl_new_usd, pnl_residual_usd
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -46,13 +60,7 @@ final as (
         pnl_new_usd,
         pnl_residual_usd,
         raw_file,
-        {{ reject_reason([
-            ["business_date is null", 'business_date is not a date'],
-            ["desk_id is null", 'desk_id is missing'],
-            ["pnl_existing_usd is null", 'pnl_existing_positions is not a number'],
-            ["pnl_new_usd is null", 'pnl_new_positions is not a number'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

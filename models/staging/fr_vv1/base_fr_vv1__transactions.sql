@@ -22,16 +22,31 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["business_date is null", 'business_date is not a date'],
+            ["desk_id is null", 'desk_id is missing'],
+            ["counterparty_kind is null", 'counterparty_kind is missing'],
+            ["transaction_value_usd is null", 'transaction_value is not a number'],
+            ["transaction_value_usd < 0", 'transaction_value is negative'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by business_date, desk_id, counterparty_kind
+            partition by business_date, desk_id, counterparty_kind, invalid_reason is null
             order by raw_file, transaction_value_usd, transaction_count
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -44,14 +59,7 @@ final as (
         transaction_value_usd,
         transaction_count,
         raw_file,
-        {{ reject_reason([
-            ["business_date is null", 'business_date is not a date'],
-            ["desk_id is null", 'desk_id is missing'],
-            ["counterparty_kind is null", 'counterparty_kind is missing'],
-            ["transaction_value_usd is null", 'transaction_value is not a number'],
-            ["transaction_value_usd < 0", 'transaction_value is negative'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -20,16 +20,30 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["business_date is null", 'business_date is not a date'],
+            ["desk_id is null", 'desk_id is missing'],
+            ["var_usd is null", 'var_99_1d is not a number'],
+            ["var_usd < 0", 'var_99_1d is negative'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by business_date, desk_id
+            partition by business_date, desk_id, invalid_reason is null
             order by raw_file, var_usd
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -40,13 +54,7 @@ final as (
         desk_id,
         var_usd,
         raw_file,
-        {{ reject_reason([
-            ["business_date is null", 'business_date is not a date'],
-            ["desk_id is null", 'desk_id is missing'],
-            ["var_usd is null", 'var_99_1d is not a number'],
-            ["var_usd < 0", 'var_99_1d is negative'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -23,16 +23,28 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["firm_rssd is null", 'RSSD9001 is not a whole number'],
+            ["quarter_end is null", 'RSSD9999 is not a date as YYYYMMDD'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by firm_rssd, quarter_end
+            partition by firm_rssd, quarter_end, invalid_reason is null
             order by raw_file, firm_name, slr_pct, tier_1_capital_usd_th, leverage_exposure_usd_th
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -46,11 +58,7 @@ final as (
         tier_1_capital_usd_th,
         leverage_exposure_usd_th,
         raw_file,
-        {{ reject_reason([
-            ["firm_rssd is null", 'RSSD9001 is not a whole number'],
-            ["quarter_end is null", 'RSSD9999 is not a date as YYYYMMDD'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -19,16 +19,27 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["observation_date is null", 'date is not a date'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by observation_date
+            partition by observation_date, invalid_reason is null
             order by raw_file, on_the_run_premium_bp
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -38,10 +49,7 @@ final as (
         observation_date,
         on_the_run_premium_bp,
         raw_file,
-        {{ reject_reason([
-            ["observation_date is null", 'date is not a date'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -24,16 +24,31 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["cusip is null", 'CUSIP is missing'],
+            ["auction_date is null", 'Auction Date is not a date as MM/DD/YYYY'],
+            ["issue_date is null", 'Issue Date is not a date as MM/DD/YYYY'],
+            ["maturity_date is null", 'Maturity Date is not a date as MM/DD/YYYY'],
+            ["maturity_date <= issue_date", 'Maturity Date is not after Issue Date'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by cusip, issue_date, auction_date
+            partition by cusip, issue_date, auction_date, invalid_reason is null
             order by raw_file, security_type, security_term, maturity_date, auction_price
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -48,14 +63,7 @@ final as (
         maturity_date,
         auction_price,
         raw_file,
-        {{ reject_reason([
-            ["cusip is null", 'CUSIP is missing'],
-            ["auction_date is null", 'Auction Date is not a date as MM/DD/YYYY'],
-            ["issue_date is null", 'Issue Date is not a date as MM/DD/YYYY'],
-            ["maturity_date is null", 'Maturity Date is not a date as MM/DD/YYYY'],
-            ["maturity_date <= issue_date", 'Maturity Date is not after Issue Date'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

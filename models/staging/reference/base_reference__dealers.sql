@@ -22,16 +22,28 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["dealer_mpid is null", 'MPID is missing'],
+            ["primary_to < primary_from", 'PRIMARY_TO is before PRIMARY_FROM'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by dealer_mpid, primary_from
+            partition by dealer_mpid, primary_from, invalid_reason is null
             order by raw_file, firm_rssd, dealer_name, primary_to
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -44,11 +56,7 @@ final as (
         primary_from,
         primary_to,
         raw_file,
-        {{ reject_reason([
-            ["dealer_mpid is null", 'MPID is missing'],
-            ["primary_to < primary_from", 'PRIMARY_TO is before PRIMARY_FROM'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

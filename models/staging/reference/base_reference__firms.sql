@@ -20,16 +20,28 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["firm_rssd is null", 'RSSD is not a whole number'],
+            ["coalesce(eslr_flag, '') not in ('Y', 'N')", 'ESLR is neither Y nor N'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by firm_rssd
+            partition by firm_rssd, invalid_reason is null
             order by raw_file, firm_name, eslr_flag
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -40,11 +52,7 @@ final as (
         firm_name,
         eslr_flag,
         raw_file,
-        {{ reject_reason([
-            ["firm_rssd is null", 'RSSD is not a whole number'],
-            ["coalesce(eslr_flag, '') not in ('Y', 'N')", 'ESLR is neither Y nor N'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -27,13 +27,28 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["operation_id is null", 'operationId is missing'],
+            ["operation_date is null", 'operationDate is not a date'],
+            ["cusip is null", 'cusip is missing'],
+            ["accepted_par_usd is null and coalesce(inclusion_indicator, 'I') <> 'E'", 'parAmountAccepted is not a number'],
+            ["accepted_par_usd < 0", 'parAmountAccepted is negative'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by operation_id, cusip, raw_file
+            partition by operation_id, cusip, raw_file, invalid_reason is null
             order by
                 operation_date,
                 last_updated,
@@ -44,7 +59,7 @@ numbered as (
                 least_favorable_price,
                 allotted_at_least_favorable_pct
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -62,14 +77,7 @@ final as (
         least_favorable_price,
         allotted_at_least_favorable_pct,
         raw_file,
-        {{ reject_reason([
-            ["operation_id is null", 'operationId is missing'],
-            ["operation_date is null", 'operationDate is not a date'],
-            ["cusip is null", 'cusip is missing'],
-            ["accepted_par_usd is null and coalesce(inclusion_indicator, 'I') <> 'E'", 'parAmountAccepted is not a number'],
-            ["accepted_par_usd < 0", 'parAmountAccepted is negative'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -32,13 +32,26 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ reject_reason([
+            ["operation_id is null", 'operationId is missing'],
+            ["operation_date is null", 'operationDate is not a date'],
+            ["coalesce(operation_direction, '') not in ('P', 'S')", 'operationDirection is neither P nor S'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 numbered as (
 
     select
         *,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by operation_id, raw_file
+            partition by operation_id, raw_file, invalid_reason is null
             order by
                 auction_status,
                 operation_type,
@@ -55,7 +68,7 @@ numbered as (
                 note,
                 last_updated
         ) as copy_number,
-    from typed
+    from checked
 
 ),
 
@@ -78,12 +91,7 @@ final as (
         note,
         last_updated,
         raw_file,
-        {{ reject_reason([
-            ["operation_id is null", 'operationId is missing'],
-            ["operation_date is null", 'operationDate is not a date'],
-            ["coalesce(operation_direction, '') not in ('P', 'S')", 'operationDirection is neither P nor S'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

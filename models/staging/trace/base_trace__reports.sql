@@ -1,8 +1,7 @@
 {{ config(materialized='table') }}
 
 -- One row per row of the raw files of trace.reports: renamed, typed, with the reason to reject it, if any.
--- A view: the files are large, and each reader takes the few columns that it needs. So repeated keys are looked up, and
--- only their rows are numbered.
+-- The files are large: repeated keys are looked up, so that only their rows are sorted and numbered.
 with
 
 raw_rows as (
@@ -42,6 +41,26 @@ typed as (
 
 ),
 
+checked as {{ not_materialized() }} (
+
+    select
+        *,
+        {{ reject_reason([
+            ["control_number is null", 'SYSTM_CNTRL_NB is missing'],
+            ["executed_at is null", 'TRD_EXCTN_TS is not a timestamp'],
+            ["reported_at is null", 'TRD_RPT_TS is not a timestamp'],
+            ["cusip is null", 'CUSIP_ID is missing'],
+            ["par_usd is null", 'ENTRD_VOL_QT is not a number'],
+            ["par_usd <= 0", 'ENTRD_VOL_QT is not positive'],
+            ["entered_price is null", 'ENTRD_PR is not a number'],
+            ["coalesce(report_side, '') not in ('B', 'S', 'X')", 'RPT_SIDE_CD is not B, S or X'],
+            ["coalesce(trade_status, '') not in ('T', 'X', 'C', 'R', 'Y')", 'TRC_ST is not T, X, C, R or Y'],
+            ["reporting_mpid is null", 'RPTG_PARTY_ID is missing'],
+        ]) }} as invalid_reason,
+    from typed
+
+),
+
 repeated as (
 
     select * from {{ ref('base_trace__repeated_reports') }}
@@ -51,27 +70,27 @@ repeated as (
 numbered as (
 
     select
-        typed.*,
+        checked.*,
         1 as copy_number,
-    from typed
-    left join repeated on typed.control_number = repeated.control_number
+    from checked
+    left join repeated on checked.control_number = repeated.control_number
     where repeated.control_number is null
     union all
     select
-        typed.*,
-        -- of rows with one key the first is staged; rows that are equal in every column are interchangeable
+        checked.*,
+        -- of valid rows with one key the first is staged; rows equal in every column are interchangeable
         row_number() over (
-            partition by typed.control_number
+            partition by checked.control_number, checked.invalid_reason is null
             order by
-                typed.raw_file,
-                typed.message_sequence,
-                typed.trade_status,
-                typed.par_usd,
-                typed.entered_price,
-                typed.reported_at
+                checked.raw_file,
+                checked.message_sequence,
+                checked.trade_status,
+                checked.par_usd,
+                checked.entered_price,
+                checked.reported_at
         ) as copy_number,
-    from typed
-    inner join repeated on typed.control_number = repeated.control_number
+    from checked
+    inner join repeated on checked.control_number = repeated.control_number
 
 ),
 
@@ -102,19 +121,7 @@ final as (
         ats_flag,
         reporting_capacity,
         raw_file,
-        {{ reject_reason([
-            ["control_number is null", 'SYSTM_CNTRL_NB is missing'],
-            ["executed_at is null", 'TRD_EXCTN_TS is not a timestamp'],
-            ["reported_at is null", 'TRD_RPT_TS is not a timestamp'],
-            ["cusip is null", 'CUSIP_ID is missing'],
-            ["par_usd is null", 'ENTRD_VOL_QT is not a number'],
-            ["par_usd <= 0", 'ENTRD_VOL_QT is not positive'],
-            ["entered_price is null", 'ENTRD_PR is not a number'],
-            ["coalesce(report_side, '') not in ('B', 'S', 'X')", 'RPT_SIDE_CD is not B, S or X'],
-            ["coalesce(trade_status, '') not in ('T', 'X', 'C', 'R', 'Y')", 'TRC_ST is not T, X, C, R or Y'],
-            ["reporting_mpid is null", 'RPTG_PARTY_ID is missing'],
-            ["copy_number > 1", 'key repeated'],
-        ]) }} as reject_reason,
+        coalesce(invalid_reason, case when copy_number > 1 then 'key repeated' end) as reject_reason,
     from numbered
 
 )

@@ -1,0 +1,1 @@
+"""Exhibits: the paper's figures, each drawn from a mart."""
