@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from rich.console import Console
-from workspace import Workspace
 
 from dealer_limits.estimate.run import run_estimates
+from workspace import Workspace
 
 
 @pytest.fixture(scope="module")

@@ -198,12 +198,12 @@ def show_match_quality(warehouse: Path, truth: Path, output: Path, console: Cons
 
     Of the awards of a rule and level:
     - awards, awards_pct: their number and their share of all awards, percent;
-    - precision: matched par that truly filled the award it is matched to / matched par. Of a trade that filled
-      the award in part, no more than that part is right;
-    - recall: the same par / par of all reports that truly filled these awards;
-    - recall_of_all_fills: the same par / par of all their fills, also of those that are in no report: the awarded par;
-    - unique_pct, median_alternatives (2_exact only): percent without another exact set of trades, and the
-      median number of other sets, as far as they are counted.
+    - precision: par that is rightly matched / par that is matched. Right is what truly filled the award that
+      it is matched to: of a trade that did so in part, no more than that part;
+    - recall: par that is rightly matched / par of all reports that truly filled these awards;
+    - recall_of_all_fills: par that is rightly matched / par of all fills of these awards, reported or not;
+    - unique_pct, median_alternatives: of those matched at 2_exact, percent without another exact set of
+      trades, and the median number of other sets, as far as they are counted.
 
     Of a rule, with level all, over firms with prime Treasury desks and days of the event window:
     - slope, slope_se, r2: log matched on log true sales of a firm and day, where both are positive;
@@ -318,15 +318,16 @@ def _show(console: Console, rule: str, values: pd.Series) -> None:
         table.add_row(level.replace("_", " "), *cells, end_section=level == levels[-1])
     console.print(table)
     of_days = values["all"]
-    slope = (
+    line = (
         f"slope {of_days['slope']:.3f} ({of_days['slope_se']:.3f}), R² {of_days['r2']:.3f}, "
         if "slope" in of_days
         else ""
     )
     console.print(
-        f"log matched on log true dealer-day sales: {slope}{of_days['dealer_days_both']:.0f} dealer-days; "
-        f"{of_days['dealer_days_true_only']:.0f} have true sales only, "
-        f"{of_days['dealer_days_matched_only']:.0f} matched only",
+        f"log matched on log true sales of a dealer-day: {line}N {of_days['dealer_days_both']:,.0f}; "
+        f"true only {of_days['dealer_days_true_only']:,.0f}, "
+        f"matched only {of_days['dealer_days_matched_only']:,.0f}",
         "",
         highlight=False,
+        sep="\n",
     )

@@ -1,0 +1,184 @@
+"""What holds of every match: no par is matched twice, an award is at one level, every report is counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from workspace import Workspace
+
+# 0.99 at the default scale; a small world has few awards at level 1
+LEAST_PRECISION_OF_LEVEL_1 = 0.95
+
+
+@pytest.fixture(scope="module")
+def built(warehouse: Workspace) -> duckdb.DuckDBPyConnection:
+    with warehouse.connect() as connection:
+        yield connection
+
+
+def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple]:
+    return connection.execute(query).fetchall()
+
+
+def test_world_has_awards_at_every_level(built: duckdb.DuckDBPyConnection) -> None:
+    levels = {level for (level,) in rows(built, "select distinct match_level from marts.fct_soma_award")}
+    assert levels >= {"1", "2_exact", "2_partial", "3"}
+
+
+def test_matched_par_never_exceeds_the_award(built: duckdb.DuckDBPyConnection) -> None:
+    assert not rows(
+        built,
+        """
+        select matching_rule, award_id
+        from intermediate.int_soma_matches
+        inner join intermediate.int_soma_awards using (award_id)
+        group by matching_rule, award_id, awarded_par_usd
+        having sum(matched_par_usd) > awarded_par_usd
+        """,
+    )
+
+
+def test_matched_par_never_exceeds_the_trade(built: duckdb.DuckDBPyConnection) -> None:
+    assert not rows(
+        built,
+        """
+        select matching_rule, trade_id
+        from intermediate.int_soma_matches
+        inner join intermediate.int_soma_trade_candidates using (trade_id)
+        group by matching_rule, trade_id, par_usd
+        having sum(matched_par_usd) > par_usd
+        """,
+    )
+
+
+def test_legs_are_of_the_cusip_and_day_of_the_award(built: duckdb.DuckDBPyConnection) -> None:
+    assert not rows(
+        built,
+        """
+        select matching_rule, award_id, trade_id
+        from intermediate.int_soma_matches as matches
+        left join intermediate.int_soma_awards as awards using (award_id)
+        left join intermediate.int_soma_trade_candidates as trades using (trade_id)
+        where
+            awards.cusip is distinct from trades.cusip
+            or awards.operation_date is distinct from trades.trade_date
+        """,
+    )
+
+
+def test_award_is_matched_at_one_level(built: duckdb.DuckDBPyConnection) -> None:
+    assert not rows(
+        built,
+        """
+        select matching_rule, award_id
+        from intermediate.int_soma_matches
+        group by matching_rule, award_id
+        having count(distinct match_level) > 1
+        """,
+    )
+
+
+def test_levels_1_and_2_exact_match_the_whole_award_and_partial_matches_less(
+    built: duckdb.DuckDBPyConnection,
+) -> None:
+    assert not rows(
+        built,
+        """
+        select matching_rule, award_id
+        from intermediate.int_soma_matches
+        inner join intermediate.int_soma_awards using (award_id)
+        group by matching_rule, award_id, match_level, awarded_par_usd
+        having
+            match_level in ('1', '2_exact') and sum(matched_par_usd) <> awarded_par_usd
+            or match_level = '2_partial' and sum(matched_par_usd) >= awarded_par_usd
+        """,
+    )
+
+
+def test_unmatched_award_had_no_trade_left_to_match(built: duckdb.DuckDBPyConnection) -> None:
+    assert not rows(
+        built,
+        """
+        select awards.award_id, trades.trade_id
+        from marts.fct_soma_award as awards
+        inner join intermediate.int_soma_trade_candidates as trades
+            on awards.cusip = trades.cusip and awards.operation_date = trades.trade_date
+        where
+            awards.match_level = 'none'
+            and trades.trade_id not in (
+                select trade_id from intermediate.int_soma_matches where matching_rule = 'paper'
+            )
+        """,
+    )
+
+
+def test_every_award_is_in_the_mart_with_the_par_of_its_legs(built: duckdb.DuckDBPyConnection) -> None:
+    assert rows(built, "select count(*), sum(awarded_par_usd) from marts.fct_soma_award") == rows(
+        built, "select count(*), sum(awarded_par_usd) from intermediate.int_soma_awards"
+    )
+    assert rows(
+        built,
+        """
+        select match_level, count(*), sum(matched_trades), sum(matched_par_usd)
+        from marts.fct_soma_award
+        where match_level <> 'none'
+        group by match_level
+        order by match_level
+        """,
+    ) == rows(
+        built,
+        """
+        select match_level, count(distinct award_id), count(*), sum(matched_par_usd)
+        from intermediate.int_soma_matches
+        where matching_rule = 'paper'
+        group by match_level
+        order by match_level
+        """,
+    )
+
+
+def test_filters_and_rejected_rows_add_up_to_the_reports_of_every_day(
+    built: duckdb.DuckDBPyConnection, world: Path
+) -> None:
+    """Counted in the files themselves, which are named by report date."""
+    reports: Counter[str] = Counter()
+    for file in (world / "raw" / "trace").iterdir():
+        reports[file.stem.removeprefix("trace_")] += (
+            pq.read_metadata(file).num_rows
+            if file.suffix == ".parquet"
+            else len(file.read_text().splitlines()) - 1
+        )
+    accounted_for = rows(
+        built,
+        r"""
+        with accounted_for as (
+            select cast(report_date as varchar) as day, reports from quality.qc_trade_filters
+            union all
+            select regexp_extract(raw_file, '\d{4}-\d{2}-\d{2}') as day, 1 as reports
+            from quality.qc_rejected_rows
+            where source_table = 'trace.reports'
+        )
+        select day, sum(reports) from accounted_for group by day
+        """,
+    )
+    assert dict(accounted_for) == reports
+
+
+def test_level_1_finds_the_true_trade(built: duckdb.DuckDBPyConnection, world: Path) -> None:
+    ((legs, true_legs),) = rows(
+        built,
+        f"""
+        select count(*), count(fills.systm_cntrl_nb)
+        from intermediate.int_soma_matches_level_1 as matches
+        left join '{world / "truth" / "soma_fills.parquet"}' as fills
+            on
+                matches.award_id = concat(fills.operation_id, '/', fills.cusip)
+                and matches.trade_id = fills.systm_cntrl_nb
+        """,
+    )
+    assert true_legs / legs > LEAST_PRECISION_OF_LEVEL_1
