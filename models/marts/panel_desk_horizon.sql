@@ -5,6 +5,7 @@
     'net_position', 'gross_position', 'long_position', 'short_position',
     'net_securities_position', 'gross_securities_position', 'long_securities_position', 'short_securities_position',
 ] -%}
+{% set position_floor = var('position_floor_usd') ~ ' / 1000000.0' -%}
 {% set least_profit_days = {'available': 1, 'complete': 'horizons.horizon'}[var('profit_change_days')] -%}
 {% set age_outcomes = ['assets_le_30d', 'assets_gt_30d', 'liabilities_le_30d', 'liabilities_gt_30d'] -%}
 with
@@ -30,7 +31,7 @@ levels as (
         business_date,
         business_day_index,
         {% for outcome in position_outcomes + age_outcomes -%}
-        {{ ln_or_null(at_least(outcome ~ '_usd_mn', var('position_floor_usd') ~ ' / 1000000.0')) }} as log_{{ outcome }},
+        {{ ln_or_null(at_least(outcome ~ '_usd_mn', position_floor)) }} as log_{{ outcome }},
         {% endfor %}
     from desk_days
 
