@@ -1,4 +1,5 @@
 # make run: from raw files to estimates beside the printed ones.  make test: every test.
+# make bench-*: how long things take, beside a floor or a peer in the same run.
 # With RAW_DATA set, the raw files are yours and no pseudo data are made.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -12,7 +13,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint setup lock clean
+.PHONY: run test lint bench-matching setup lock clean
 
 run: setup
 ifndef RAW_DATA
@@ -20,15 +21,21 @@ ifndef RAW_DATA
 endif
 	$(BIN)/dealer-limits build
 	$(BIN)/dealer-limits check
+ifndef RAW_DATA
+	$(BIN)/dealer-limits match-quality
+endif
 	$(BIN)/dealer-limits estimate
 
 test: setup lint
 	$(BIN)/pytest
 
 lint: setup
-	$(BIN)/ruff check analysis tests
-	$(BIN)/ruff format --check analysis tests
+	$(BIN)/ruff check analysis tests benchmarks
+	$(BIN)/ruff format --check analysis tests benchmarks
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests
+
+bench-matching: setup
+	$(BIN)/python benchmarks/bench_matching.py
 
 setup: $(VENV)/installed
 

@@ -91,3 +91,16 @@ def check(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> 
 
     if not run_checks(warehouse, output, console):
         raise typer.Exit(1)
+
+
+@app.command()
+@one_line_errors
+def match_quality(
+    truth: Annotated[Path, typer.Option(help="What the pseudo world planted.")] = Path("data/truth"),
+    warehouse: Warehouse = WAREHOUSE,
+    output: Output = Path("output"),
+) -> None:
+    """Compare the SOMA match with the truth of the pseudo world: precision and recall by level and rule."""
+    from dealer_limits.quality.match_quality import show_match_quality
+
+    show_match_quality(warehouse, truth, output, console)
