@@ -51,6 +51,9 @@ class Observations:
 
     `dependent` (n,), `regressors` (n, k) in the order of the specification, `instruments` (n, l), `effects`
     (n, e) whole numbers that number the levels of each effect; `endogenous` are positions of regressors.
+    `hc1_factor` turns White's errors into ours: √(n / (n - k)), k with the numerical rank of the dummies. The
+    packages are asked for errors without any factor, or theirs is divided out, since they count k in ways
+    of their own where the panel is not connected.
     """
 
     dependent: np.ndarray
@@ -59,6 +62,7 @@ class Observations:
     endogenous: tuple[int, ...]
     effects: np.ndarray
     constant: bool
+    hc1_factor: float
 
 
 @dataclass(frozen=True)
@@ -235,25 +239,18 @@ def read_observations(
     if spec.transform == "standardise":
         values = (values - values.mean()) / values.std()
     levels = [pd.factorize(rows[f"effect_{effect}"])[0] for effect in spec.absorb]
+    effects = np.column_stack(levels) if levels else np.empty((len(rows), 0), dtype=int)
+    dummies, _ = independent_dummies(effects)
+    degrees = len(rows) - len(spec.regressors) - dummies.shape[1]
     return Observations(
         dependent=values["dependent"].to_numpy(),
         regressors=values[[f"term_{term}" for term in spec.regressors]].to_numpy(),
         instruments=values[[f"term_{term}" for term in spec.instruments]].to_numpy(),
         endogenous=tuple(spec.regressors.index(term) for term in spec.endogenous),
-        effects=np.column_stack(levels) if levels else np.empty((len(rows), 0), dtype=int),
+        effects=effects,
         constant=spec.report_constant,
+        hc1_factor=(len(rows) / degrees) ** 0.5,
     )
-
-
-def hc1_factor(observations: Observations) -> float:
-    """What White's errors are multiplied with: √(n / (n - k)), k with the numerical rank of the dummies.
-
-    The packages are asked for errors without any factor, or theirs is divided out, since they count k in
-    ways of their own where the panel is not connected.
-    """
-    rows, regressors = observations.regressors.shape
-    dummies, _ = independent_dummies(observations.effects)
-    return (rows / (rows - regressors - dummies.shape[1])) ** 0.5
 
 
 def independent_dummies(effects: np.ndarray) -> tuple[object, np.ndarray]:
@@ -336,7 +333,7 @@ def absorbing_least_squares(observations: Observations) -> Reference:
         errors, slopes = result.std_errors.to_numpy(), slice(-1)
         return Reference(
             result.params.to_numpy()[slopes],
-            errors[slopes] * hc1_factor(observations),
+            errors[slopes] * observations.hc1_factor,
             float(result.rsquared),
         )
     regressors = observations.regressors
@@ -354,7 +351,7 @@ def absorbing_least_squares(observations: Observations) -> Reference:
     )
     without_factor = result.std_errors.to_numpy() * (result.df_resid / rows) ** 0.5
     return Reference(
-        result.params.to_numpy(), without_factor * hc1_factor(observations), float(result.rsquared)
+        result.params.to_numpy(), without_factor * observations.hc1_factor, float(result.rsquared)
     )
 
 
@@ -394,7 +391,7 @@ def _pyfixest(
             fixef_tol=PROJECTION_TOLERANCE,
             fixef_maxiter=100_000,
         )
-    errors = fit.se()[reported].to_numpy() * hc1_factor(observations)
+    errors = fit.se()[reported].to_numpy() * observations.hc1_factor
     return Reference(fit.coef()[reported].to_numpy(), errors)
 
 
@@ -415,7 +412,7 @@ def linearmodels_two_stages(observations: Observations) -> Reference:
     result = IV2SLS(within["y"], within[exogenous] if exogenous else None, within[endogenous], within[z]).fit(
         cov_type="robust", debiased=False
     )
-    return Reference(result.params[x].to_numpy(), result.std_errors[x].to_numpy() * hc1_factor(observations))
+    return Reference(result.params[x].to_numpy(), result.std_errors[x].to_numpy() * observations.hc1_factor)
 
 
 def _frame(observations: Observations) -> pd.DataFrame:
