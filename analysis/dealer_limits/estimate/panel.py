@@ -214,27 +214,32 @@ def _inverse_cross_product(x: np.ndarray) -> np.ndarray:
     """Inverse of x'x, of columns scaled to unit length, so that units do not cost digits."""
     import numpy as np
 
-    scale = np.sqrt(np.sum(x**2, axis=0))
+    scale = _length(x)
     return np.linalg.inv(_cross_product(x / scale, x / scale)) / np.outer(scale, scale)
 
 
 def _check_variation(variables: Variables, names: Sequence[str]) -> None:
-    import numpy as np
-
     flat = [
         name
         for name in names
-        if np.linalg.norm(variables.within[name]) <= LEAST_SHARE_LEFT * np.linalg.norm(variables.levels[name])
+        if _length(variables.within[name]) <= LEAST_SHARE_LEFT * _length(variables.levels[name])
     ]
     if flat:
         raise CollinearError(flat, within_effects=True)
+
+
+def _length(values: np.ndarray) -> np.ndarray:
+    """Euclidean length of each column, without the threads that a norm of a long vector would start."""
+    import numpy as np
+
+    return np.sqrt(np.sum(values**2, axis=0))
 
 
 def _check_independent(x: np.ndarray, names: Sequence[str]) -> None:
     """QR: the diagonal of R is what the columns before leave of each, as a share of its length."""
     import numpy as np
 
-    left = np.abs(np.diag(np.linalg.qr(x / np.sqrt(np.sum(x**2, axis=0)), mode="r")))
+    left = np.abs(np.diag(np.linalg.qr(x / _length(x), mode="r")))
     if left.min() <= LEAST_SHARE_LEFT:
         raise CollinearError(names, within_effects=False)
 

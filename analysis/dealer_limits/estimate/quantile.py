@@ -127,7 +127,7 @@ def block_counts(rows: int, bootstrap: Bootstrap) -> np.ndarray:
 def bootstrap_quantile(
     x: np.ndarray, y: np.ndarray, quantile: float, basis: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
-    """Coefficients (draws, k) of the draws in `counts` (draws, n), each begun at the full sample's `basis`."""
+    """Coefficients (draws, k) of the draws in `counts` (draws, n), each begun at the sample's `basis`."""
     import numpy as np
 
     return np.stack([solve_quantile(x, y, weights, quantile, basis).coef for weights in counts])

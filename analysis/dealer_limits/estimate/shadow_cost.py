@@ -44,7 +44,7 @@ def shadow_costs(fit: Fit, profit: np.ndarray, usages: Sequence[float] = USAGES)
     P&L / limit = U · P&L / VaR, and by the product rule
 
     - `over_limit`: ȳ + β, where ȳ is the mean of `profit` (n,), the average P&L / VaR of the horizon: λ at
-      mean log usage. Its error is of the sum of each row's influences on both, and so counts their covariance.
+      mean log usage. Its error is of the sum of each row's influences on both, and so has their covariance.
 
     Raises ValueError where `profit` is not of the fit's rows.
     """
