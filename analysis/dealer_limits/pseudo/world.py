@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ DEFAULT_SEED = 20200316
 
 def write_world(out: Path, seed: int, scale: float, advance: Callable[[str], None]) -> None:
     """Write `out/raw` and `out/truth`, replacing what is there only once everything is written.
+
+    `truth/world.json` says which world it is: its seed and scale.
 
     `scale` multiplies TRACE reports, purchased CUSIP-days and non-Treasury desks; Treasury desks and the
     calendar are always complete. `advance` is told of each finished step. Same seed and scale, same bytes.
@@ -36,6 +39,9 @@ def write_world(out: Path, seed: int, scale: float, advance: Callable[[str], Non
     trades = simulate_trade_world(seed, scale, desks.firm_usage)
     advance("trades simulated")
     write_trade_world(trades, raw, truth, advance)
+
+    record = {"seed": seed, "scale": scale}
+    (truth / "world.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
     for folder in (raw, truth):
         shutil.rmtree(out / folder.name, ignore_errors=True)
