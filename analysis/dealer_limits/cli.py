@@ -25,6 +25,9 @@ app = typer.Typer(
 console = Console(width=None if sys.stdout.isatty() else 120)
 
 WAREHOUSE = Path(os.environ.get("WAREHOUSE_DIR", "warehouse")) / "dealer_limits.duckdb"
+# the truth of a pseudo world lies beside its raw files; real ones have none
+TRUTH = Path(os.environ.get("RAW_DATA") or "data/raw").parent / "truth"
+RUN_RESULTS = Path(os.environ.get("DBT_TARGET_PATH", "target")) / "run_results.json"
 Warehouse = Annotated[Path, typer.Option(help="The published warehouse; opened read-only.")]
 Output = Annotated[Path, typer.Option(help="Folder for results.")]
 
@@ -121,3 +124,16 @@ def match_quality(
     from dealer_limits.quality.match_quality import show_match_quality
 
     show_match_quality(warehouse, truth, output, console)
+
+
+@app.command()
+@one_line_errors
+def report(
+    truth: Annotated[Path, typer.Option(help="What the pseudo world planted.")] = TRUTH,
+    warehouse: Warehouse = WAREHOUSE,
+    output: Output = Path("output"),
+) -> None:
+    """Write the report: a page with every exhibit beside the printed numbers; tables and figures as files."""
+    from dealer_limits.exhibits.report import write_report
+
+    write_report(warehouse, output, truth, RUN_RESULTS, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ def write_world(
     out: Path, seed: int, scale: float, advance: Callable[[str], None], world: str = DEFAULT_WORLD
 ) -> None:
     """Write `out/raw` and `out/truth`, replacing what is there only once everything is written.
+
+    `truth/world.json` says which world it is: its seed and scale.
 
     `scale` multiplies TRACE reports, purchased CUSIP-days and non-Treasury desks; Treasury desks and the
     calendar are always complete. `world`: paper, null or strong. `advance` is told of each finished step.
@@ -41,6 +44,9 @@ def write_world(
     trades = simulate_trade_world(seed, scale, desks.firm_usage, parameters)
     advance("trades simulated")
     write_trade_world(trades, raw, truth, advance)
+
+    record = {"seed": seed, "scale": scale}
+    (truth / "world.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
     for folder in (raw, truth):
         shutil.rmtree(out / folder.name, ignore_errors=True)
