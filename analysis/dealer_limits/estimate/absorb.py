@@ -16,20 +16,30 @@ MOST_EFFECTS = 2
 class Effects:
     """Up to two effects on n rows, prepared for taking them out of many variables.
 
-    `levels` has the level of each row as whole numbers from 0, one array (n,) per effect, the effect with
-    the most levels last: it is the one that is eliminated. `rank` is the rank of all dummy variables
-    together: for two effects their levels less the number of connected components. The other fields belong
-    to the reduced normal equations of two effects: `rows_in_cell` counts rows by level of the first and of
-    the last effect, `free` marks the levels of the first effect that are not pinned at zero (one is, per
-    component), `factor` is the lower Cholesky factor of the reduced matrix of the free levels.
+    `levels` has the level of each row as whole numbers from 0, one array (n,) per effect in the order given;
+    `rank` is the rank of all dummy variables together: for two effects their levels less the number of
+    connected components. `elimination` is for two effects only.
     """
 
     levels: tuple[np.ndarray, ...]
-    rows_per_level: tuple[np.ndarray, ...]
     rank: int
-    rows_in_cell: csr_array | None = None
-    free: np.ndarray | None = None
-    factor: np.ndarray | None = None
+    elimination: Elimination | None = None
+
+
+@dataclass(frozen=True)
+class Elimination:
+    """The normal equations of two effects after the one with more levels has been taken out.
+
+    `kept` and `eliminated` are the positions of the effects. `rows_in_cell` counts rows by level of both,
+    `free` marks the kept levels that are not pinned at zero (one is, per component), `factor` is the lower
+    Cholesky factor of the reduced matrix of the free levels.
+    """
+
+    kept: int
+    eliminated: int
+    rows_in_cell: csr_array
+    free: np.ndarray
+    factor: np.ndarray
 
 
 def prepare_effects(levels: np.ndarray) -> Effects:
@@ -49,28 +59,26 @@ def prepare_effects(levels: np.ndarray) -> Effects:
     if effects > MOST_EFFECTS:
         raise ValueError(f"{effects} effects, at most {MOST_EFFECTS} can be absorbed")
     columns = levels.T if effects else np.zeros((1, rows), dtype=int)
-    numbered = sorted((np.unique(column, return_inverse=True)[1] for column in columns), key=np.max)
-    sizes = tuple(np.bincount(column) for column in numbered)
+    numbered = tuple(np.unique(column, return_inverse=True)[1] for column in columns)
+    sizes = [np.bincount(column) for column in numbered]
     if len(numbered) == 1:
-        return Effects(tuple(numbered), sizes, rank=len(sizes[0]))
+        return Effects(numbered, rank=len(sizes[0]))
 
-    kept, eliminated = numbered
-    shape = (len(sizes[0]), len(sizes[1]))
+    kept, eliminated = (0, 1) if len(sizes[0]) <= len(sizes[1]) else (1, 0)
+    shape = (len(sizes[kept]), len(sizes[eliminated]))
     # repeated pairs are added up
-    rows_in_cell = coo_array((np.ones(rows), (kept, eliminated)), shape=shape).tocsr()
-    shared = (rows_in_cell @ diags_array(1 / sizes[1]) @ rows_in_cell.T).toarray()
-    # two levels of the kept effect are connected where they share a level of the other one
+    rows_in_cell = coo_array((np.ones(rows), (numbered[kept], numbered[eliminated])), shape=shape).tocsr()
+    shared = (rows_in_cell @ diags_array(1 / sizes[eliminated]) @ rows_in_cell.T).toarray()
+    # two kept levels are connected where they share a level of the other effect
     components, component = connected_components(shared, directed=False)
     free = np.ones(shape[0], dtype=bool)
     free[np.unique(component, return_index=True)[1]] = False
-    reduced = (np.diag(sizes[0].astype(float)) - shared)[np.ix_(free, free)]
+    reduced = (np.diag(sizes[kept].astype(float)) - shared)[np.ix_(free, free)]
+    factor = cholesky(reduced, lower=True) if free.any() else reduced
     return Effects(
-        levels=(kept, eliminated),
-        rows_per_level=sizes,
+        numbered,
         rank=sum(shape) - int(components),
-        rows_in_cell=rows_in_cell,
-        free=free,
-        factor=cholesky(reduced, lower=True) if free.any() else reduced,
+        elimination=Elimination(kept, eliminated, rows_in_cell, free, factor),
     )
 
 
@@ -89,14 +97,15 @@ def _demean_once(effects: Effects, values: np.ndarray) -> np.ndarray:
     import numpy as np
     from scipy.linalg import cho_solve
 
-    *_, eliminated = effects.levels
-    sums = np.bincount(eliminated, values)
-    if effects.rows_in_cell is None:
-        return values - (sums / effects.rows_per_level[-1])[eliminated]
-    kept, eliminated = effects.levels
-    kept_part = np.zeros(len(effects.rows_per_level[0]))
-    unexplained = np.bincount(kept, values) - effects.rows_in_cell @ (sums / effects.rows_per_level[1])
-    if effects.free.any():
-        kept_part[effects.free] = cho_solve((effects.factor, True), unexplained[effects.free])
-    eliminated_part = (sums - effects.rows_in_cell.T @ kept_part) / effects.rows_per_level[1]
+    if effects.elimination is None:
+        (levels,) = effects.levels
+        return values - (np.bincount(levels, values) / np.bincount(levels))[levels]
+    system = effects.elimination
+    kept, eliminated = effects.levels[system.kept], effects.levels[system.eliminated]
+    sums, rows = np.bincount(eliminated, values), np.bincount(eliminated)
+    unexplained = np.bincount(kept, values) - system.rows_in_cell @ (sums / rows)
+    kept_part = np.zeros(len(system.free))
+    if system.free.any():
+        kept_part[system.free] = cho_solve((system.factor, True), unexplained[system.free])
+    eliminated_part = (sums - system.rows_in_cell.T @ kept_part) / rows
     return values - kept_part[kept] - eliminated_part[eliminated]

@@ -49,7 +49,8 @@ class Parts:
     `score_regressors` (n, k) times `residuals` (n,) are the scores: regressors with the effects taken out,
     for two-stage least squares their projection on the instruments, for a constant a column of ones beside
     regressors at their own means. `bread` (k, k) is the inverse of their cross product. `df_model` counts the
-    regressors and the rank of the effects; `effects` has the levels of each row, for clustering.
+    regressors and the rank of the effects; `effects` has the levels of each row in the order of the
+    specification, for clustering.
     """
 
     score_regressors: np.ndarray

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dealer_limits.estimate.panel import Variables
 
 # The covariance that each estimator has.
-COVARIANCES = {"ols": "robust", "iv": "robust", "quantile": "bootstrap"}
+COVARIANCE_OF = {"ols": "robust", "iv": "robust", "quantile": "bootstrap"}
 
 # What the terminal shows where no tables are asked for by number.
 HEADLINE_TABLES = ["2"]
@@ -131,8 +131,8 @@ def lacking(spec: Specification, registry: Registry) -> str | None:
     estimator = spec.estimator.partition(":")[0]
     if registry.mart(spec) not in SOURCES:
         return f"estimation does not read {registry.mart(spec)}"
-    if spec.covariance != COVARIANCES[estimator]:
-        return f"the {estimator} estimator has {COVARIANCES[estimator]} covariance only"
+    if spec.covariance != COVARIANCE_OF[estimator]:
+        return f"the {estimator} estimator has {COVARIANCE_OF[estimator]} covariance only"
     if estimator == "quantile" and spec.absorb:
         return "the quantile estimator absorbs no effects"
     return None
