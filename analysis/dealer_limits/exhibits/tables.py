@@ -52,9 +52,9 @@ def panel_latex(panel: Panel, caption: str) -> str:
     # nine pairs of columns, as in Table 10, fit a landscape page in small print only
     size = "8pt" if len(panel.columns) <= 6 else "5.5pt"
     title = f"{caption} ({panel.letter}) {panel.title}" if panel.letter else caption
-    return latex_symbols(
-        text.tab_header(title).tab_options(table_font_size=size).as_latex(use_longtable=False)
-    )
+    written = text.tab_header(title).tab_options(table_font_size=size).as_latex(use_longtable=False)
+    narrow = "\\setlength{\\tabcolsep}{2pt}\n\\begin{tabular*}"
+    return latex_symbols(written).replace("\\begin{tabular*}", narrow, 1)
 
 
 def latex_symbols(text: str) -> str:
