@@ -162,6 +162,13 @@ def test_loss_weighs_positive_and_negative_residuals_by_the_quantile():
     assert loss(np.array([2.0, -4.0, 0.0]), 0.75) == 0.75 * 2 + 0.25 * 4
 
 
+def test_value_that_is_no_number_raises_and_does_not_hang():
+    x, y = spread_sample(rows=50)
+    x[7, 0] = np.nan
+    with pytest.raises(ValueError, match="no optimum"):
+        solve_quantile(x, y, np.ones(50), 0.5, np.array([0, 1, 2]))
+
+
 def test_collinear_regressors_and_too_few_rows_raise():
     x, y = spread_sample()
     with pytest.raises(CollinearError):

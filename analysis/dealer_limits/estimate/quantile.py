@@ -21,6 +21,9 @@ SLOPE_TOLERANCE = 1e-10
 # So many steps of length zero in a row may be a cycle; the least-index rule then ends it.
 MOST_ZERO_STEPS = 20
 
+# A few steps per coefficient are needed; an end after so many per row is better than none.
+MOST_STEPS_PER_ROW = 100
+
 # Breakpoints are sorted this many at a time, since a line search mostly ends among the first few.
 FIRST_BREAKPOINTS = 64
 
@@ -145,6 +148,8 @@ def solve_quantile(
     coefficients solve k equations: they are as exact as these.
 
     Rows with a residual of zero outside the basis keep the side that they are on, so that ties are harmless.
+
+    Raises ValueError where values are no numbers, so that no step leads to an optimum.
     """
     import numpy as np
 
@@ -159,7 +164,7 @@ def solve_quantile(
     outside = np.ones(len(y), dtype=bool)
     outside[basis] = False
     zero_steps = 0
-    while True:
+    for _ in range(MOST_STEPS_PER_ROW * len(y)):
         coef = inverse @ y[basis]
         scores = weights * (quantile - below)
         scores[basis] = 0
@@ -185,6 +190,7 @@ def solve_quantile(
         outside[basis[position]], outside[entering] = True, False
         basis[position] = entering
         inverse = np.linalg.inv(x[basis])
+    raise ValueError(f"no optimum after {MOST_STEPS_PER_ROW * len(y)} steps")
 
 
 def _line_search(distances: np.ndarray, gains: np.ndarray, slope: float) -> tuple[np.ndarray, float]:
