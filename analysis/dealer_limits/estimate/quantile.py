@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 # thousand terms of order one, rounded to 1e-12.
 SLOPE_TOLERANCE = 1e-10
 
-# So many steps of length zero in a row may be a cycle; the least-index rule then ends it.
+# A residual of this share of the largest outcome is zero: so much do the k equations of a vertex leave.
+RESIDUAL_TOLERANCE = 1e-12
+
+# So many steps of length zero in a row may be a cycle; the least-index rule (Bland) then leads out of it.
 MOST_ZERO_STEPS = 20
 
 # A few steps per coefficient are needed; an end after so many per row is better than none.
@@ -163,7 +166,7 @@ def solve_quantile(
     below = y - x @ (inverse @ y[basis]) < 0
     outside = np.ones(len(y), dtype=bool)
     outside[basis] = False
-    zero_steps = 0
+    zero, zero_steps = RESIDUAL_TOLERANCE * np.max(np.abs(y)), 0
     for _ in range(MOST_STEPS_PER_ROW * len(y)):
         coef = inverse @ y[basis]
         scores = weights * (quantile - below)
@@ -174,16 +177,23 @@ def solve_quantile(
         if edges.min() >= -SLOPE_TOLERANCE:
             return QuantileSolution(coef, rows[basis])
         edge = int(np.argmin(edges))
-        if zero_steps > MOST_ZERO_STEPS:
+        cautious = zero_steps > MOST_ZERO_STEPS
+        if cautious:
             downhill = np.flatnonzero(edges < -SLOPE_TOLERANCE)
             edge = int(downhill[np.argmin(basis[downhill % len(basis)])])
         rises, position = edge < len(basis), edge % len(basis)
         movement = x @ (inverse[:, position] if rises else -inverse[:, position])
         crossing = np.flatnonzero(outside & np.where(below, movement < 0, movement > 0))
-        distances = np.maximum((y[crossing] - x[crossing] @ coef) / movement[crossing], 0)
-        gains = weights[crossing] * np.abs(movement[crossing])
-        crossed, step = _line_search(distances, gains, -edges[edge])
-        zero_steps = zero_steps + 1 if step == 0 else 0
+        residuals = y[crossing] - x[crossing] @ coef
+        residuals[np.abs(residuals) <= zero] = 0
+        distances = np.maximum(residuals / movement[crossing], 0)
+        if cautious:
+            # the nearest row, of equally near ones the first, and none is passed
+            crossed = np.array([np.argmin(distances)])
+        else:
+            gains = weights[crossing] * np.abs(movement[crossing])
+            crossed = _line_search(distances, gains, -edges[edge])
+        zero_steps = zero_steps + 1 if distances[crossed[-1]] == 0 else 0
         *passed, entering = crossing[crossed]
         below[passed] = ~below[passed]
         below[basis[position]] = rises
@@ -193,8 +203,8 @@ def solve_quantile(
     raise ValueError(f"no optimum after {MOST_STEPS_PER_ROW * len(y)} steps")
 
 
-def _line_search(distances: np.ndarray, gains: np.ndarray, slope: float) -> tuple[np.ndarray, float]:
-    """Positions of the rows met on an edge up to the one that uses up the slope, and the distance of that."""
+def _line_search(distances: np.ndarray, gains: np.ndarray, slope: float) -> np.ndarray:
+    """Positions of the rows met on an edge, in their order, up to the one that uses up the slope."""
     import numpy as np
 
     count = FIRST_BREAKPOINTS
@@ -203,13 +213,12 @@ def _line_search(distances: np.ndarray, gains: np.ndarray, slope: float) -> tupl
         if count < len(distances):
             nearest = np.sort(np.argpartition(distances, count)[:count])
         nearest = nearest[np.argsort(distances[nearest], kind="stable")]
-        used = np.cumsum(gains[nearest])
-        last = int(np.searchsorted(used, slope))
+        last = int(np.searchsorted(np.cumsum(gains[nearest]), slope))
         if last < len(nearest):
-            return nearest[: last + 1], distances[nearest[last]]
+            return nearest[: last + 1]
         if count >= len(distances):
             # the slope is used up exactly where rounding hides it
-            return nearest, distances[nearest[-1]]
+            return nearest
         count *= 4
 
 
