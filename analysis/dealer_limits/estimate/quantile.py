@@ -21,6 +21,10 @@ SLOPE_TOLERANCE = 1e-10
 # A residual of this share of the largest outcome is zero: so much do the k equations of a vertex leave.
 RESIDUAL_TOLERANCE = 1e-12
 
+# A row that moves by less than this share of the farthest does not move: it depends on the rows that stay,
+# and would make the equations of the next vertex singular.
+MOVEMENT_TOLERANCE = 1e-10
+
 # So many steps of length zero in a row may be a cycle; the least-index rule (Bland) then leads out of it.
 MOST_ZERO_STEPS = 20
 
@@ -183,6 +187,7 @@ def solve_quantile(
             edge = int(downhill[np.argmin(basis[downhill % len(basis)])])
         rises, position = edge < len(basis), edge % len(basis)
         movement = x @ (inverse[:, position] if rises else -inverse[:, position])
+        movement[np.abs(movement) <= MOVEMENT_TOLERANCE * np.max(np.abs(movement))] = 0
         crossing = np.flatnonzero(outside & np.where(below, movement < 0, movement > 0))
         residuals = y[crossing] - x[crossing] @ coef
         residuals[np.abs(residuals) <= zero] = 0
