@@ -21,7 +21,7 @@ from dealer_limits.exhibits.data_quality import (
     read_match_levels,
 )
 from dealer_limits.exhibits.definitions import Definitions, TableDefinition, load_definitions
-from dealer_limits.exhibits.figures import FIGURES, draw_svg, read_rows, write_figure
+from dealer_limits.exhibits.figures import FIGURES, read_rows, write_figure
 from dealer_limits.exhibits.layout import BANDS, Cell, Numbers, Panel, lay_out, read_numbers
 from dealer_limits.exhibits.tables import frame_html, latex_symbols, mark, panel_html, panel_latex, panels_csv
 from dealer_limits.warehouse import open_warehouse
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dealer_limits.estimate.specifications import Registry, Specification
+    from dealer_limits.exhibits.figures import Drawn, PaperFigure
 
 _SUMMARY_MART = "fct_summary_statistics"
 _ESTIMATOR_NAMES = {"ols": "OLS", "iv": "Two-stage least squares", "quantile": "Quantile regression at"}
@@ -122,8 +123,9 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         for table in definitions.tables
     ]
     for figure in FIGURES:
-        write_figure(figure, figure_rows[figure.name], folder / "figures")
-    exhibits += _figure_exhibits(definitions, figure_rows)
+        rows = figure_rows[figure.name]
+        drawn = write_figure(figure, rows, folder / "figures")
+        exhibits.append(_figure_exhibit(definitions, figure, figure.title_of(rows), drawn))
     if inputs.shadow_cost is not None:
         exhibits.append(_shadow_cost_exhibit(definitions, inputs.shadow_cost))
     page = _render(
@@ -301,28 +303,23 @@ def _table_exhibit(
     )
 
 
-def _figure_exhibits(definitions: Definitions, rows: Mapping[str, pd.DataFrame]) -> list[Exhibit]:
+def _figure_exhibit(definitions: Definitions, figure: PaperFigure, title: str, drawn: Drawn) -> Exhibit:
     entries = {entry.exhibit: entry for entry in (*definitions.figures, *definitions.others)}
-    exhibits = []
-    for figure in FIGURES:
-        entry = entries[figure.name]
-        full_title = figure.title_of(rows[figure.name]).replace("\n", " ")
-        number, _, title = full_title.rpartition(": ")
-        exhibits.append(
-            Exhibit(
-                identity=figure.name,
-                number=number or "Index",
-                title=entry.title or title,
-                section=entry.section,
-                marts=(figure.mart,),
-                badge="",
-                panels=(("", inline_svg(draw_svg(figure, rows[figure.name]), figure.name, full_title)),),
-                notes=entry.notes,
-                method=(),
-                files=tuple((suffix.upper(), f"figures/{figure.name}.{suffix}") for suffix in ("svg", "png")),
-            )
-        )
-    return exhibits
+    entry = entries[figure.name]
+    on_one_line = title.replace("\n", " ")
+    number, _, own_title = on_one_line.rpartition(": ")
+    return Exhibit(
+        identity=figure.name,
+        number=number or "Index",
+        title=entry.title or own_title,
+        section=entry.section,
+        marts=(figure.mart,),
+        badge="",
+        panels=(("", inline_svg(drawn.untitled_svg, figure.name, on_one_line)),),
+        notes=entry.notes,
+        method=(),
+        files=tuple((file.suffix[1:].upper(), f"figures/{file.name}") for file in drawn.files),
+    )
 
 
 def _shadow_cost_exhibit(definitions: Definitions, cost: pd.DataFrame) -> Exhibit:
