@@ -13,7 +13,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint bench-matching setup lock clean
+.PHONY: run test lint verify bench-matching bench-estimates setup lock clean
 
 run: setup
 ifndef RAW_DATA
@@ -30,13 +30,17 @@ endif
 test: setup lint
 	$(BIN)/pytest
 
+# every estimate against other packages
+verify: setup
+	$(BIN)/dealer-limits verify
+
 lint: setup
 	$(BIN)/ruff check analysis tests benchmarks
 	$(BIN)/ruff format --check analysis tests benchmarks
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests
 
-bench-matching: setup
-	$(BIN)/python benchmarks/bench_matching.py
+bench-matching bench-estimates: setup
+	$(BIN)/python benchmarks/$(subst -,_,$@).py
 
 setup: $(VENV)/installed
 

@@ -52,6 +52,7 @@ def pseudo(
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 20200316,
     scale: Annotated[float, typer.Option(help="Size of TRACE, SOMA and of the other desks.")] = 1.0,
     out: Annotated[Path, typer.Option(help="Folder that gets raw/ and truth/.")] = Path("data"),
+    world: Annotated[str, typer.Option(help="paper, null (limits change nothing) or strong.")] = "paper",
 ) -> None:
     """Write raw files for every source, in the layouts that the real ones have."""
     from dealer_limits.pseudo.world import write_world
@@ -60,7 +61,7 @@ def pseudo(
         TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn(), console=console
     ) as progress:
         task = progress.add_task("pseudo data", total=100)
-        write_world(out, seed, scale, lambda step: progress.update(task, description=step, advance=1))
+        write_world(out, seed, scale, lambda step: progress.update(task, description=step, advance=1), world)
         progress.update(task, description=f"pseudo data in {out}", completed=100)
 
 
@@ -79,11 +80,27 @@ def estimate(
     table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
     warehouse: Warehouse = WAREHOUSE,
     output: Output = Path("output"),
+    draws: Annotated[int, typer.Option(min=2, help="Bootstrap draws of quantile regressions.")] = 1000,
+    block_days: Annotated[int, typer.Option(min=1, help="Length of the moving blocks beside pairs.")] = 20,
 ) -> None:
     """Estimate the registry and set it beside the printed numbers."""
+    from dealer_limits.estimate.quantile import Bootstrap
     from dealer_limits.estimate.run import run_estimates
 
-    run_estimates(warehouse, output, table, console)
+    run_estimates(warehouse, output, table, console, Bootstrap(draws, block_days))
+
+
+@app.command()
+@one_line_errors
+def verify(
+    table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
+    warehouse: Warehouse = WAREHOUSE,
+) -> None:
+    """Compare every estimate with those of other packages; exit 1 if one differs."""
+    from dealer_limits.estimate.verify import run_verification
+
+    if not run_verification(warehouse, console, table):
+        raise typer.Exit(1)
 
 
 @app.command()

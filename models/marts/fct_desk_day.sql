@@ -152,7 +152,7 @@ final as (
         -- zero for desks without a limit, whose indicator the desk effects absorb; a desk with a limit that uses
         -- none of it has no log
         case
-            when dv01_limits.desk_id is null then 0
+            when dv01_limits.desk_id is null then {{ {'zero': 0, 'missing': 'null'}[var('without_dv01_limit')] }}
             else {{ ln_or_null('usages.dv01_limit_usage') }}
         end as log_dv01_limit_usage,
         dv01_limits.desk_id is not null as has_dv01_limit,

@@ -5,6 +5,8 @@
     'net_position', 'gross_position', 'long_position', 'short_position',
     'net_securities_position', 'gross_securities_position', 'long_securities_position', 'short_securities_position',
 ] -%}
+{% set position_floor = var('position_floor_usd') ~ ' / 1000000.0' -%}
+{% set least_profit_days = {'available': 1, 'complete': 'horizons.horizon'}[var('profit_change_days')] -%}
 {% set age_outcomes = ['assets_le_30d', 'assets_gt_30d', 'liabilities_le_30d', 'liabilities_gt_30d'] -%}
 with
 
@@ -29,7 +31,7 @@ levels as (
         business_date,
         business_day_index,
         {% for outcome in position_outcomes + age_outcomes -%}
-        {{ ln_or_null(outcome ~ '_usd_mn') }} as log_{{ outcome }},
+        {{ ln_or_null(at_least(outcome ~ '_usd_mn', position_floor)) }} as log_{{ outcome }},
         {% endfor %}
     from desk_days
 
@@ -48,12 +50,12 @@ future_profits as (
         desk_days.desk_id,
         desk_days.business_date,
         horizons.horizon,
-        cast(sum(profits.pnl_total_to_var) as double) / nullif(count(profits.pnl_total_to_var), 0)
-            as mean_pnl_total_to_var,
-        cast(sum(profits.pnl_new_to_var) as double) / nullif(count(profits.pnl_new_to_var), 0)
-            as mean_pnl_new_to_var,
-        cast(sum(profits.pnl_existing_to_var) as double) / nullif(count(profits.pnl_existing_to_var), 0)
-            as mean_pnl_existing_to_var,
+        {% for part in ['total', 'new', 'existing'] -%}
+        case
+            when count(profits.pnl_{{ part }}_to_var) >= {{ least_profit_days }}
+                then cast(sum(profits.pnl_{{ part }}_to_var) as double) / count(profits.pnl_{{ part }}_to_var)
+        end as mean_pnl_{{ part }}_to_var,
+        {% endfor -%}
     from desk_days
     cross join horizons
     inner join profits

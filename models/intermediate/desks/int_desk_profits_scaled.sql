@@ -29,7 +29,9 @@ joined as (
         profits.pnl_new_usd + profits.pnl_existing_usd as pnl_total_usd,
         profits.pnl_new_usd,
         profits.pnl_existing_usd,
-        nullif(cast(reported_var.var_usd as double), 0) as var_usd,
+        case
+            when reported_var.var_usd > {{ var('least_var_usd') }} then cast(reported_var.var_usd as double)
+        end as var_usd,
     from profits
     inner join business_days on profits.business_date = business_days.business_date
     left join reported_var
