@@ -278,9 +278,8 @@ def test_page_needs_nothing_but_itself(page: str, report: Path):
     assert len(page.encode()) < 5_000_000
 
 
-def test_results_of_other_commands_and_own_data_are_shown_as_they_are(page: str, tmp_path: Path):
+def test_results_of_other_commands_are_shown_where_they_are_there(page: str, tmp_path: Path):
     assert "Pseudo data, seed 777." in page
-    assert "Own data." not in page
     assert 'id="shadow_cost"' not in page
     assert "as with real data" in page
     assert "1,234" in page
@@ -288,7 +287,12 @@ def test_results_of_other_commands_and_own_data_are_shown_as_they_are(page: str,
     write_inputs(tmp_path)
     (tmp_path / "output/quality/results.json").unlink()
     (tmp_path / "output/shadow_cost.csv").write_text(
-        "reading,usage,cost,se\nat the limit,1,0.10912,0.018\n", encoding="utf-8"
+        "panel,column,outcome,horizon,reading,usage,shadow_cost,se,unit\n"
+        "a,1,pnl_total_to_var,1,over_var,0.4,0.10912,0.018,per dollar of VaR\n"
+        "a,1,pnl_total_to_var,1,over_limit,,0.2,0.02,per dollar of VaR limit\n"
+        "b,1,pnl_total_to_var,5,over_var,0.4,0.3,0.03,per dollar of VaR\n"
+        "b,1,pnl_total_to_var,5,over_limit,,0.4,0.04,per dollar of VaR limit\n",
+        encoding="utf-8",
     )
     (tmp_path / "output/match_quality.csv").write_text(
         "matching_rule,match_level,statistic,value\n"
@@ -300,19 +304,27 @@ def test_results_of_other_commands_and_own_data_are_shown_as_they_are(page: str,
     (tmp_path / "no_run_results.json").write_text(
         '{"args": {"which": "build"}, "elapsed_time": 61.4, "results": [1, 2]}', encoding="utf-8"
     )
-    other = write(tmp_path, truth="nowhere").read_text(encoding="utf-8")
-    assert "Own data." in other
-    assert "seed 777" not in other
+    other = write(tmp_path).read_text(encoding="utf-8")
     assert "as with real data" not in other
     shown = Tables(other)
-    ((name, cells),) = shown.rows["shadow_cost/0"]
-    assert [name, *(cell[2] for cell in cells)] == ["at the limit", "1", "0.109", "0.018"]
+    assert [(name, *(cell[2] for cell in cells)) for name, cells in shown.rows["shadow_cost/0"]] == [
+        ("β / U at usage 0.40", "0.109", "0.300"),
+        ("", "(0.018)", "(0.030)"),
+        ("ȳ + β", "0.200", "0.400"),
+        ("", "(0.020)", "(0.040)"),
+    ]
     assert [name for name, _ in shown.rows["match_quality/1"]] == ["none", "all"]
     assert shown.rows["match_quality/1"][1][1][1][2] == "0.875"
     assert "Not checked yet" in other
     assert "<dd>61 s</dd>" in other
-    # a table of the page has the style of lists, not of estimates
-    assert re.search(r'id="shadow_cost".*?class="scroll lists"', other, re.DOTALL)
+    # the match quality of an earlier pseudo world says nothing about own data
+    own = write(tmp_path, truth="nowhere").read_text(encoding="utf-8")
+    assert "Own data." in own
+    assert "seed 777" not in own
+    assert "as with real data" in own
+    # a world that an earlier version wrote
+    (tmp_path / "truth/world.json").unlink()
+    assert "Pseudo data, seed not recorded." in write(tmp_path).read_text(encoding="utf-8")
 
 
 def test_same_inputs_same_bytes_in_another_process(folder: Path, report: Path):

@@ -55,6 +55,14 @@ class Line:
     dashes: str
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as drawn: its files, and the SVG without a title, for a page that gives the title itself."""
+
+    files: tuple[Path, Path]
+    untitled_svg: str
+
+
 # Text of the SVG stays text, which can be searched; a fixed salt gives its elements the same names each time.
 _STYLE = {
     "svg.fonttype": "none",
@@ -103,7 +111,7 @@ def draw_figures(warehouse: Path, output: Path, console: Console) -> list[Path]:
         rows = {exhibit.name: read_rows(connection, exhibit) for exhibit in FIGURES}
     folder = output / "figures"
     folder.mkdir(parents=True, exist_ok=True)
-    files = [file for exhibit in FIGURES for file in write_figure(exhibit, rows[exhibit.name], folder)]
+    files = [file for exhibit in FIGURES for file in write_figure(exhibit, rows[exhibit.name], folder).files]
     console.print(f"figures: {folder}", highlight=False, soft_wrap=True)
     return files
 
@@ -128,34 +136,26 @@ def read_rows(connection: duckdb.DuckDBPyConnection, exhibit: PaperFigure) -> pd
     return rows
 
 
-def write_figure(exhibit: PaperFigure, rows: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write `<name>.svg` and `<name>.png`, with the title, to a folder; returns both."""
+def write_figure(exhibit: PaperFigure, rows: pd.DataFrame, folder: Path) -> Drawn:
+    """Write `<name>.svg` and `<name>.png`, with the title, to a folder."""
     import matplotlib.style
     from matplotlib.figure import Figure
 
+    untitled = io.StringIO()
+    svg, png = (folder / f"{exhibit.name}.{suffix}" for suffix in ("svg", "png"))
+    # the day of the drawing would change the bytes
+    timeless = {"Date": None}
     # "default" first: what a user has in a matplotlibrc does not change the figures
     with matplotlib.style.context(["default", _STYLE]):
         figure = Figure(figsize=exhibit.size, layout="constrained")
         exhibit.draw(figure, rows)
+        figure.savefig(untitled, format="svg", metadata=timeless, transparent=True)
         figure.suptitle(exhibit.title_of(rows))
-        svg, png = (folder / f"{exhibit.name}.{suffix}" for suffix in ("svg", "png"))
-        # the day of the drawing would change the bytes
-        figure.savefig(svg, metadata={"Date": None})
+        figure.savefig(svg, metadata=timeless)
+        # laid out by now
+        figure.set_layout_engine("none")
         figure.savefig(png, dpi=_PNG_DOTS_PER_INCH)
-    return [svg, png]
-
-
-def draw_svg(exhibit: PaperFigure, rows: pd.DataFrame) -> str:
-    """The SVG without a title, for a page that gives the title itself."""
-    import matplotlib.style
-    from matplotlib.figure import Figure
-
-    drawn = io.StringIO()
-    with matplotlib.style.context(["default", _STYLE]):
-        figure = Figure(figsize=exhibit.size, layout="constrained")
-        exhibit.draw(figure, rows)
-        figure.savefig(drawn, format="svg", metadata={"Date": None}, transparent=True)
-    return drawn.getvalue()
+    return Drawn((svg, png), untitled.getvalue())
 
 
 def _draw_inventory_and_yield(figure: Figure, rows: pd.DataFrame) -> None:

@@ -21,6 +21,8 @@ Key = tuple[str, str, str, str, str]
 SUMMARY_STATISTICS = ("mean", "sd", "p25", "p50", "p75", "count")
 
 _EFFECTS = {"desk": "Desk FE", "dealer": "Dealer FE", "bond": "Bond FE", "time": "Time FE"}
+# what we have and the paper does not print: label and form
+_OURS_ALONE = {"first_stage_f": ("First-stage F", ".1f")}
 _STATISTICS = {"r2": "R²", "pseudo_r2": "Pseudo R²", "nobs": "N"}
 
 # Two estimates this many combined standard errors apart, and more, are marked more strongly.
@@ -125,8 +127,8 @@ def lay_out(
     """The panels of a table as the paper prints them.
 
     Rows: coefficients with stars over standard errors in parentheses, terms in the order of the columns'
-    regressors, then the effects where the paper states them, R² and N. Table 1: a row per variable, a column
-    per statistic.
+    regressors, then the effects where the paper states them, R² and N, and what we alone have. Table 1: a
+    row per variable, a column per statistic.
     """
     if definition.number == "1":
         return tuple(_summary_panel(definition, letter, definitions, numbers) for letter in definition.panels)
@@ -182,6 +184,11 @@ def _regression_panel(
         of_columns = [(*key, "", statistic) for key in keys]
         if any(key in numbers.printed for key in of_columns):
             rows.append(_row(label, of_columns, numbers))
+    for statistic, (label, form) in _OURS_ALONE.items():
+        values = [numbers.ours.get((*key, "", statistic)) for key in keys]
+        if any(value is not None for value in values):
+            ours = tuple(Cell("" if value is None else f"{value:{form}}") for value in values)
+            rows.append(TableRow(label, ours, tuple(Cell() for _ in keys)))
     return Panel(letter, definition.panels[letter], definition.heading, columns, tuple(rows))
 
 

@@ -21,9 +21,17 @@ from dealer_limits.exhibits.data_quality import (
     read_match_levels,
 )
 from dealer_limits.exhibits.definitions import Definitions, TableDefinition, load_definitions
-from dealer_limits.exhibits.figures import FIGURES, draw_svg, read_rows, write_figure
+from dealer_limits.exhibits.figures import FIGURES, read_rows, write_figure
 from dealer_limits.exhibits.layout import BANDS, Cell, Numbers, Panel, lay_out, read_numbers
-from dealer_limits.exhibits.tables import frame_html, latex_symbols, mark, panel_html, panel_latex, panels_csv
+from dealer_limits.exhibits.tables import (
+    cell_html,
+    frame_html,
+    latex_symbols,
+    mark,
+    panel_html,
+    panel_latex,
+    panels_csv,
+)
 from dealer_limits.warehouse import open_warehouse
 
 if TYPE_CHECKING:
@@ -34,9 +42,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dealer_limits.estimate.specifications import Registry, Specification
+    from dealer_limits.exhibits.figures import Drawn, PaperFigure
 
 _SUMMARY_MART = "fct_summary_statistics"
 _ESTIMATOR_NAMES = {"ols": "OLS", "iv": "Two-stage least squares", "quantile": "Quantile regression at"}
+_READINGS = {"over_var": "β / U", "over_limit": "ȳ + β"}
 _COVARIANCE_NAMES = {"robust": "robust errors (HC1)", "bootstrap": "bootstrapped errors"}
 
 
@@ -122,8 +132,9 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         for table in definitions.tables
     ]
     for figure in FIGURES:
-        write_figure(figure, figure_rows[figure.name], folder / "figures")
-    exhibits += _figure_exhibits(definitions, figure_rows)
+        rows = figure_rows[figure.name]
+        drawn = write_figure(figure, rows, folder / "figures")
+        exhibits.append(_figure_exhibit(definitions, figure, figure.title_of(rows), drawn))
     if inputs.shadow_cost is not None:
         exhibits.append(_shadow_cost_exhibit(definitions, inputs.shadow_cost))
     page = _render(
@@ -217,17 +228,19 @@ def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
     if not estimates.is_file():
         raise DealerLimitsError(f"there is no {estimates}: run `dealer-limits estimate` first")
     build = _read_json(run_results)
+    world = (_read_json(truth / "world.json") or {"seed": "not recorded"}) if truth.is_dir() else None
     quality, cost = output / "match_quality.csv", output / "shadow_cost.csv"
     return Inputs(
         estimates=pd.read_parquet(estimates)[[*KEYS, "value"]],
-        world=_read_json(truth / "world.json"),
+        world=world,
         checks=_read_json(output / "quality" / "results.json"),
         # of a run of some models only, the time would mislead
         build=build if build and _is_complete(build) else None,
         match_quality=pd.read_csv(quality, dtype={"match_level": str}, keep_default_na=False)
-        if quality.is_file()
+        # left over from a pseudo world, it says nothing about own data
+        if quality.is_file() and world
         else None,
-        shadow_cost=pd.read_csv(cost, dtype=str, keep_default_na=False) if cost.is_file() else None,
+        shadow_cost=pd.read_csv(cost) if cost.is_file() else None,
     )
 
 
@@ -301,36 +314,28 @@ def _table_exhibit(
     )
 
 
-def _figure_exhibits(definitions: Definitions, rows: Mapping[str, pd.DataFrame]) -> list[Exhibit]:
+def _figure_exhibit(definitions: Definitions, figure: PaperFigure, title: str, drawn: Drawn) -> Exhibit:
     entries = {entry.exhibit: entry for entry in (*definitions.figures, *definitions.others)}
-    exhibits = []
-    for figure in FIGURES:
-        entry = entries[figure.name]
-        full_title = figure.title_of(rows[figure.name]).replace("\n", " ")
-        number, _, title = full_title.rpartition(": ")
-        exhibits.append(
-            Exhibit(
-                identity=figure.name,
-                number=number or "Index",
-                title=entry.title or title,
-                section=entry.section,
-                marts=(figure.mart,),
-                badge="",
-                panels=(("", inline_svg(draw_svg(figure, rows[figure.name]), figure.name, full_title)),),
-                notes=entry.notes,
-                method=(),
-                files=tuple((suffix.upper(), f"figures/{figure.name}.{suffix}") for suffix in ("svg", "png")),
-            )
-        )
-    return exhibits
+    entry = entries[figure.name]
+    on_one_line = title.replace("\n", " ")
+    number, _, own_title = on_one_line.rpartition(": ")
+    return Exhibit(
+        identity=figure.name,
+        number=number or "Index",
+        title=entry.title or own_title,
+        section=entry.section,
+        marts=(figure.mart,),
+        badge="",
+        panels=(("", inline_svg(drawn.untitled_svg, figure.name, on_one_line)),),
+        notes=entry.notes,
+        method=(),
+        files=tuple((file.suffix[1:].upper(), f"figures/{file.name}") for file in drawn.files),
+    )
 
 
 def _shadow_cost_exhibit(definitions: Definitions, cost: pd.DataFrame) -> Exhibit:
     (entry,) = [entry for entry in definitions.others if entry.exhibit == "shadow_cost"]
-    numeric = [name for name in cost.columns[1:] if _is_numeric(cost[name])]
-    shown = cost.assign(**{name: [_three_decimals(text) for text in cost[name]] for name in numeric})
-    shown.columns = [_spaced(name) for name in shown.columns]
-    html = frame_html(shown, f"{entry.exhibit}_table", [_spaced(name) for name in numeric])
+    units = cost.groupby("reading", sort=False)["unit"].first()
     return Exhibit(
         identity=entry.exhibit,
         number="Shadow cost",
@@ -338,25 +343,33 @@ def _shadow_cost_exhibit(definitions: Definitions, cost: pd.DataFrame) -> Exhibi
         section=entry.section,
         marts=("panel_desk_horizon",),
         badge="",
-        panels=(("", html),),
-        notes=entry.notes,
+        panels=(("", _shadow_cost_table(definitions, cost)),),
+        notes=(*entry.notes, *(f"{_READINGS[reading]}: {unit}." for reading, unit in units.items())),
         method=(),
         files=(),
     )
 
 
-def _is_numeric(values: pd.Series) -> bool:
+def _shadow_cost_table(definitions: Definitions, cost: pd.DataFrame) -> str:
+    """A row per reading and usage over one with standard errors; a column per column of Table 14."""
     import pandas as pd
 
-    return bool(pd.to_numeric(values[values != ""], errors="coerce").notna().all())
-
-
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _three_decimals(text: str) -> str:
-    return text if "." not in text else f"{float(text):.3f}"
+    columns = [
+        f"h = {horizon}|{definitions.outcomes[name]}"
+        for horizon, name in zip(cost["horizon"], cost["outcome"], strict=True)
+    ]
+    named = cost.assign(name=columns)
+    rows = []
+    for (reading, usage), values in named.groupby(["reading", "usage"], sort=False, dropna=False):
+        label = f"{_READINGS[reading]}{f' at usage {usage:.2f}' if usage == usage else ''}"
+        for heading, statistic in ((label, "shadow_cost"), ("", "se")):
+            cells = (Cell(f"{value:.3f}", in_parentheses=statistic == "se") for value in values[statistic])
+            rows.append({"Reading": heading} | dict(zip(values["name"], map(cell_html, cells), strict=True)))
+    names = list(dict.fromkeys(columns))
+    spanners: dict[str, list[str]] = {}
+    for name in names:
+        spanners.setdefault(name.partition("|")[0], []).append(name)
+    return frame_html(pd.DataFrame(rows), "shadow_cost_table", names, raw=names, spanners=spanners)
 
 
 def _overview(definitions: Definitions, scores: Mapping[str, Score]) -> str:

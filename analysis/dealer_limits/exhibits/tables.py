@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def mark(cell: Cell) -> str:
 
 def panel_html(panel: Panel, identity: str) -> str:
     """A panel as an HTML table without style: the page has one style for all."""
-    return bare_html(_panel_table(panel, identity, _cell_html))
+    return bare_html(_panel_table(panel, identity, cell_html))
 
 
 def panel_latex(panel: Panel, caption: str) -> str:
@@ -81,16 +81,29 @@ def panels_csv(panels: Iterable[Panel]) -> str:
     return written.getvalue()
 
 
-def frame_html(frame: pd.DataFrame, identity: str, numeric: Sequence[str], raw: Sequence[str] = ()) -> str:
-    """A frame of text as an HTML table, first column as row names; columns in `raw` hold HTML."""
+def frame_html(
+    frame: pd.DataFrame,
+    identity: str,
+    numeric: Sequence[str],
+    raw: Sequence[str] = (),
+    spanners: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """A frame of text as an HTML table, first column as row names.
+
+    Columns in `raw` hold HTML. `spanners` heads groups of columns, whose own heading is then what stands
+    after the last `|` of their name.
+    """
     from great_tables import GT
 
     table = GT(frame, rowname_col=frame.columns[0], id=identity)
     table = table.tab_stubhead(frame.columns[0]).cols_align("left")
     if numeric:
         table = table.cols_align("right", columns=list(numeric))
-    for column in raw:
-        table = table.fmt(lambda text: text, columns=column)
+    if raw:
+        table = table.fmt(lambda text: text, columns=list(raw))
+    for position, (title, columns) in enumerate((spanners or {}).items()):
+        table = table.tab_spanner(title, columns=list(columns), id=f"group-{position}")
+        table = table.cols_label({name: name.rpartition("|")[2] for name in columns})
     return bare_html(table)
 
 
@@ -138,7 +151,7 @@ def _panel_table(panel: Panel, identity: str | None, render: Callable[[Cell], st
     return table
 
 
-def _cell_html(cell: Cell) -> str:
+def cell_html(cell: Cell) -> str:
     """A cell whose digits line up: stars and the closing parenthesis hang in a slot of their own."""
     if not cell.text:
         return ""
