@@ -6,6 +6,12 @@
     'net_securities_position', 'gross_securities_position', 'long_securities_position', 'short_securities_position',
 ] -%}
 {% set age_outcomes = ['assets_le_30d', 'assets_gt_30d', 'liabilities_le_30d', 'liabilities_gt_30d'] -%}
+{% set profit_outcomes = [] -%}
+{% for scale in ['var', 'lagged_var', 'limit'] -%}
+{% for part in ['total', 'new', 'existing'] -%}
+{% do profit_outcomes.append('pnl_' ~ part ~ '_to_' ~ scale) -%}
+{% endfor -%}
+{% endfor -%}
 with
 
 desk_days as (
@@ -28,6 +34,7 @@ levels as (
         desk_id,
         business_date,
         business_day_index,
+        log_limit_usage,
         {% for outcome in position_outcomes + age_outcomes -%}
         {{ ln_or_null(outcome ~ '_usd_mn') }} as log_{{ outcome }},
         {% endfor %}
@@ -48,12 +55,9 @@ future_profits as (
         desk_days.desk_id,
         desk_days.business_date,
         horizons.horizon,
-        cast(sum(profits.pnl_total_to_var) as double) / nullif(count(profits.pnl_total_to_var), 0)
-            as mean_pnl_total_to_var,
-        cast(sum(profits.pnl_new_to_var) as double) / nullif(count(profits.pnl_new_to_var), 0)
-            as mean_pnl_new_to_var,
-        cast(sum(profits.pnl_existing_to_var) as double) / nullif(count(profits.pnl_existing_to_var), 0)
-            as mean_pnl_existing_to_var,
+        {% for outcome in profit_outcomes -%}
+        cast(sum(profits.{{ outcome }}) as double) / nullif(count(profits.{{ outcome }}), 0) as mean_{{ outcome }},
+        {% endfor %}
     from desk_days
     cross join horizons
     inner join profits
@@ -81,9 +85,10 @@ final as (
         {% for outcome in age_outcomes -%}
         ahead.log_{{ outcome }} - today.log_{{ outcome }} as d_{{ outcome }},
         {% endfor -%}
-        future_profits.mean_pnl_total_to_var - cast(profits.pnl_total_to_var as double) as d_pnl_total_to_var,
-        future_profits.mean_pnl_new_to_var - cast(profits.pnl_new_to_var as double) as d_pnl_new_to_var,
-        future_profits.mean_pnl_existing_to_var - cast(profits.pnl_existing_to_var as double) as d_pnl_existing_to_var,
+        {% for outcome in profit_outcomes -%}
+        future_profits.mean_{{ outcome }} - cast(profits.{{ outcome }} as double) as d_{{ outcome }},
+        {% endfor -%}
+        ahead.log_limit_usage as log_limit_usage_ahead,
     from levels as today
     cross join horizons
     left join levels as ahead
