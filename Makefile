@@ -13,7 +13,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint verify bench-matching bench-estimates setup lock clean
+.PHONY: run test lint verify montecarlo calibrate calibrate-check bench-matching bench-estimates setup lock clean
 
 run: setup
 ifndef RAW_DATA
@@ -38,6 +38,19 @@ lint: setup
 	$(BIN)/ruff check analysis tests benchmarks
 	$(BIN)/ruff format --check analysis tests benchmarks
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests
+
+# fits the parameters of the world `paper` (about ten minutes); the check is on fresh seeds and changes nothing
+calibrate: setup
+	$(BIN)/dealer-limits calibrate
+
+calibrate-check: setup
+	$(BIN)/dealer-limits calibrate --check
+
+# 500 worlds of each kind
+montecarlo: setup
+	$(BIN)/dealer-limits montecarlo --world paper
+	$(BIN)/dealer-limits montecarlo --world null
+	$(BIN)/dealer-limits montecarlo --world strong
 
 bench-matching bench-estimates: setup
 	$(BIN)/python benchmarks/$(subst -,_,$@).py

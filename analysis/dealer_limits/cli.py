@@ -128,6 +128,15 @@ def match_quality(
 
 @app.command()
 @one_line_errors
+def diagnostics(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> None:
+    """Regressions that tell reactions to limits from mechanics, beside what they give in known worlds."""
+    from dealer_limits.estimate.diagnostics import run_diagnostics
+
+    run_diagnostics(warehouse, output, console)
+
+
+@app.command()
+@one_line_errors
 def report(
     truth: Annotated[Path, typer.Option(help="What the pseudo world planted.")] = TRUTH,
     warehouse: Warehouse = WAREHOUSE,
@@ -137,3 +146,31 @@ def report(
     from dealer_limits.exhibits.report import write_report
 
     write_report(warehouse, output, truth, RUN_RESULTS, console)
+
+
+@app.command()
+@one_line_errors
+def montecarlo(
+    world: Annotated[str, typer.Option(help="paper, null or strong.")] = "paper",
+    reps: Annotated[int, typer.Option(help="Worlds, a multiple of 10.")] = 500,
+    output: Output = Path("output"),
+) -> None:
+    """Bias, coverage, power and size of the headline regressions where the truth is known; resumable."""
+    from dealer_limits.montecarlo.run import run_montecarlo
+
+    run_montecarlo(world, reps, output, console)
+
+
+@app.command()
+@one_line_errors
+def calibrate(
+    check: Annotated[bool, typer.Option(help="Leave the parameters; compare them on fresh seeds.")] = False,
+    output: Output = Path("output"),
+) -> None:
+    """Fit the world `paper` to the printed numbers, or check the fit on 20 fresh seeds."""
+    from dealer_limits.montecarlo.calibrate import check_calibration, fit_parameters
+
+    if check:
+        check_calibration(console, output)
+    else:
+        fit_parameters(console)

@@ -46,9 +46,14 @@ class DeskPanel:
     market: dict[str, np.ndarray]
 
 
-def simulate_desk_panel(seed: int, parameters: Parameters, scale: float = 1.0) -> DeskPanel:
-    """The panel that `dealer-limits pseudo` and `dbt build` make of the same seed, world and scale."""
-    treasury = simulate_treasury_desks(seed, parameters)
+def simulate_desk_panel(
+    seed: int, parameters: Parameters, scale: float = 1.0, impulse: np.ndarray | None = None
+) -> DeskPanel:
+    """The panel that `dealer-limits pseudo` and `dbt build` make of the same seed, world and scale.
+
+    `impulse` (T,): log points by which desks believe their usage to be higher than it is.
+    """
+    treasury = simulate_treasury_desks(seed, parameters, impulse)
     days = treasury.days
     limit = np.where(treasury.has_usage, treasury.limit, np.nan)
     lagged_limit = _shift(limit, -1)
@@ -58,7 +63,9 @@ def simulate_desk_panel(seed: int, parameters: Parameters, scale: float = 1.0) -
     levels = {name: _log(values / 1e6) for name, values in (positions | ages).items()}
     profits = _scaled_profits(treasury, lagged_limit)
     leverage = simulate_leverage_ratios(seed, parameters)
-    increase, decrease = _firm_limit_changes(simulate_other_limits(seed, scale, days, treasury.appetite))
+    increase, decrease = _firm_limit_changes(
+        simulate_other_limits(seed, scale, days, treasury.appetite, parameters)
+    )
     firm = _firm_of_desk()
     log_usage = _log(usage)
     distance = _lagged_slr_distance(leverage.distance_pct, days)[:, firm]

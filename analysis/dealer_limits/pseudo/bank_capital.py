@@ -28,6 +28,7 @@ MINIMUM_SLR, MINIMUM_ESLR = 3.0, 5.0
 TYPICAL_DISTANCE = (1.75, 1.65, 1.35, 0.75, 1.45, 1.45, 2.15, 6.5, 4.6, 10.0, 3.4, 4.1, 3.8)
 RELIEF_QUARTERS = ("20200630", "20210331")  # Treasuries and reserves were left out of the exposure in between
 RELIEF = 0.5
+CALM_QUARTERS = ("20190930", "20200930")  # the quarters behind the days of 2020
 
 # mnemonics of the schedules that the project does not use: prefix, first number, how many
 FILLER = (
@@ -62,7 +63,12 @@ def simulate_leverage_ratios(seed: int, parameters: Parameters) -> LeverageRatio
     minimum = np.where([firm.is_eslr for firm in ALL_FIRMS], MINIMUM_ESLR, MINIMUM_SLR)
     persistence = parameters["slr_persistence"]
     deviation = parameters["slr_drift"] / np.sqrt(1 - persistence**2)
-    drift = np.exp(autoregression(rng, len(quarters), firms, persistence, deviation))
+    drift = autoregression(rng, len(quarters), firms, persistence, deviation)
+    # payouts were restricted in 2020: distances stay where they were but for a part of their usual moves
+    calm = np.flatnonzero((quarters > CALM_QUARTERS[0]) & (quarters <= CALM_QUARTERS[1]))
+    start = drift[calm[0] - 1]
+    drift[calm] = start + parameters["slr_calm"] * (drift[calm] - start)
+    drift = np.exp(drift)
     distance = np.maximum(np.array(TYPICAL_DISTANCE) * drift, 0.23)
     relieved = (quarters >= RELIEF_QUARTERS[0]) & (quarters <= RELIEF_QUARTERS[1])
     ratio = minimum + np.minimum(distance + RELIEF * relieved[:, None], 13.0)

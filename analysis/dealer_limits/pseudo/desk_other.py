@@ -20,6 +20,7 @@ from dealer_limits.pseudo.desk_paths import (
 from dealer_limits.pseudo.desk_roster import DECOY_NAMES, OTHER_NAMES
 from dealer_limits.pseudo.desk_treasury import cents
 from dealer_limits.pseudo.firms import SAMPLE_FIRMS, Firm
+from dealer_limits.pseudo.parameters import Parameters
 
 # firms that report desks but none that trades Treasuries
 FURTHER_FIRMS: tuple[Firm, ...] = (
@@ -72,7 +73,11 @@ class OtherLimits:
 
 
 def simulate_other_limits(
-    seed: int, scale: float, days: pd.DatetimeIndex, appetite: list[AppetiteEvent]
+    seed: int,
+    scale: float,
+    days: pd.DatetimeIndex,
+    appetite: list[AppetiteEvent],
+    parameters: Parameters,
 ) -> OtherLimits:
     """VaR limits of the desks that trade no Treasuries, and when the desks exist."""
     rng = stream(seed, "other limits")
@@ -84,15 +89,20 @@ def simulate_other_limits(
     day = np.arange(len(days))[:, None]
     exists = (day >= first_day) & (day <= last_day) & (rng.random((len(days), count)) >= 0.001)
     base_limit = np.exp(rng.normal(np.log(6e6), 0.9, count))
-    limit = simulate_limits(rng, days, appetite, firm, base_limit, returning=0.0)
+    delay = round(parameters["appetite_delay"])
+    limit = simulate_limits(rng, days, appetite, firm, base_limit, returning=0.0, delay=delay)
     return OtherLimits(firm, first_day, last_day, exists, base_limit, limit)
 
 
 def simulate_other_desks(
-    seed: int, scale: float, days: pd.DatetimeIndex, appetite: list[AppetiteEvent]
+    seed: int,
+    scale: float,
+    days: pd.DatetimeIndex,
+    appetite: list[AppetiteEvent],
+    parameters: Parameters,
 ) -> OtherDesks:
     """`scale` times 264 desks, at least the six whose names nearly match the search for Treasury desks."""
-    limits = simulate_other_limits(seed, scale, days, appetite)
+    limits = simulate_other_limits(seed, scale, days, appetite, parameters)
     rng = stream(seed, "other desks")
     exists, firm, base_limit, limit = limits.exists, limits.firm, limits.base_limit, limits.limit
     shape = exists.shape

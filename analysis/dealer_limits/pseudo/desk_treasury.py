@@ -44,6 +44,8 @@ from dealer_limits.pseudo.parameters import Parameters
 
 LAST_NOTIONAL_DAY = "2020-12-30"
 LAST_AGING_DAY = "2020-12-31"
+# gross positions are more volatile from here on: Table 5 has larger errors than its share of Table 2's days
+LATER_FROM = "2018-01-01"
 # all prime desks report without gaps here, so that every firm's usage is known for the event study
 EVENT_WINDOW = ("2020-02-27", "2020-06-30")
 AGING_BUCKETS = ("0-30", "31-60", "61-90", "91-180", "181-360", ">360")
@@ -113,10 +115,16 @@ def cents(dollars: np.ndarray) -> np.ndarray:
     return np.rint(dollars * 100) / 100
 
 
-def simulate_treasury_desks(seed: int, parameters: Parameters) -> TreasuryDesks:
-    """Simulate the 40 Treasury desks; about 0.15 s. Equations: see the module's docstring."""
+def simulate_treasury_desks(
+    seed: int, parameters: Parameters, impulse: np.ndarray | None = None
+) -> TreasuryDesks:
+    """Simulate the 40 Treasury desks; about 0.15 s. Equations: see the module's docstring.
+
+    `impulse` (T,): log points by which desks believe their usage to be higher than it is, by default none.
+    """
     market = simulate_market(seed)
     days, count = market.days, len(TREASURY_DESKS)
+    impulse = np.zeros(len(days)) if impulse is None else impulse
     shape = (len(days), count)
     appetite = simulate_risk_appetite(seed, days, len(SAMPLE_FIRMS))
     rng = stream(seed, "treasury desks")
@@ -138,7 +146,7 @@ def simulate_treasury_desks(seed: int, parameters: Parameters) -> TreasuryDesks:
     log_scale = norm + np.log(base_limit)
 
     states, log_var, usage_gap = _react(
-        rng, parameters, own_variation + by_volatility + log_scale, np.log(limit), norm
+        rng, parameters, days, own_variation + by_volatility + log_scale, np.log(limit), norm, impulse
     )
     log_position = {position: states[position] + states[f"{position}_passing"] for position in POSITIONS}
 
@@ -187,7 +195,7 @@ def simulate_treasury_desks(seed: int, parameters: Parameters) -> TreasuryDesks:
     )
     reported_var = np.where(reports_var, var, np.nan)
     typical_var = np.where(tiny, TINY_VAR_PROFITS * var, np.exp(log_scale + by_volatility))
-    pnl_existing, pnl_new, pnl_residual = _profits(rng, parameters, typical_var, usage_gap)
+    pnl_existing, pnl_new, pnl_residual = _profits(rng, parameters, typical_var, usage_gap + impulse[:, None])
     customers, others = _transactions(rng, securities_gross, market)
     return TreasuryDesks(
         days=days,
@@ -223,15 +231,17 @@ def simulate_treasury_desks(seed: int, parameters: Parameters) -> TreasuryDesks:
 def _react(
     rng: np.random.Generator,
     parameters: Parameters,
+    days: pd.DatetimeIndex,
     unexposed: np.ndarray,
     log_limit: np.ndarray,
     norm: np.ndarray,
+    impulse: np.ndarray,
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """States by name, log VaR and usage gap, (T, desks) each, day by day.
 
     `unexposed`: (T, desks) log VaR at typical positions. Gross positions share a part of their shocks.
     """
-    days, desks = unexposed.shape
+    count, desks = unexposed.shape
 
     def of_states(kind: str, missing: float = 0.0) -> np.ndarray:
         return np.array([[parameters.get(f"{state}_{kind}", missing)] for state in STATES])
@@ -239,10 +249,14 @@ def _react(
     persistence, deviation = of_states("persistence"), of_states("shock")
     response = of_states("reaction") * np.ones(desks)
     response[:, desks - len(BROAD_DESKS) :] *= parameters["further_desks_reaction"]
-    shocks = rng.standard_normal((days, len(STATES), desks))
+    shocks = rng.standard_normal((count, len(STATES), desks))
     common = np.array([[parameters["gross_common_share"] if "gross" in state else 0.0] for state in STATES])
-    shocks = np.sqrt(1 - common) * shocks + np.sqrt(common) * rng.standard_normal((days, len(STATES), 1))
+    shocks = np.sqrt(1 - common) * shocks + np.sqrt(common) * rng.standard_normal((count, len(STATES), 1))
     shocks *= deviation
+    later = days >= LATER_FROM
+    for place, state in enumerate(STATES):
+        if state.startswith("gross"):
+            shocks[later, place] *= parameters[f"{state.removesuffix('_passing')}_later"]
     loading = np.array([parameters[f"var_on_log_{position}"] for position in POSITIONS])
     exposure = np.concatenate([loading, loading, np.zeros(2)])
     lagged_limit = np.vstack([log_limit[:1], log_limit[:-1]])
@@ -250,15 +264,15 @@ def _react(
     ceiling = lagged_limit + np.log(parameters["hedged_from"])
     hedged = parameters["hedged_share"]
     states = np.empty_like(shocks)
-    log_var = np.empty((days, desks))
-    usage_gap = np.empty((days, desks))
+    log_var = np.empty((count, desks))
+    usage_gap = np.empty((count, desks))
     state = rng.standard_normal((len(STATES), desks)) * deviation / np.sqrt(1 - persistence**2)
-    for day in range(days):
+    for day in range(count):
         states[day] = state
         log_var[day] = unexposed[day] + exposure @ state
         log_var[day] -= hedged * np.maximum(log_var[day] - ceiling[day], 0.0)
         usage_gap[day] = log_var[day] - threshold[day]
-        state = persistence * state - response * usage_gap[day] + shocks[day]
+        state = persistence * state - response * (usage_gap[day] + impulse[day]) + shocks[day]
     return dict(zip(STATES, states.transpose(1, 0, 2), strict=True)), log_var, usage_gap
 
 
@@ -306,11 +320,13 @@ def _profits(
     activity = np.exp(rng.normal(-(spread**2), spread, typical_var.shape))
     shifted = parameters["pnl_shifted_noise"] * activity * rng.standard_normal(typical_var.shape)
     new = rng.gamma(4, parameters["pnl_new_level"] / 4, desks) + parameters["pnl_new_reaction"] * lagged_gap
-    new = new + parameters["pnl_new_common"] * rng.standard_normal((days, 1)) + shifted
+    # one factor moves both: Table 14 explains more of the total than of its parts
+    market = rng.standard_normal((days, 1))
+    new = new + parameters["pnl_new_common"] * market + shifted
     new = new + parameters["pnl_new_noise"] * activity * rng.standard_normal(typical_var.shape)
     exposure = rng.normal(*EXPOSURE_TO_COMMON, desks)
     existing = parameters["pnl_existing_level"] - shifted
-    existing = existing + parameters["pnl_existing_common"] * exposure * rng.standard_normal((days, 1))
+    existing = existing + parameters["pnl_existing_common"] * exposure * market
     existing = existing + parameters["pnl_existing_noise"] * activity * _heavy_tailed(rng, typical_var.shape)
     residual = 0.03 * _heavy_tailed(rng, typical_var.shape)
     return existing * typical_var, new * typical_var, residual * typical_var

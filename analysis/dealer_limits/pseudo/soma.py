@@ -27,8 +27,11 @@ MEAN_AWARD_USD_MN = 133.5
 
 OFFER_NOISE_USD = (0.004, 0.012, 0.035)
 MEAN_SALE_PROBABILITY = 0.82
+# dealers differ: most sell nearly every day, two rarely (R2 of Table 11(a) with dealer effects)
+SALE_PROBABILITY_TASTES = (-0.55, -0.3, *(0.106,) * 8)
+LOG_SALES_SPREAD = 1.5
 SAMPLE_SHARE_OF_SALES = 0.68
-FILLS_PER_AWARD = (0.51, 0.19, 0.11, 0.08, 0.06, 0.05)
+FILLS_PER_AWARD = (0.46, 0.27, 0.14, 0.07, 0.04, 0.02)
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def _rank_in_group(sorted_groups: np.ndarray) -> np.ndarray:
     return np.arange(len(sorted_groups)) - np.repeat(starts, run_lengths)
 
 
-def _daily_purchase_shape(days: int) -> np.ndarray:
+def daily_purchase_shape(days: int) -> np.ndarray:
     """Relative par bought per day: three days at 46, three at 80, then a long decline."""
     opening = [46.0, 46, 46, 80, 80, 80]
     decline = 60 * 0.87 ** np.arange(days - len(opening)) + 2.5
@@ -200,6 +203,14 @@ def _seconds(clock: str) -> int:
     return int(hours) * 3600 + int(minutes) * 60
 
 
+def unrelated(taste: np.ndarray, usage: np.ndarray) -> np.ndarray:
+    """`taste` less its mean and its regression on `usage`, (dealers,) each: what ten dealers differ in by
+    chance would otherwise drown what usage does between them."""
+    centred = usage - usage.mean()
+    taste = taste - taste.mean()
+    return taste - centred * (centred @ taste) / (centred @ centred)
+
+
 def _by_period(parameters: Parameters, effect: str, is_march: np.ndarray) -> np.ndarray:
     """(days, 1) the effect in March and after."""
     return np.where(is_march, parameters[f"{effect}_march"], parameters[f"{effect}_later"])[:, None]
@@ -239,16 +250,21 @@ def _plan_sales(
     deviation = log_usage - log_usage.mean()
 
     effect = _by_period(parameters, "sale_probability_on_usage", is_march)
-    taste = rng.permutation(np.linspace(-0.08, 0.08, sample))
-    probability = np.clip(MEAN_SALE_PROBABILITY + taste + effect * deviation, 0.02, 1.0)
+    of_dealer = deviation.mean(axis=0)
+    taste = unrelated(rng.permutation(np.resize(SALE_PROBABILITY_TASTES, sample)), of_dealer)
+    taste = taste + parameters["sale_probability_between"] * of_dealer
+    probability = MEAN_SALE_PROBABILITY + taste + effect * (deviation - of_dealer)
+    probability = np.clip(probability, 0.02, 1.0)
     sells = np.c_[
         _sell_indicator(rng, probability, log_usage, is_march),
         rng.random((len(days), others)) < MEAN_SALE_PROBABILITY,
     ]
     effect = _by_period(parameters, "log_sales_on_usage", is_march)
-    appetite = rng.permutation(np.linspace(-1.0, 1.0, dealers))
+    appetite = rng.permutation(np.linspace(-LOG_SALES_SPREAD, LOG_SALES_SPREAD, dealers))
+    appetite[:sample] = unrelated(appetite[:sample], of_dealer)
+    appetite[:sample] += parameters["log_sales_between"] * of_dealer
     log_weight = appetite + rng.normal(scale=0.5, size=(len(days), dealers))
-    log_weight[:, :sample] += effect * deviation
+    log_weight[:, :sample] += effect * (deviation - of_dealer)
     level = np.exp(log_weight[:, sample:]).mean() / np.exp(log_weight[:, :sample]).mean()
     odds = SAMPLE_SHARE_OF_SALES / (1 - SAMPLE_SHARE_OF_SALES)
     log_weight[:, :sample] += np.log(level * odds * others / sample)
@@ -283,7 +299,7 @@ def simulate_soma(
     list (about twice as many).
     """
     days = event_days()
-    shape = _daily_purchase_shape(len(days))
+    shape = daily_purchase_shape(len(days))
     active = _active_buckets(days)
     bucket = _membership(securities, days)
     excluded = _newest_of_term(securities, days)

@@ -25,8 +25,10 @@ from dealer_limits.pseudo.securities import (
 )
 from dealer_limits.pseudo.soma import (
     SomaWorld,
+    daily_purchase_shape,
     event_days,
     simulate_soma,
+    unrelated,
     write_soma,
 )
 from dealer_limits.pseudo.trace import (
@@ -41,6 +43,9 @@ from dealer_limits.pseudo.trace import (
 USAGE_START, USAGE_END = "2020-03-02", "2020-06-30"
 # customer buys of a dealer-day: mean log of $ thousands
 MEAN_LOG_BUYS = 15.3
+# two dealers are small (quartiles of Table 1(b)); customers sell more on days on which the Fed buys more
+LOG_BUYS_TASTES = (-2.9, -1.4, *np.linspace(0.1, 0.95, 8))
+BUYS_ON_PURCHASES = 0.25
 
 
 @dataclass(frozen=True)
@@ -99,15 +104,17 @@ def _customer_buys(
     is_march = np.asarray(event_days().month == 3)[:, None]
     sold = sales_usd_mn[:, :dealers]
     log_sales = np.log(np.where(sold > 0, sold, 1))
-    deviation = np.where(sold > 0, log_sales - log_sales[sold > 0].mean(), 0.0)
+    sales_gap = np.where(sold > 0, log_sales - log_sales[sold > 0].mean(), 0.0)
+    usage_gap = log_usage - log_usage.mean()
+    on_sales = [parameters[f"log_buys_on_sales_{period}"] for period in ("march", "later")]
+    log_purchases = np.log(daily_purchase_shape(days))[:, None]
     log_buys = (
         MEAN_LOG_BUYS
-        + rng.permutation(np.linspace(-1.3, 1.3, dealers))
-        + np.where(is_march, 0.35, -0.08)
-        + parameters["log_buys_on_usage"] * (log_usage - log_usage.mean())
-        + np.where(is_march, parameters["log_buys_on_sales_march"], parameters["log_buys_on_sales_later"])
-        * deviation
-        + rng.normal(scale=0.2, size=(days, dealers))
+        + unrelated(rng.permutation(np.resize(LOG_BUYS_TASTES, dealers)), usage_gap.mean(axis=0))
+        + BUYS_ON_PURCHASES * (log_purchases - log_purchases.mean())
+        + parameters["log_buys_on_usage"] * usage_gap
+        + np.where(is_march, *on_sales) * sales_gap
+        + rng.normal(scale=0.32, size=(days, dealers))
     )
     return np.exp(log_buys) * 1000
 
