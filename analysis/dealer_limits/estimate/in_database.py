@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-10
 MOST_ITERATIONS = 5_000
 
-# A panel that has not converged by then is rewritten as runs of periods, if that makes it this much shorter.
-ITERATIONS_BEFORE_RUNS = 8
-ROWS_PER_RUN = 3
+# A panel that has not converged by then is written shorter, if a sample of units says that it gets so much
+# shorter, or has no more pairs of periods of a unit than so many per row.
+ITERATIONS_BEFORE_SHORTENING = 8
+LEAST_SHORTENING = 3
+MOST_PAIRS_PER_ROW = 4
+SAMPLED_UNITS = 200
 
 # A regressor of which the effects leave no more than this share does not vary within them.
 ABSORBED_SHARE = 1e-8
@@ -346,34 +349,77 @@ def _singletons(session: _Session, periods: np.ndarray, rows: np.ndarray) -> int
             return dropped
 
 
+# The periods of each unit that has several, and how many rows of each.
+_CELLS = """
+    select g, any_value(n) as n, number0 as period, count(*) as rows_per_period
+    from within_rows
+    inner join within_numbered on within_rows.h = within_numbered.key
+    inner join within_units using (g)
+    where within_units.least < within_units.most
+    group by g, number0
+"""
+
+
 class _Incidence:
     """Which unit has which period, as the operator S of `solve_effects`.
 
     A multiplication is one scan with two groupings. A panel that takes long to converge is one where few
-    units have periods far apart; then runs of consecutive periods are much shorter than the panel, and sums
-    over a run are differences of cumulative sums.
+    units have periods far apart, and that can be written shorter, in one of two ways. Where units have few
+    periods each, such as workers with employers, S has few entries and is summed up once, pair by pair.
+    Where units come and go, runs of consecutive periods are much fewer than rows, and sums over a run are
+    differences of cumulative sums.
     """
 
     def __init__(self, session: _Session, levels: _Levels) -> None:
         self._session = session
         self._levels = levels
         self._multiplications = 0
-        self._by_runs = False
+        self._through_units = self._through_rows
         # units of one period only drop out of S: where most rows are theirs, the others are soon rewritten
-        if levels.shared_rows.sum() < levels.nobs / ROWS_PER_RUN:
-            self._make_runs()
+        if levels.shared_rows.sum() < levels.nobs / LEAST_SHORTENING:
+            self._shorten()
 
     def multiply(self, direction: np.ndarray) -> np.ndarray:
         """S b: (periods, variables) to the same."""
         self._multiplications += 1
-        if self._multiplications == ITERATIONS_BEFORE_RUNS and not self._by_runs and self._runs_pay():
+        if self._multiplications == ITERATIONS_BEFORE_SHORTENING:
+            self._shorten()
+        return self._levels.shared_rows[:, None] * direction - self._through_units(direction)
+
+    def _shorten(self) -> None:
+        """Multiply by whatever way is shorter than the panel, going by a sample of some hundred units."""
+        if self._through_units != self._through_rows:
+            return
+        import numpy as np
+
+        periods = self._levels.periods
+        self._session.write("within_numbered", periods, np.arange(len(periods))[:, None], "number")
+        rows, runs, pairs = self._session.columns(
+            f"""
+            with periods as (
+                select g, number0 as period, lag(number0) over (partition by g order by number0) as previous
+                from within_rows
+                inner join within_numbered on within_rows.h = within_numbered.key
+                inner join within_units using (g)
+                where g % {max(1, self._levels.units // SAMPLED_UNITS)} = 0 and least < most
+            ),
+            counts as (
+                select
+                    count(*) as rows,
+                    count(*) filter (where previous is null or period > previous + 1) as runs,
+                    count(*) filter (where previous is null or period > previous) as cells
+                from periods group by g
+            )
+            select coalesce(sum(rows), 0), coalesce(sum(runs), 0), coalesce(sum(cells * cells), 0) from counts
+            """
+        )
+        if pairs[0] <= MOST_PAIRS_PER_ROW * rows[0]:
+            self._sum_up_pairs()
+        elif runs[0] * LEAST_SHORTENING < rows[0]:
             self._make_runs()
-        if self._by_runs:
-            return self._levels.shared_rows[:, None] * direction - self._through_runs(direction)
-        return self._levels.rows[:, None] * direction - self._through_rows(direction)
 
     def _through_rows(self, direction: np.ndarray) -> np.ndarray:
-        """C' N⁻¹ C b over the rows of the panel."""
+        """C' N⁻¹ C b over the rows of the panel, less what units of one period add to it."""
         import numpy as np
 
         variables = direction.shape[1]
@@ -390,56 +436,46 @@ class _Incidence:
             from within_rows inner join unit_means using (g) group by h order by h
             """
         )
-        return np.column_stack(columns)
+        return np.column_stack(columns) - (self._levels.rows - self._levels.shared_rows)[:, None] * direction
 
-    def _runs_pay(self) -> bool:
-        """Whether runs are much fewer than rows, by a sample of some hundred units."""
-        self._number_periods()
-        rows, starts = self._session.columns(
+    def _sum_up_pairs(self) -> None:
+        """C' N⁻¹ C of the units that have several periods, as a sparse matrix."""
+        from scipy.sparse import coo_array
+
+        row, column, value = self._session.columns(
             f"""
-            select count(*), count(*) filter (where previous is null or period > previous + 1)
-            from (
-                select number0 as period, lag(number0) over (partition by g order by number0) as previous
-                from within_rows inner join within_numbered on within_rows.h = within_numbered.key
-                where g % {max(1, self._levels.units // 200)} = 0
-            )
+            with cells as ({_CELLS})
+            select
+                cells.period,
+                others.period as other_period,
+                sum(cells.rows_per_period * others.rows_per_period / cells.n) as through_units
+            from cells inner join cells as others using (g)
+            group by cells.period, others.period
             """
         )
-        return bool(starts[0] * ROWS_PER_RUN < rows[0])
-
-    def _number_periods(self) -> None:
-        import numpy as np
-
-        periods = self._levels.periods
-        self._session.write("within_numbered", periods, np.arange(len(periods))[:, None], "number")
+        size = len(self._levels.periods)
+        matrix = coo_array((value, (row, column)), (size, size)).tocsr()
+        self._through_units = matrix.__matmul__
 
     def _make_runs(self) -> None:
-        """The table `runs` (g, n, rows_per_period, first, last) of the units that have several periods.
+        """The table `within_runs` (g, n, rows_per_period, first, last) of units that have several periods.
 
         Within a run of consecutive periods, period less position is constant.
         """
-        self._number_periods()
         self._session.run(
-            """
+            f"""
             create or replace temp table within_runs as
-            with cells as (
-                select g, number0 as period, count(*) as rows_per_period
-                from within_rows
-                inner join within_numbered on within_rows.h = within_numbered.key
-                inner join within_units using (g)
-                where within_units.least < within_units.most
-                group by g, number0
-            ),
+            with cells as ({_CELLS}),
             positions as (
                 select *, period - row_number() over (partition by g, rows_per_period order by period) as run
                 from cells
             )
             select g, any_value(n) as n, rows_per_period, min(period) as first, max(period) as last
-            from positions inner join within_units using (g)
+            from positions
             group by g, rows_per_period, run
             """
         )
-        self._by_runs = True
+        self._through_units = self._through_runs
 
     def _through_runs(self, direction: np.ndarray) -> np.ndarray:
         """C' N⁻¹ C b over runs, of the units that have several periods."""
