@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint setup lock clean
+.PHONY: run test lint setup lock clean bench-panel
 
 run: setup
 ifndef RAW_DATA
@@ -37,6 +37,10 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
+
+# the sql engine beside other packages, up to 100 million rows: needs 3 GB of disk and 8 GiB of memory
+bench-panel: setup
+	$(BIN)/python benchmarks/bench_panel.py
 
 # the one target that needs an index: pins every dependency by hash
 lock: setup
