@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint setup lock clean bench-panel
+.PHONY: run test lint setup lock clean verify bench-estimates bench-panel
 
 run: setup
 ifndef RAW_DATA
@@ -24,6 +24,13 @@ endif
 
 test: setup lint
 	$(BIN)/pytest
+
+# every estimate against other packages
+verify: setup
+	$(BIN)/dealer-limits verify
+
+bench-estimates: setup
+	$(BIN)/python benchmarks/bench_estimates.py
 
 lint: setup
 	$(BIN)/ruff check analysis tests

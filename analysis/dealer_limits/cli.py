@@ -76,11 +76,30 @@ def estimate(
     table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
     warehouse: Warehouse = WAREHOUSE,
     output: Output = Path("output"),
+    draws: Annotated[int, typer.Option(min=2, help="Bootstrap draws of quantile regressions.")] = 1000,
+    block_days: Annotated[int, typer.Option(min=1, help="Length of the moving blocks beside pairs.")] = 20,
+    engine: Annotated[
+        str, typer.Option(help="Least squares in memory, in the database (sql), or auto: by size.")
+    ] = "auto",
 ) -> None:
     """Estimate the registry and set it beside the printed numbers."""
+    from dealer_limits.estimate.quantile import Bootstrap
     from dealer_limits.estimate.run import run_estimates
 
-    run_estimates(warehouse, output, table, console)
+    run_estimates(warehouse, output, table, console, Bootstrap(draws, block_days), engine)
+
+
+@app.command()
+@one_line_errors
+def verify(
+    table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
+    warehouse: Warehouse = WAREHOUSE,
+) -> None:
+    """Compare every estimate with those of other packages; exit 1 if one differs."""
+    from dealer_limits.estimate.verify import run_verification
+
+    if not run_verification(warehouse, console, table):
+        raise typer.Exit(1)
 
 
 @app.command()

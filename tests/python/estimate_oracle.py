@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
+from scipy.optimize import linprog
 
 
 def dummy_regression(dependent: np.ndarray, regressors: np.ndarray, effects: list[Any]) -> Any:
@@ -28,3 +29,22 @@ def _zero_sum_dummies(levels: Any) -> np.ndarray:
     dummies = pd.get_dummies(pd.Series(levels), dtype=float).to_numpy()
     rows = dummies.sum(axis=0)
     return dummies[:, :-1] - np.outer(dummies[:, -1], rows[:-1] / rows[-1])
+
+
+def check_loss_program(
+    x: np.ndarray, y: np.ndarray, quantile: float, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
+    """Coefficients and least loss of a quantile regression, by HiGHS on its linear program.
+
+    The program of the residuals' positive and negative parts, written densely.
+    """
+    rows, columns = x.shape
+    weights = np.ones(rows) if weights is None else weights
+    program = linprog(
+        np.concatenate([np.zeros(columns), quantile * weights, (1 - quantile) * weights]),
+        A_eq=np.hstack([x, np.eye(rows), -np.eye(rows)]),
+        b_eq=y,
+        bounds=[(None, None)] * columns + [(0, None)] * (2 * rows),
+        method="highs",
+    )
+    return program.x[:columns], program.fun

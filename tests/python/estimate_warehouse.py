@@ -25,6 +25,9 @@ EVENT_DAYS = 40
 BONDS = 15
 LEGS = 900
 
+# of the market's days, beginning with the desks'
+MARKET_DAYS = 150
+
 POSITIONS = [
     f"{kind}_{scope}"
     for scope in ("position", "securities_position")
@@ -45,10 +48,15 @@ class World:
     panel: pd.DataFrame
     dealer_days: pd.DataFrame
     soma_sales: pd.DataFrame
+    market_days: pd.DataFrame
 
 
 def make_world(seed: int = 1, noise: float = 1.0, days: int = 100) -> World:
-    """Desk-days from late 2019 on; every change is usage times -0.25 plus a desk, a day and a noise part."""
+    """Desk-days from late 2019 on; every change is usage times -0.25 plus a desk, a day and a noise part.
+
+    But for two kinds that follow from others: the change of log(net / gross) is that of net less that of
+    gross, that of total P&L the sum of those of new and existing positions.
+    """
     rng = np.random.default_rng(seed)
     dates = pd.bdate_range("2019-12-02", periods=days)
     desk_days = pd.MultiIndex.from_product(
@@ -69,10 +77,18 @@ def make_world(seed: int = 1, noise: float = 1.0, days: int = 100) -> World:
     desk_days["limit_usage_percentile_rank"] = rng.uniform(size=count)
     desk_days["limit_usage_quartile"] = np.ceil(desk_days["limit_usage_percentile_rank"] * 4).astype(int)
     desk_days["log_dv01_limit_usage"] = np.where(desk < 3, rng.normal(size=count), 0.0)
-    desk_days["pnl_total_usd_mn"] = rng.normal(size=count)
-    desk_days["pnl_total_to_var"] = desk_days["pnl_total_usd_mn"] / desk_days["var_usd_mn"]
+    for part in ("new", "existing"):
+        desk_days[f"pnl_{part}_usd_mn"] = rng.normal(0.1, 1, count)
+    desk_days["pnl_total_usd_mn"] = desk_days["pnl_new_usd_mn"] + desk_days["pnl_existing_usd_mn"]
+    for part in ("total", "new", "existing"):
+        desk_days[f"pnl_{part}_to_var"] = desk_days[f"pnl_{part}_usd_mn"] / desk_days["var_usd_mn"]
     desk_days["slr_distance_pct"] = 1 + rng.uniform(size=count)
     desk_days["lagged_slr_distance_pct"] = 1 + rng.uniform(size=count)
+    # limits of the firm's other desks move on one day in three, and take usage with them
+    for name, share in (("increase", 0.3), ("decrease", -0.3)):
+        moves = np.where(rng.uniform(size=count) < 1 / 3, share * rng.uniform(size=count), 0.0)
+        desk_days[f"firm_limit_{name}"] = moves
+        desk_days["log_limit_usage"] -= 2 * moves
     panels = []
     for horizon in HORIZONS:
         panel = desk_days[["desk_id", "business_date"]].assign(horizon=horizon)
@@ -82,6 +98,11 @@ def make_world(seed: int = 1, noise: float = 1.0, days: int = 100) -> World:
             panel[f"d_{outcome}"] = (
                 PLANTED_COEFFICIENT * desk_days["log_limit_usage"] + desk / 5 + np.cos(day / 7) + spread
             )
+        for scope in ("position", "securities_position"):
+            # a net position of zero has no log
+            panel.loc[rng.uniform(size=count) < 0.02, f"d_net_{scope}"] = np.nan
+            panel[f"d_net_to_gross_{scope}"] = panel[f"d_net_{scope}"] - panel[f"d_gross_{scope}"]
+        panel["d_pnl_total_to_var"] = panel["d_pnl_new_to_var"] + panel["d_pnl_existing_to_var"]
         ends = day > days - horizon
         panel.loc[ends, [f"d_{outcome}" for outcome in OUTCOMES]] = np.nan
         panels.append(panel)
@@ -89,8 +110,29 @@ def make_world(seed: int = 1, noise: float = 1.0, days: int = 100) -> World:
     desk_days.loc[desk_days.index % 97 == 5, "log_limit_usage"] = np.nan
     dealer_days = make_dealer_days(rng)
     return World(
-        desk_days, pd.concat(panels, ignore_index=True), dealer_days, make_soma_sales(rng, dealer_days)
+        desk_days,
+        pd.concat(panels, ignore_index=True),
+        dealer_days,
+        make_soma_sales(rng, dealer_days),
+        make_market_days(rng),
     )
+
+
+def make_market_days(rng: np.random.Generator) -> pd.DataFrame:
+    """Days with illiquidity that spreads with volatility; some lack an index, one lacks a measure."""
+    dates = pd.bdate_range("2019-12-02", periods=MARKET_DAYS)
+    move = 60 + 15 * rng.gamma(2, size=MARKET_DAYS)
+    index = np.where(np.arange(MARKET_DAYS) < 10, np.nan, rng.normal(size=MARKET_DAYS))
+    # rounded as published, so that values repeat
+    measures = {
+        name: (1 + move / 40 * (1 + rng.gamma(1, size=MARKET_DAYS)) + 0.3 * np.nan_to_num(index)).round(1)
+        for name in ("curve_fit_error", "on_the_run_premium")
+    }
+    days = pd.DataFrame(
+        {"business_date": dates, "move": move, "limit_usage_index_residual": index, **measures}
+    )
+    days.loc[70, "curve_fit_error"] = np.nan
+    return days
 
 
 def make_dealer_days(rng: np.random.Generator) -> pd.DataFrame:
@@ -161,6 +203,7 @@ def write_warehouse(path: Path, world: World) -> Path:
             ("panel_desk_horizon", "business_date", world.panel),
             ("fct_dealer_day", "business_date", world.dealer_days),
             ("fct_soma_sale", "operation_date", world.soma_sales),
+            ("fct_market_day", "business_date", world.market_days),
         ):
             connection.register("frame", frame)
             connection.execute(

@@ -28,7 +28,7 @@ def test_help_lists_the_commands() -> None:
     shown = CliRunner().invoke(app, ["--help"])
 
     assert shown.exit_code == 0
-    assert all(command in shown.stdout for command in ("pseudo", "build", "estimate", "check"))
+    assert all(command in shown.stdout for command in ("pseudo", "build", "estimate", "verify", "check"))
 
 
 def test_importing_the_command_line_loads_no_heavy_package() -> None:
@@ -45,6 +45,7 @@ def test_importing_the_command_line_loads_no_heavy_package() -> None:
         (["pseudo", "--scale", "0"], "--scale 0.0: expected a number above 0 and at most 100"),
         (["pseudo", "--scale", "-1"], "--scale -1.0: expected a number above 0 and at most 100"),
         (["estimate", "--warehouse", "nowhere.duckdb"], "nowhere.duckdb"),
+        (["verify", "--warehouse", "nowhere.duckdb"], "nowhere.duckdb"),
         (["check", "--warehouse", "nowhere.duckdb"], "nowhere.duckdb"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

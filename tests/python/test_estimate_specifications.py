@@ -97,6 +97,8 @@ def test_columns_of_a_horse_race_keep_the_same_observations(registry: Registry):
         ({"regressors": ()}, "has no regressors"),
         ({"endogenous": ("log_limit_usage",)}, "instruments and instrumented variables together"),
         ({"endogenous": ("move",), "instruments": ("firm_limit_increase",)}, "that is no regressor"),
+        ({"estimator": "iv"}, "needs instruments for the estimator iv"),
+        ({"absorb": ("desk", "time", "bond")}, "absorbs 3 effects, at most 2"),
     ],
 )
 def test_unknown_names_raise(registry: Registry, changes: dict, message: str):
@@ -114,17 +116,22 @@ def test_a_column_given_twice_raises(registry: Registry):
     ("changes", "reason"),
     [
         ({}, None),
-        ({"estimator": "quantile:0.50"}, "no quantile estimator"),
-        ({"sample": "market_days"}, "does not read fct_market_day"),
-        ({"covariance": "bootstrap"}, "robust covariance only"),
-        ({"transform": "standardise"}, "no transforms"),
+        ({"estimator": "quantile:0.50"}, "the quantile estimator has bootstrap covariance only"),
+        ({"covariance": "bootstrap"}, "the ols estimator has robust covariance only"),
+        (
+            {"estimator": "quantile:0.50", "covariance": "bootstrap"},
+            "the quantile estimator absorbs no effects",
+        ),
     ],
 )
 def test_what_estimation_lacks_is_said_and_never_ignored(
     registry: Registry, changes: dict, reason: str | None
 ):
-    answer = lacking(dataclasses.replace(registry.specifications[0], **changes), registry)
-    assert answer is None if reason is None else reason in answer
+    assert lacking(dataclasses.replace(registry.specifications[0], **changes), registry) == reason
+
+
+def test_estimation_lacks_nothing_that_the_registry_has(registry: Registry):
+    assert {lacking(spec, registry) for spec in registry.specifications} == {None}
 
 
 def test_printed_numbers_are_unchanged():

@@ -17,11 +17,15 @@ _NOT_NUMBERS = ["desk_fe", "dealer_fe", "time_fe", "bond_fe", "estimator"]
 
 
 def sort_by_key(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort rows as the paper numbers them: table and column as numbers, then panel, term and statistic."""
+    """Sort rows as the paper numbers them: table and column as numbers, then panel, term and statistic.
+
+    Tables with a letter, those of the appendices, come last.
+    """
     import pandas as pd
 
     order = frame.assign(
-        table=pd.to_numeric(frame["table"]), column=pd.to_numeric(frame["column"].replace("", "0"))
+        table=pd.to_numeric(frame["table"], errors="coerce"),
+        column=pd.to_numeric(frame["column"].replace("", "0")),
     ).sort_values(KEYS)
     return frame.loc[order.index].reset_index(drop=True)
 

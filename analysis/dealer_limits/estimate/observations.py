@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimate.panel import take_out_effects
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
     import numpy as np
 
+    from dealer_limits.estimate.panel import Variables
     from dealer_limits.estimate.specifications import Registry, Specification
 
 
@@ -53,77 +57,133 @@ SOURCES: dict[str, Source] = {
         effects={"bond": "cusip", "time": "operation_date"},
         key=("award_id", "trade_id"),
     ),
+    "fct_market_day": Source(
+        relation="select * from marts.fct_market_day",
+        tables=("fct_market_day",),
+        effects={"time": "business_date"},
+        key=("business_date",),
+    ),
 }
 
 
 @dataclass(frozen=True)
-class Observations:
-    """Complete rows of an estimation sample, in the order of the mart's key.
+class Rows:
+    """Rows of an estimation sample, in the order of the mart's key, read once for all columns that use it.
 
-    `dependent` has shape (n,), `regressors` (n, k) in the order of the specification's `coefficients`, a
-    constant as a column of ones, `effects` (n, e) whole numbers that number the levels of each effect.
+    `values` has dependent variables and terms by name, (n,) with nan where the mart holds null, `levels` the
+    levels of each effect as whole numbers (n,). A dependent variable is named as its column, a term as
+    `term <name>`.
     """
 
-    dependent: np.ndarray
-    regressors: np.ndarray
-    effects: np.ndarray
+    values: dict[str, np.ndarray]
+    levels: dict[str, np.ndarray]
 
 
-def observations_query(spec: Specification, registry: Registry) -> str:
-    """The SQL that selects the complete observations of a specification.
+def term_column(term: str) -> str:
+    """The name of a term among the values of `Rows`: a term may be called as some column of the mart is."""
+    return f"term {term}"
 
-    A row counts where the dependent variable and all terms are observed. A zero position or VaR has no log
-    and a seller outside the sample of firms no usage: the marts hold null, so that such a row drops out here.
+
+def rows_query(specs: Sequence[Specification], registry: Registry, also: Sequence[str] = ()) -> str:
+    """The SQL of all rows of one sample and horizon with everything that some specifications of it name.
+
+    `also` lists further columns of the mart.
     """
+    spec = specs[0]
     source = SOURCES[registry.mart(spec)]
-    terms = ",\n".join(f'{registry.expression(spec, term)} as "term_{term}"' for term in spec.terms)
-    effects = "".join(f', {source.effects[effect]} as "effect_{effect}"' for effect in spec.absorb)
-    complete = " and ".join(["dependent is not null", *(f'"term_{term}" is not null' for term in spec.terms)])
+    terms = dict.fromkeys(term for each in specs for term in each.terms)
+    effects = dict.fromkeys(effect for each in specs for effect in each.absorb)
+    numbers = dict.fromkeys([*(each.dependent for each in specs), *also])
+    columns = [
+        *(f'cast({registry.expression(spec, term)} as double) as "{term_column(term)}"' for term in terms),
+        *(f'cast("{name}" as double) as "{name}"' for name in numbers),
+        *(
+            f'dense_rank() over (order by {source.effects[effect]}) as "effect {effect}"'
+            for effect in effects
+        ),
+    ]
     horizon = "" if spec.horizon is None else f"and horizon = {spec.horizon}"
     return f"""
-        with observations as (
-            select
-                {", ".join(source.key)}{effects},
-                cast("{spec.dependent}" as double) as dependent,
-                {terms}
-            from ({source.relation})
-            where ({registry.samples[spec.sample].predicate}) {horizon}
-        )
-        select * from observations
-        where {complete}
+        select
+            {", ".join(columns)}
+        from ({source.relation})
+        where ({registry.samples[spec.sample].predicate}) {horizon}
         order by {", ".join(source.key)}
     """
 
 
-def read_observations(
-    connection: duckdb.DuckDBPyConnection, spec: Specification, registry: Registry
-) -> Observations:
-    """Read the complete observations of a specification from the marts.
+def read_rows(
+    connection: duckdb.DuckDBPyConnection,
+    specs: Sequence[Specification],
+    registry: Registry,
+    also: Sequence[str] = (),
+) -> Rows:
+    """Read the rows of one sample and horizon that some specifications share, and the columns `also`.
 
-    Raises DealerLimitsError where there are none, or where the marts lack a column that is named.
+    Raises DealerLimitsError where the marts lack a column that is named, or where a value is infinite or no
+    number: the marts hold null for what is not observed.
     """
     import duckdb
     import numpy as np
-    import pandas as pd
 
     try:
-        rows = connection.execute(observations_query(spec, registry)).df()
+        columns = connection.execute(rows_query(specs, registry, also)).fetchnumpy()
     except duckdb.BinderException as error:
-        raise DealerLimitsError(f"{spec.label}: {str(error).splitlines()[0]}") from error
-    if rows.empty:
-        raise DealerLimitsError(
-            f"{spec.label}: no row of {registry.mart(spec)} in sample {spec.sample} has {spec.dependent} and "
-            f"{', '.join(spec.terms)}"
-        )
-    regressors = rows[[f"term_{term}" for term in spec.regressors]].to_numpy(dtype=float)
-    if spec.report_constant:
-        regressors = np.column_stack([regressors, np.ones(len(rows))])
-    levels = [pd.factorize(rows[f"effect_{effect}"])[0] for effect in spec.absorb]
-    return Observations(
-        dependent=rows["dependent"].to_numpy(dtype=float),
-        regressors=regressors,
-        effects=np.column_stack(levels) if levels else np.empty((len(rows), 0), dtype=int),
+        raise DealerLimitsError(str(error).splitlines()[0]) from error
+    values, levels = {}, {}
+    for name, column in columns.items():
+        if name.startswith("effect "):
+            levels[name.removeprefix("effect ")] = np.asarray(column)
+            continue
+        if not np.isfinite(np.ma.compressed(column)).all():
+            raise DealerLimitsError(
+                f"{name.removeprefix('term ')} of {registry.mart(specs[0])} has infinite values or values "
+                "that are no number, where it should hold null"
+            )
+        values[name] = np.ma.filled(column, np.nan)
+    return Rows(values, levels)
+
+
+def complete_rows(rows: Rows, spec: Specification) -> np.ndarray:
+    """Which rows (n,) a specification counts: those with the dependent variable and all terms.
+
+    A zero position or VaR has no log and a seller outside the sample of firms no usage: the marts hold null,
+    so that such a row drops out here.
+    """
+    import numpy as np
+
+    needed = [spec.dependent, *(term_column(term) for term in spec.terms)]
+    return np.logical_and.reduce([~np.isnan(rows.values[name]) for name in needed])
+
+
+def variables_of(rows: Rows, specs: Sequence[Specification], complete: np.ndarray) -> Variables:
+    """The variables of specifications that share complete rows, effects and transform; effects taken out.
+
+    `standardise` makes every variable have mean 0 and standard deviation 1 over the complete rows.
+    """
+    import numpy as np
+
+    names = dict.fromkeys(
+        name
+        for spec in specs
+        for name in (spec.dependent, *map(term_column, (*spec.regressors, *spec.instruments)))
     )
+    values = {name: rows.values[name][complete] for name in names}
+    if specs[0].transform == "standardise":
+        values = {name: standardise(value) for name, value in values.items()}
+    levels = [rows.levels[effect][complete] for effect in specs[0].absorb]
+    return take_out_effects(
+        values, np.column_stack(levels) if levels else np.empty((complete.sum(), 0), dtype=int)
+    )
+
+
+def standardise(values: np.ndarray) -> np.ndarray:
+    """Less the mean, over the standard deviation (n - 1). A constant, which has none, becomes zeros."""
+    import numpy as np
+
+    deviations = values - values.mean()
+    spread = np.sqrt(np.sum(deviations**2) / max(len(values) - 1, 1))
+    return deviations / spread if spread > 0 else deviations
 
 
 def check_marts(connection: duckdb.DuckDBPyConnection) -> None:

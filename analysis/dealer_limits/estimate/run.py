@@ -2,61 +2,95 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.compare import KEYS, compare, read_printed, sort_by_key
 from dealer_limits.estimate.display import show_comparison
-from dealer_limits.estimate.observations import SOURCES, check_marts, read_observations
-from dealer_limits.estimate.panel import Fit, fit_absorbing, stars
+from dealer_limits.estimate.engines import choose_engine, fit_column_in_database
+from dealer_limits.estimate.observations import (
+    SOURCES,
+    check_marts,
+    complete_rows,
+    read_rows,
+    term_column,
+    variables_of,
+)
+from dealer_limits.estimate.panel import CollinearError, Fit, fit_linear, stars
+from dealer_limits.estimate.quantile import Bootstrap, fit_quantile
+from dealer_limits.estimate.shadow_cost import UNITS, shadow_costs
 from dealer_limits.estimate.specifications import Registry, Specification, load_registry
 from dealer_limits.warehouse import open_warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+    from typing import Any
 
     import duckdb
     import pandas as pd
     from rich.console import Console
 
-ESTIMATORS = {"ols": fit_absorbing}
+    from dealer_limits.estimate.panel import Variables
+
+# The covariance that each estimator has.
+COVARIANCE_OF = {"ols": "robust", "iv": "robust", "quantile": "bootstrap"}
 
 # What the terminal shows where no tables are asked for by number.
 HEADLINE_TABLES = ["2"]
+
+# Appendix A is an exhibit without a number of its own, made from this table.
+SHADOW_COSTS, SHADOW_COSTS_FROM = "A", "14"
 
 # A row of the long form: table, panel, column, term, statistic, value.
 Row = tuple[str, str, str, str, str, float]
 
 
-def run_estimates(warehouse: Path, output: Path, tables: list[str] | None, console: Console) -> pd.DataFrame:
+def run_estimates(
+    warehouse: Path,
+    output: Path,
+    tables: list[str] | None,
+    console: Console,
+    bootstrap: Bootstrap | None = None,
+    engine: str = "memory",
+) -> pd.DataFrame:
     """Estimate printed tables on a warehouse and return the estimates in long form.
 
     `tables` are numbers as text; None stands for everything that can be estimated, with a line for each
     reason why columns are left out. Writes `estimates.parquet` and `comparison.csv`, of the tables of this
-    run, to the folder `output`, and shows tables side by side on the console: those asked for, or Table 2.
-    The same warehouse gives the same bytes.
+    run, to the folder `output`, with Table 14 also `shadow_cost.csv`, and shows tables side by side on the
+    console: those asked for, or Table 2. The same warehouse gives the same bytes. `engine` says where the
+    rows are added up (see `choose_engine`).
 
     The estimates have columns table, panel, column, term, statistic (text) and value (float), sorted.
-    Table 1 has its variable as term and no column.
+    Table 1 has its variable as term and no column; Appendix A is table "A", with the panels and columns of
+    Table 14.
 
     Raises DealerLimitsError where the warehouse or a mart is missing, or where a table asked for does not
     exist or cannot be estimated.
     """
+    costs = None
     with open_warehouse(warehouse) as connection:
         check_marts(connection)
         registry = load_registry(connection)
         chosen = _choose_tables(registry, tables)
-        rows, reasons = _estimate_all(connection, registry.of_tables(chosen), registry, console)
+        rows, reasons = _estimate_all(
+            connection, registry.of_tables(chosen), registry, bootstrap or Bootstrap(), console, engine
+        )
         if tables and reasons:
             spec, reason = next(iter(reasons.items()))
             raise DealerLimitsError(f"{spec.label} cannot be estimated: {reason}")
         if "1" in chosen:
             rows += _summary_statistics(connection)
+        if SHADOW_COSTS_FROM in chosen:
+            estimated = [spec for spec in registry.of_tables([SHADOW_COSTS_FROM]) if spec not in reasons]
+            costs = estimate_shadow_costs(connection, estimated, registry)
+            rows += _shadow_cost_rows(costs)
         printed = read_printed(connection, chosen)
     estimates = _as_frame(rows)
     comparison = compare(printed, estimates)
-    _write(output, estimates, comparison)
+    _write(output, estimates, comparison, costs)
     shown = comparison[comparison["table"].isin(tables or HEADLINE_TABLES)]
     show_comparison(console, shown, registry.coefficients)
     for line in _account(comparison, reasons):
@@ -76,65 +110,197 @@ def _estimate_all(
     connection: duckdb.DuckDBPyConnection,
     specifications: tuple[Specification, ...],
     registry: Registry,
+    bootstrap: Bootstrap,
     console: Console,
+    engine: str,
 ) -> tuple[list[Row], dict[Specification, str]]:
     """Rows of the estimates, and the reason for each column that could not be estimated."""
     from rich.progress import track
 
     rows: list[Row] = []
     reasons: dict[Specification, str] = {}
-    for spec in track(specifications, "Estimating", console=console, transient=True):
-        reason = lacking(spec, registry)
-        if reason is None:
-            try:
-                rows += estimate(connection, spec, registry)
-            except DealerLimitsError as error:
-                reason = str(error)
-        if reason is not None:
-            reasons[spec] = reason
-    return rows, reasons
+    results = estimate(connection, specifications, registry, bootstrap, engine)
+    for spec, result in track(
+        results, "Estimating", total=len(specifications), console=console, transient=True
+    ):
+        if isinstance(result, str):
+            reasons[spec] = result
+        else:
+            rows += _long_rows(spec, result)
+    return rows, {spec: reasons[spec] for spec in specifications if spec in reasons}
 
 
 def lacking(spec: Specification, registry: Registry) -> str | None:
     """What a specification needs that estimation does not have, or None."""
-    if spec.estimator not in ESTIMATORS:
-        return f"estimation has no {spec.estimator.partition(':')[0]} estimator"
+    estimator = spec.estimator.partition(":")[0]
     if registry.mart(spec) not in SOURCES:
         return f"estimation does not read {registry.mart(spec)}"
-    if spec.covariance != "robust" or spec.transform:
-        return "estimation has robust covariance only, and no transforms"
+    if spec.covariance != COVARIANCE_OF[estimator]:
+        return f"the {estimator} estimator has {COVARIANCE_OF[estimator]} covariance only"
+    if estimator == "quantile" and spec.absorb:
+        return "the quantile estimator absorbs no effects"
     return None
 
 
-def estimate(connection: duckdb.DuckDBPyConnection, spec: Specification, registry: Registry) -> list[Row]:
-    """Estimate one printed column: rows (table, panel, column, term, statistic, value).
+def estimate(
+    connection: duckdb.DuckDBPyConnection,
+    specifications: Iterable[Specification],
+    registry: Registry,
+    bootstrap: Bootstrap,
+    engine: str = "memory",
+) -> Iterator[tuple[Specification, Fit | str]]:
+    """Estimate printed columns: each with its fit, or with the reason why it could not be estimated.
 
-    Raises DealerLimitsError where the column has too few observations or a regressor no variation of its own.
+    Columns of one sample and horizon are read together, and those that count the same rows share variables
+    from which the effects have been taken out once; so they come in another order than that given.
     """
-    from linearmodels.panel.utility import AbsorbingEffectError
+    able = []
+    for spec in specifications:
+        reason = lacking(spec, registry)
+        if reason is not None:
+            yield spec, reason
+        elif choose_engine(connection, engine, spec, registry) == "sql":
+            yield spec, _fit_in_database_or_reason(connection, spec, registry)
+        else:
+            able.append(spec)
+    for _, sharing in _grouped(able, lambda spec: (spec.sample, str(spec.horizon))):
+        yield from _estimate_sample(connection, sharing, registry, bootstrap)
 
-    observations = read_observations(connection, spec, registry)
+
+def _estimate_sample(
+    connection: duckdb.DuckDBPyConnection,
+    specs: list[Specification],
+    registry: Registry,
+    bootstrap: Bootstrap,
+) -> Iterator[tuple[Specification, Fit | str]]:
     try:
-        fit = ESTIMATORS[spec.estimator](observations)
-    except AbsorbingEffectError as error:
-        raise DealerLimitsError(
-            f"{' or '.join(spec.regressors)} does not vary within {' and '.join(spec.absorb)} "
-            f"in {len(observations.dependent)} rows"
-        ) from error
+        rows = read_rows(connection, specs, registry)
+    except DealerLimitsError as error:
+        if len(specs) == 1:
+            yield specs[0], str(error)
+            return
+        # one column names what the marts lack: the others are estimated without it
+        for spec in specs:
+            yield from _estimate_sample(connection, [spec], registry, bootstrap)
+        return
+    complete = {spec: complete_rows(rows, spec) for spec in specs}
+    for _, sharing in _grouped(specs, lambda spec: (spec.absorb, spec.transform, complete[spec].tobytes())):
+        counted = complete[sharing[0]]
+        if not counted.any():
+            for spec in sharing:
+                yield (
+                    spec,
+                    (
+                        f"no row of {registry.mart(spec)} in sample {spec.sample} has {spec.dependent} and "
+                        f"{', '.join(spec.terms)}"
+                    ),
+                )
+            continue
+        variables = variables_of(rows, sharing, counted)
+        for spec in sharing:
+            yield spec, _fit_or_reason(variables, spec, bootstrap)
+
+
+def _grouped(
+    specs: Iterable[Specification], key: Callable[[Specification], Any]
+) -> Iterator[tuple[Any, list[Specification]]]:
+    for value, group in groupby(sorted(specs, key=key), key):
+        yield value, list(group)
+
+
+def _fit_in_database_or_reason(
+    connection: duckdb.DuckDBPyConnection, spec: Specification, registry: Registry
+) -> Fit | str:
+    try:
+        return fit_column_in_database(connection, spec, registry)
+    except DealerLimitsError as error:
+        return str(error)
+
+
+def _fit_or_reason(variables: Variables, spec: Specification, bootstrap: Bootstrap) -> Fit | str:
+    try:
+        return fit_column(variables, spec, bootstrap)
+    except CollinearError as error:
+        rows = len(variables.levels[spec.dependent])
+        terms = [term.removeprefix("term ") for term in error.terms]
+        if not error.within_effects:
+            return f"{', '.join(terms)} are collinear in {rows} rows"
+        within = f" within {' and '.join(spec.absorb)}" if spec.absorb else ""
+        return f"{' or '.join(terms)} does not vary{within} in {rows} rows"
     except ValueError as error:
-        raise DealerLimitsError(
-            f"{len(observations.dependent)} rows: {str(error).splitlines()[0]}"
-        ) from error
-    return _long_rows(spec, fit)
+        return f"{len(variables.levels[spec.dependent])} rows: {error}"
+
+
+def fit_column(variables: Variables, spec: Specification, bootstrap: Bootstrap) -> Fit:
+    """Fit one specification to the variables of its sample (see `fit_linear` and `fit_quantile`)."""
+    regressors = [term_column(term) for term in spec.regressors]
+    name, _, quantile = spec.estimator.partition(":")
+    if name == "quantile":
+        return fit_quantile(variables, spec.dependent, regressors, float(quantile), bootstrap)
+    return fit_linear(
+        variables,
+        spec.dependent,
+        regressors,
+        endogenous=[term_column(term) for term in spec.endogenous],
+        instruments=[term_column(term) for term in spec.instruments],
+        constant=spec.report_constant,
+    )
+
+
+def estimate_shadow_costs(
+    connection: duckdb.DuckDBPyConnection, specs: Iterable[Specification], registry: Registry
+) -> pd.DataFrame:
+    """Appendix A on the columns of Table 14: both readings of λ (see `shadow_costs`).
+
+    Columns: panel, column, outcome, horizon, reading, usage (missing where the reading has none),
+    shadow_cost, se and unit. The outcome's own column of the mart is P&L over VaR on the day; with the change
+    that Table 14 explains it gives the average of the horizon.
+    """
+    import pandas as pd
+
+    results = []
+    for _, sharing in _grouped(specs, lambda spec: (spec.sample, str(spec.horizon))):
+        rows = read_rows(connection, sharing, registry, also=[spec.outcome for spec in sharing])
+        for spec in sharing:
+            complete = complete_rows(rows, spec)
+            fit = fit_column(variables_of(rows, [spec], complete), spec, Bootstrap())
+            profit = (rows.values[spec.outcome] + rows.values[spec.dependent])[complete]
+            for cost in shadow_costs(fit, profit):
+                results.append(
+                    {
+                        "panel": spec.panel,
+                        "column": spec.column,
+                        "outcome": spec.outcome,
+                        "horizon": spec.horizon,
+                        "reading": cost.reading,
+                        "usage": cost.usage,
+                        "shadow_cost": cost.cost,
+                        "se": cost.se,
+                        "unit": UNITS[cost.reading],
+                    }
+                )
+    return pd.DataFrame(results).sort_values(["panel", "column"], kind="stable").reset_index(drop=True)
 
 
 def _long_rows(spec: Specification, fit: Fit) -> list[Row]:
     column = (spec.table, spec.panel, spec.column)
-    rows = [(*column, "", "nobs", float(fit.nobs)), (*column, "", "r2", fit.r2)]
+    rows = [(*column, "", "nobs", float(fit.nobs))]
+    rows += [(*column, "", name, value) for name, value in fit.measures.items()]
     for position, term in enumerate(spec.coefficients):
         for statistic in ("coef", "se", "t", "p", "ci_low", "ci_high"):
             rows.append((*column, term, statistic, float(getattr(fit, statistic)[position])))
+        for statistic, errors in fit.other_errors.items():
+            rows.append((*column, term, statistic, float(errors[position])))
         rows.append((*column, term, "stars", float(stars(fit.p[position]))))
+    return rows
+
+
+def _shadow_cost_rows(costs: pd.DataFrame) -> list[Row]:
+    rows: list[Row] = []
+    for cost in costs.itertuples():
+        usage = "" if cost.usage != cost.usage else f"_at_usage_{cost.usage:.2f}"
+        key = (SHADOW_COSTS, cost.panel, cost.column, f"{cost.reading}{usage}")
+        rows += [(*key, "coef", cost.shadow_cost), (*key, "se", cost.se)]
     return rows
 
 
@@ -154,7 +320,9 @@ def _as_frame(rows: list[Row]) -> pd.DataFrame:
     return sort_by_key(frame)
 
 
-def _write(output: Path, estimates: pd.DataFrame, comparison: pd.DataFrame) -> None:
+def _write(
+    output: Path, estimates: pd.DataFrame, comparison: pd.DataFrame, costs: pd.DataFrame | None
+) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -165,6 +333,8 @@ def _write(output: Path, estimates: pd.DataFrame, comparison: pd.DataFrame) -> N
         output / "estimates.parquet",
     )
     comparison.to_csv(output / "comparison.csv", index=False, float_format="%.10g", lineterminator="\n")
+    if costs is not None:
+        costs.to_csv(output / "shadow_cost.csv", index=False, float_format="%.10g", lineterminator="\n")
 
 
 def _account(comparison: pd.DataFrame, reasons: dict[Specification, str]) -> Iterator[str]:

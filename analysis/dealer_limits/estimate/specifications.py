@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimate.absorb import MOST_EFFECTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,6 +133,8 @@ def _problems(spec: Specification, registry: Registry, seen: set[str]) -> Iterab
     for effect in spec.absorb:
         if effect not in EFFECTS:
             yield f"unknown effect {effect}, expected one of {', '.join(EFFECTS)}"
+    if len(spec.absorb) > MOST_EFFECTS:
+        yield f"absorbs {len(spec.absorb)} effects, at most {MOST_EFFECTS} can be"
     if not ESTIMATOR_PATTERN.fullmatch(spec.estimator):
         yield f"unknown estimator {spec.estimator}, expected ols, iv or quantile:0.50"
     if spec.covariance not in COVARIANCES:
@@ -144,6 +147,8 @@ def _problems(spec: Specification, registry: Registry, seen: set[str]) -> Iterab
         yield "instruments a variable that is no regressor"
     if bool(spec.endogenous) != bool(spec.instruments):
         yield "needs instruments and instrumented variables together"
+    if bool(spec.instruments) != (spec.estimator == "iv"):
+        yield "needs instruments for the estimator iv, and for no other"
 
 
 def load_registry(connection: duckdb.DuckDBPyConnection) -> Registry:
