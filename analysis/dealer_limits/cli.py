@@ -91,6 +91,19 @@ def estimate(
 
 @app.command()
 @one_line_errors
+def inference(
+    table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
+    warehouse: Warehouse = WAREHOUSE,
+    output: Output = Path("output"),
+) -> None:
+    """Set the errors that a referee may ask for beside the paper's, and say which results survive."""
+    from dealer_limits.estimate.inference import run_inference
+
+    run_inference(warehouse, output, table, console)
+
+
+@app.command()
+@one_line_errors
 def verify(
     table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
     warehouse: Warehouse = WAREHOUSE,

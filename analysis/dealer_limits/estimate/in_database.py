@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimate.covariance import absorbed_parameters
 from dealer_limits.estimate.effects import Effects, solve_effects
 
 if TYPE_CHECKING:
@@ -629,18 +630,6 @@ def _estimate(
         iterations=effects.iterations,
         error=float(effects.error.max()),
     )
-
-
-def absorbed_parameters(levels: dict[str, int], components: int, nested: Iterable[str]) -> int:
-    """How many parameters the absorbed effects count for.
-
-    Levels less connected components, the rank of their dummy variables; effects nested in the clusters do
-    not count, but what is left always holds a constant (the convention of fixest, pyfixest and reghdfe).
-    """
-    others = [levels[effect] for effect in levels if effect not in nested]
-    if len(others) == len(levels):
-        return sum(others) - components
-    return sum(others) or 1
 
 
 def _slopes(levels: _Levels, cross: np.ndarray) -> np.ndarray:
