@@ -26,7 +26,7 @@ import duckdb
 SIZES_MN = (1, 6, 30, 100)
 # the panels that converge slowly, at these sizes only
 SLOW_SIZES_MN = (1, 6)
-THREADS, MEMORY_LIMIT = 2, "6GB"
+SETTINGS = {"threads": 2, "memory_limit": "6GB"}
 RUNS = 2
 MOST_SECONDS = 300
 
@@ -154,7 +154,8 @@ def in_own_process(function, *arguments):
 def write_panel(file: Path, shape: str, rows: int) -> None:
     """Regressors that go with both effects, and an outcome with the slopes -0.3 and 0.1."""
     noise = "((hash(unit, period, duplicate, {}) % 2000003) / 1000001.5 - 1)"
-    with duckdb.connect(file, config={"threads": THREADS, "memory_limit": MEMORY_LIMIT}) as connection:
+    with duckdb.connect(file, config=SETTINGS) as connection:
+        connection.execute("set enable_progress_bar = false")
         connection.execute(
             f"""
             create table panel as
@@ -183,9 +184,8 @@ def write_panel(file: Path, shape: str, rows: int) -> None:
 
 def measure(package: str, file: Path) -> Measurement:
     """The quickest of some runs; the data are read before."""
-    with duckdb.connect(
-        file, read_only=True, config={"threads": THREADS, "memory_limit": MEMORY_LIMIT}
-    ) as connection:
+    with duckdb.connect(file, read_only=True, config=SETTINGS) as connection:
+        connection.execute("set enable_progress_bar = false")
         data = connection if package == "sql" else connection.execute("from panel").df()
         ((rows,),) = connection.execute("select count(*) from panel").fetchall()
         seconds = []

@@ -206,7 +206,8 @@ def _prepare(session: _Session, panel: PanelQuery) -> _Levels:
         session.run(
             f"""
             create or replace temp table within_levels_{level} as
-            select {level}, count(*) as n, min({other}) as least, max({other}) as most
+            select {level}, count(*) as n, min({other}) as least, max({other}) as most,
+                {_each("sum(v#) as s#", variables)}
             from within_panel group by {level}
             """
         )
@@ -226,10 +227,8 @@ def _prepare(session: _Session, panel: PanelQuery) -> _Levels:
     )
     session.run(
         f"""
-        create or replace temp table within_units as
-        select g, n, least, most, {_each("s#", variables)}
-        from (select g, {_each("sum(v#) as s#", variables)} from within_rows group by g) as sums
-        inner join (select {unit} as g, n, least, most from within_levels_{unit}) as counts using (g)
+        create or replace temp view within_units as
+        select * rename ({unit} as g) from within_levels_{unit}
         """
     )
     totals = session.columns(f"select {_each('sum(s#)', variables)} from within_units")
@@ -276,9 +275,15 @@ def _make_panel(session: _Session, panel: PanelQuery, names: tuple[str, ...]) ->
     selected += [f"cast(({name}) as double) as v{j}" for j, name in enumerate(names)]
     selected += [f"({name}) as c{j}" for j, name in enumerate(_extra_clusters(panel))]
     columns = ("g", "h", *(f"v{j}" for j in range(len(names))))
-    complete = " and ".join(f"{column} is not null" for column in columns)
-    query = f"select * from (select {', '.join(selected)} from {panel.relation}) where {complete}"
+    query = f"select {', '.join(selected)} from {panel.relation}"
     whole = all(_INTEGERS.fullmatch(kind) for kind in session.types(query)[:2])
+    observed = session.columns(
+        f"select count(*), {', '.join(f'count({column})' for column in columns)} from ({query})"
+    )
+    # a filter on every column is not free, scan after scan
+    if any(count[0] < observed[0][0] for count in observed):
+        complete = " and ".join(f"{column} is not null" for column in columns)
+        query = f"select * from ({query}) where {complete}"
     if whole and _NAME.fullmatch(panel.relation.strip()):
         session.run(f"create or replace temp view within_panel as {query}")
         return
@@ -602,7 +607,7 @@ def _estimate(
     scores = _Scores(session, slopes, means, panel.constant)
     columns = _cluster_columns(panel, levels.swapped)
     counts = {}
-    meats = {(): scores.robust()}
+    meats = {}
     for clusters in panel.clusters:
         names = [columns[name] for name in clusters]
         nested = [effect for effect in "gh" if any(_nested(session, effect, name) for name in names)]
@@ -614,7 +619,7 @@ def _estimate(
             meat = meat - scores.clustered(names)[0]
         meats[clusters] = meat * smallest / (smallest - 1) * (nobs - 1) / (nobs - parameters)
         counts[clusters] = smallest
-    meats[()] = meats[()] * nobs / (nobs - all_parameters)
+    meats[()] = scores.robust() * nobs / (nobs - all_parameters)
     covariance = {clusters: bread @ meat @ bread for clusters, meat in meats.items()}
     periods, units = len(levels.periods), levels.units
     return DatabaseFit(
@@ -676,6 +681,7 @@ class _Scores:
     def __init__(self, session: _Session, slopes: np.ndarray, means: np.ndarray, constant: bool) -> None:
         self._session = session
         self._terms = len(slopes) + constant
+        self._robust: np.ndarray | None = None
         fitted = "".join(f" - {_double(slope)} * w{j + 1}" for j, slope in enumerate(slopes))
         terms = [f"(w{j + 1} + {_double(mean)})" for j, mean in enumerate(means)]
         terms += [_double(1.0)] * constant
@@ -690,15 +696,25 @@ class _Scores:
 
     def robust(self) -> np.ndarray:
         """White's meat (k, k)."""
-        answers = self._session.columns(f"select {_pairs('sum(z# * z@)', self._terms)} from ({self._rows})")
-        return _symmetric((answer[0] for answer in answers), self._terms)
+        if self._robust is None:
+            answers = self._session.columns(
+                f"select {_pairs('sum(z# * z@)', self._terms)} from ({self._rows})"
+            )
+            self._robust = _symmetric((answer[0] for answer in answers), self._terms)
+        return self._robust
 
     def clustered(self, by: list[str]) -> tuple[np.ndarray, int]:
-        """The meat (k, k) of sums per cluster, and the number of clusters."""
-        *answers, count = self._session.columns(
-            f"""
-            select {_pairs("sum(z# * z@)", self._terms)}, count(*)
-            from (select {_each("sum(z#) as z#", self._terms)} from ({self._rows}) group by {", ".join(by)})
-            """
+        """The meat (k, k) of sums per cluster, and the number of clusters; White's comes with the first."""
+        also = self._robust is None
+        inner = _each("sum(z#) as z#", self._terms)
+        outer = f"{_pairs('sum(z# * z@)', self._terms)}, count(*)"
+        if also:
+            inner += ", " + _pairs("sum(z# * z@) as r#_@", self._terms)
+            outer += ", " + _pairs("sum(r#_@)", self._terms)
+        answers = self._session.columns(
+            f"select {outer} from (select {inner} from ({self._rows}) group by {', '.join(by)})"
         )
-        return _symmetric((answer[0] for answer in answers), self._terms), int(count[0])
+        pairs = self._terms * (self._terms + 1) // 2
+        if also:
+            self._robust = _symmetric((answer[0] for answer in answers[pairs + 1 :]), self._terms)
+        return _symmetric((answer[0] for answer in answers[:pairs]), self._terms), int(answers[pairs][0])
