@@ -13,7 +13,8 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint verify montecarlo calibrate calibrate-check bench-matching bench-estimates setup lock clean
+.PHONY: run test lint verify montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel setup \
+	lock clean
 
 run: setup
 ifndef RAW_DATA
@@ -52,7 +53,7 @@ montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --world null
 	$(BIN)/dealer-limits montecarlo --world strong
 
-bench-matching bench-estimates: setup
+bench-matching bench-estimates bench-panel: setup
 	$(BIN)/python benchmarks/$(subst -,_,$@).py
 
 setup: $(VENV)/installed
@@ -63,6 +64,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
+# the sql engine beside other packages, up to 100 million rows: needs 3 GB of disk and 8 GiB of memory
 # the one target that needs an index: pins every dependency by hash
 lock: setup
 	$(BIN)/pip-compile --quiet --upgrade --all-extras --generate-hashes --no-strip-extras --allow-unsafe \

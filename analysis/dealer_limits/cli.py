@@ -82,12 +82,28 @@ def estimate(
     output: Output = Path("output"),
     draws: Annotated[int, typer.Option(min=2, help="Bootstrap draws of quantile regressions.")] = 1000,
     block_days: Annotated[int, typer.Option(min=1, help="Length of the moving blocks beside pairs.")] = 20,
+    engine: Annotated[
+        str, typer.Option(help="Least squares in memory, in the database (sql), or auto: by size.")
+    ] = "auto",
 ) -> None:
     """Estimate the registry and set it beside the printed numbers."""
     from dealer_limits.estimate.quantile import Bootstrap
     from dealer_limits.estimate.run import run_estimates
 
-    run_estimates(warehouse, output, table, console, Bootstrap(draws, block_days))
+    run_estimates(warehouse, output, table, console, Bootstrap(draws, block_days), engine)
+
+
+@app.command()
+@one_line_errors
+def inference(
+    table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
+    warehouse: Warehouse = WAREHOUSE,
+    output: Output = Path("output"),
+) -> None:
+    """Set the errors that a referee may ask for beside the paper's, and say which results survive."""
+    from dealer_limits.estimate.inference import run_inference
+
+    run_inference(warehouse, output, table, console)
 
 
 @app.command()

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 class Source:
     """How the rows of a mart become observations.
 
-    `relation` is the SQL of one row per observation; `effects` names the column behind each fixed effect;
-    `key` orders the rows, so that sums over them come out the same every time.
+    `relation` is the SQL of one row per observation; `effects` names the column behind each fixed effect,
+    `clusters` that behind each way to cluster errors; `key` orders the rows, so that sums over them come out
+    the same every time.
     """
 
     relation: str
     tables: tuple[str, ...]
     effects: dict[str, str]
+    clusters: dict[str, str]
     key: tuple[str, ...]
 
 
@@ -43,24 +45,28 @@ SOURCES: dict[str, Source] = {
         """,
         tables=("panel_desk_horizon", "fct_desk_day"),
         effects={"desk": "desk_id", "time": "business_date"},
+        clusters={"desk": "desk_id", "firm": "firm_rssd", "day": "business_date"},
         key=("desk_id", "business_date"),
     ),
     "fct_dealer_day": Source(
         relation="select * from marts.fct_dealer_day",
         tables=("fct_dealer_day",),
         effects={"dealer": "firm_rssd", "time": "business_date"},
+        clusters={"dealer": "firm_rssd", "day": "business_date"},
         key=("firm_rssd", "business_date"),
     ),
     "fct_soma_sale": Source(
         relation="select * from marts.fct_soma_sale",
         tables=("fct_soma_sale",),
         effects={"bond": "cusip", "time": "operation_date"},
+        clusters={"dealer": "firm_rssd", "bond": "cusip", "day": "operation_date"},
         key=("award_id", "trade_id"),
     ),
     "fct_market_day": Source(
         relation="select * from marts.fct_market_day",
         tables=("fct_market_day",),
         effects={"time": "business_date"},
+        clusters={"day": "business_date"},
         key=("business_date",),
     ),
 }
@@ -71,8 +77,8 @@ class Rows:
     """Rows of an estimation sample, in the order of the mart's key, read once for all columns that use it.
 
     `values` has dependent variables and terms by name, (n,) with nan where the mart holds null, `levels` the
-    levels of each effect as whole numbers (n,). A dependent variable is named as its column, a term as
-    `term <name>`.
+    levels of each effect, and of clusters, as whole numbers (n,) in the order of the keys. A dependent
+    variable is named as its column, a term as `term <name>`.
     """
 
     values: dict[str, np.ndarray]
@@ -84,23 +90,26 @@ def term_column(term: str) -> str:
     return f"term {term}"
 
 
-def rows_query(specs: Sequence[Specification], registry: Registry, also: Sequence[str] = ()) -> str:
+def rows_query(
+    specs: Sequence[Specification],
+    registry: Registry,
+    also: Sequence[str] = (),
+    clusters: Sequence[str] = (),
+) -> str:
     """The SQL of all rows of one sample and horizon with everything that some specifications of it name.
 
-    `also` lists further columns of the mart.
+    `also` lists further columns of the mart, `clusters` names clusters of its source.
     """
     spec = specs[0]
     source = SOURCES[registry.mart(spec)]
     terms = dict.fromkeys(term for each in specs for term in each.terms)
-    effects = dict.fromkeys(effect for each in specs for effect in each.absorb)
+    levels = {effect: source.effects[effect] for each in specs for effect in each.absorb}
+    levels |= {cluster: source.clusters[cluster] for cluster in clusters}
     numbers = dict.fromkeys([*(each.dependent for each in specs), *also])
     columns = [
         *(f'cast({registry.expression(spec, term)} as double) as "{term_column(term)}"' for term in terms),
         *(f'cast("{name}" as double) as "{name}"' for name in numbers),
-        *(
-            f'dense_rank() over (order by {source.effects[effect]}) as "effect {effect}"'
-            for effect in effects
-        ),
+        *(f'dense_rank() over (order by {key}) as "effect {level}"' for level, key in levels.items()),
     ]
     horizon = "" if spec.horizon is None else f"and horizon = {spec.horizon}"
     return f"""
@@ -117,8 +126,11 @@ def read_rows(
     specs: Sequence[Specification],
     registry: Registry,
     also: Sequence[str] = (),
+    clusters: Sequence[str] = (),
 ) -> Rows:
     """Read the rows of one sample and horizon that some specifications share, and the columns `also`.
+
+    With `clusters`, the levels have these as well as the effects.
 
     Raises DealerLimitsError where the marts lack a column that is named, or where a value is infinite or no
     number: the marts hold null for what is not observed.
@@ -127,7 +139,7 @@ def read_rows(
     import numpy as np
 
     try:
-        columns = connection.execute(rows_query(specs, registry, also)).fetchnumpy()
+        columns = connection.execute(rows_query(specs, registry, also, clusters)).fetchnumpy()
     except duckdb.BinderException as error:
         raise DealerLimitsError(str(error).splitlines()[0]) from error
     values, levels = {}, {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.compare import KEYS, compare, read_printed, sort_by_key
 from dealer_limits.estimate.display import show_comparison
+from dealer_limits.estimate.engines import choose_engine, fit_column_in_database
 from dealer_limits.estimate.observations import (
     SOURCES,
     check_marts,
@@ -52,13 +53,15 @@ def run_estimates(
     tables: list[str] | None,
     console: Console,
     bootstrap: Bootstrap | None = None,
+    engine: str = "memory",
 ) -> pd.DataFrame:
     """Estimate printed tables on a warehouse and return the estimates in long form.
 
     `tables` are numbers as text; None stands for everything that can be estimated, with a line for each
     reason why columns are left out. Writes `estimates.parquet` and `comparison.csv`, of the tables of this
     run, to the folder `output`, with Table 14 also `shadow_cost.csv`, and shows tables side by side on the
-    console: those asked for, or Table 2. The same warehouse gives the same bytes.
+    console: those asked for, or Table 2. The same warehouse gives the same bytes. `engine` says where the
+    rows are added up (see `choose_engine`).
 
     The estimates have columns table, panel, column, term, statistic (text) and value (float), sorted.
     Table 1 has its variable as term and no column; Appendix A is table "A", with the panels and columns of
@@ -73,7 +76,7 @@ def run_estimates(
         registry = load_registry(connection)
         chosen = _choose_tables(registry, tables)
         rows, reasons = _estimate_all(
-            connection, registry.of_tables(chosen), registry, bootstrap or Bootstrap(), console
+            connection, registry.of_tables(chosen), registry, bootstrap or Bootstrap(), console, engine
         )
         if tables and reasons:
             spec, reason = next(iter(reasons.items()))
@@ -109,13 +112,14 @@ def _estimate_all(
     registry: Registry,
     bootstrap: Bootstrap,
     console: Console,
+    engine: str,
 ) -> tuple[list[Row], dict[Specification, str]]:
     """Rows of the estimates, and the reason for each column that could not be estimated."""
     from rich.progress import track
 
     rows: list[Row] = []
     reasons: dict[Specification, str] = {}
-    results = estimate(connection, specifications, registry, bootstrap)
+    results = estimate(connection, specifications, registry, bootstrap, engine)
     for spec, result in track(
         results, "Estimating", total=len(specifications), console=console, transient=True
     ):
@@ -143,6 +147,7 @@ def estimate(
     specifications: Iterable[Specification],
     registry: Registry,
     bootstrap: Bootstrap,
+    engine: str = "memory",
 ) -> Iterator[tuple[Specification, Fit | str]]:
     """Estimate printed columns: each with its fit, or with the reason why it could not be estimated.
 
@@ -152,10 +157,12 @@ def estimate(
     able = []
     for spec in specifications:
         reason = lacking(spec, registry)
-        if reason is None:
-            able.append(spec)
-        else:
+        if reason is not None:
             yield spec, reason
+        elif choose_engine(connection, engine, spec, registry) == "sql":
+            yield spec, _fit_in_database_or_reason(connection, spec, registry)
+        else:
+            able.append(spec)
     for _, sharing in _grouped(able, lambda spec: (spec.sample, str(spec.horizon))):
         yield from _estimate_sample(connection, sharing, registry, bootstrap)
 
@@ -199,6 +206,15 @@ def _grouped(
 ) -> Iterator[tuple[Any, list[Specification]]]:
     for value, group in groupby(sorted(specs, key=key), key):
         yield value, list(group)
+
+
+def _fit_in_database_or_reason(
+    connection: duckdb.DuckDBPyConnection, spec: Specification, registry: Registry
+) -> Fit | str:
+    try:
+        return fit_column_in_database(connection, spec, registry)
+    except DealerLimitsError as error:
+        return str(error)
 
 
 def _fit_or_reason(variables: Variables, spec: Specification, bootstrap: Bootstrap) -> Fit | str:

@@ -1,0 +1,165 @@
+"""Covariances of a linear fit beside the robust one: clustered, two-way, Driscoll-Kraay, Newey-West.
+
+Conventions, each as in the package that the tests compare with:
+
+- clustered by G clusters: G / (G - 1) · (n - 1) / (n - k'), t with G - 1 degrees of freedom; k' leaves out
+  effects nested in the clusters (fixest, pyfixest, reghdfe);
+- two-way: one way plus the other less both, the smaller G for all three (fixest's "min"); a negative
+  eigenvalue is set to zero (Cameron, Gelbach and Miller 2011);
+- Driscoll-Kraay: Bartlett weights 1 - l / (L + 1) on sums of scores by day, with the factor of clustering by
+  day, which it is for L = 0; t with T - 1;
+- Newey-West: the same weights on rows in the order of time, n / (n - k) as statsmodels' `use_correction`;
+  t with n - k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dealer_limits.estimate.panel import robust_covariance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy as np
+
+    from dealer_limits.estimate.panel import Parts
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """A covariance (k, k) of a fit, the degrees of freedom of its t, and what it was made with.
+
+    `clusters` is the number of clusters, of the smaller way for two, or of days for Driscoll-Kraay; None
+    where there are none. `lags` is None where none enter.
+    """
+
+    matrix: np.ndarray
+    df: int
+    clusters: int | None = None
+    lags: int | None = None
+
+
+def robust_covariance_of(parts: Parts) -> Covariance:
+    """The paper's: HC1, with the t distribution of n - k degrees of freedom."""
+    return Covariance(robust_covariance(parts), len(parts.residuals) - parts.df_model)
+
+
+def cluster_covariance(parts: Parts, *clusters: np.ndarray) -> Covariance:
+    """Clustered in one way or in two; `clusters` are whole numbers (n,) each.
+
+    Raises ValueError for fewer than two clusters, or more than two ways.
+    """
+    import numpy as np
+
+    if len(clusters) not in (1, 2):
+        raise ValueError(f"errors can be clustered in one way or in two, not in {len(clusters)}")
+    scores = parts.score_regressors * parts.residuals[:, None]
+    ways = [np.unique(cluster, return_inverse=True)[1] for cluster in clusters]
+    smallest = min(way.max() + 1 for way in ways)
+    if smallest < 2:
+        raise ValueError("all rows are in one cluster")
+    meat = sum(_outer(_sums_by(way, scores)) for way in ways)
+    if len(ways) == 2:
+        both = np.unique(ways[0].astype(np.int64) * (ways[1].max() + 1) + ways[1], return_inverse=True)[1]
+        meat = meat - _outer(_sums_by(both, scores))
+    rows = len(scores)
+    factor = smallest / (smallest - 1) * (rows - 1) / (rows - parameters_beside(parts, ways))
+    matrix = parts.bread @ meat @ parts.bread * factor
+    if len(ways) == 2:
+        matrix = _without_negative_part(matrix)
+    return Covariance(matrix, int(smallest) - 1, clusters=int(smallest))
+
+
+def driscoll_kraay_covariance(parts: Parts, days: np.ndarray, lags: int) -> Covariance:
+    """For errors that depend on each other across units and up to `lags` days apart.
+
+    `days` (n,) are whole numbers, one apart for successive days; a day without rows has a score of zero.
+    """
+    import numpy as np
+
+    scores = parts.score_regressors * parts.residuals[:, None]
+    present = np.unique(days)
+    by_day = np.zeros((present[-1] - present[0] + 1, scores.shape[1]))
+    by_day[present - present[0]] = _sums_by(np.searchsorted(present, days), scores)
+    rows, count = len(scores), len(present)
+    factor = count / (count - 1) * (rows - 1) / (rows - parameters_beside(parts, [days]))
+    meat = _bartlett(by_day, lags)
+    return Covariance(parts.bread @ meat @ parts.bread * factor, count - 1, clusters=count, lags=lags)
+
+
+def newey_west_covariance(parts: Parts, lags: int) -> Covariance:
+    """For a single time series, its rows in the order of time."""
+    scores = parts.score_regressors * parts.residuals[:, None]
+    rows = len(scores)
+    factor = rows / (rows - parts.df_model)
+    meat = _bartlett(scores, lags)
+    return Covariance(parts.bread @ meat @ parts.bread * factor, rows - parts.df_model, lags=lags)
+
+
+def rule_of_thumb_lags(periods: int, least: int = 0) -> int:
+    """⌊4 (T / 100)^(2/9)⌋ (Newey and West 1994), or `least`: changes over h days overlap in h - 1."""
+    return max(least, int(4 * (periods / 100) ** (2 / 9)))
+
+
+def parameters_beside(parts: Parts, clusters: Iterable[np.ndarray]) -> int:
+    """k': regressors, and effects that are not nested in the clusters."""
+    import numpy as np
+
+    effects = parts.effects
+    sizes, nested = {}, []
+    for position, levels in enumerate(effects.levels):
+        sizes[position] = int(levels.max()) + 1
+        for cluster in clusters:
+            pairs = np.unique(levels.astype(np.int64) * (int(cluster.max()) + 1) + cluster)
+            if len(pairs) == sizes[position]:
+                nested.append(position)
+                break
+    components = sum(sizes.values()) - effects.rank
+    return parts.df_model - effects.rank + absorbed_parameters(sizes, components, nested)
+
+
+def absorbed_parameters(levels: Mapping, components: int, nested: Sequence) -> int:
+    """How many parameters the absorbed effects, by name or number, count for.
+
+    Levels less connected components, the rank of their dummy variables; effects nested in the clusters do
+    not count, but what is left always holds a constant (the convention of fixest, pyfixest and reghdfe).
+    """
+    others = [levels[effect] for effect in levels if effect not in nested]
+    if len(others) == len(levels):
+        return sum(others) - components
+    return sum(others) or 1
+
+
+def _sums_by(group: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Sums of scores (groups, k)."""
+    import numpy as np
+
+    return np.column_stack([np.bincount(group, score) for score in scores.T])
+
+
+def _outer(sums: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return np.einsum("gi,gj->ij", sums, sums)
+
+
+def _bartlett(scores: np.ndarray, lags: int) -> np.ndarray:
+    """Long-run variance of scores (T, k) in the order of time, summed and not averaged."""
+    import numpy as np
+
+    meat = _outer(scores)
+    for lag in range(1, min(lags, len(scores) - 1) + 1):
+        beside = np.einsum("gi,gj->ij", scores[lag:], scores[:-lag])
+        meat = meat + (1 - lag / (lags + 1)) * (beside + beside.T)
+    return meat
+
+
+def _without_negative_part(matrix: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    values, vectors = np.linalg.eigh(matrix)
+    if values.min() >= 0:
+        return matrix
+    return vectors @ np.diag(np.maximum(values, 0)) @ vectors.T

@@ -1,0 +1,504 @@
+"""Every linear estimate with the covariances that a referee may ask for, and which results survive them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from dealer_limits.estimate.covariance import (
+    Covariance,
+    cluster_covariance,
+    driscoll_kraay_covariance,
+    newey_west_covariance,
+    robust_covariance_of,
+    rule_of_thumb_lags,
+)
+from dealer_limits.estimate.instruments import (
+    anderson_rubin,
+    anderson_rubin_set,
+    effective_f,
+    hansen_j,
+    project,
+)
+from dealer_limits.estimate.multiplicity import holm, romano_wolf
+from dealer_limits.estimate.observations import (
+    check_marts,
+    complete_rows,
+    read_rows,
+    term_column,
+    variables_of,
+)
+from dealer_limits.estimate.panel import CollinearError, infer, stars
+from dealer_limits.estimate.quantile import Bootstrap
+from dealer_limits.estimate.run import fit_column, lacking
+from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.estimate.wild_bootstrap import coarser, draw_signs, prepare_tests
+from dealer_limits.warehouse import open_warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import duckdb
+    import numpy as np
+    import pandas as pd
+    from rich.console import Console
+
+    from dealer_limits.estimate.observations import Rows
+    from dealer_limits.estimate.panel import Fit, Variables
+    from dealer_limits.estimate.specifications import Registry, Specification
+    from dealer_limits.estimate.wild_bootstrap import WildTest
+
+SEED = 20200316
+
+# Results survive at this level.
+LEVEL = 0.05
+
+KEYS = ("table", "panel", "column", "term")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to make errors: `kind` names the estimator, `clusters` what it clusters by.
+
+    kinds: robust, cluster (one or two ways), cell (one cluster per combination), driscoll_kraay, newey_west,
+    wild (bootstrap by the first of `clusters`, put together by the second), bootstrap (of quantiles).
+    """
+
+    covariance: str
+    label: str
+    kind: str
+    clusters: tuple[str, ...] = ()
+
+
+ROBUST = Method("robust", "robust (the paper's)", "robust")
+
+# Which covariances the estimates of a mart have; the paper's comes first.
+METHODS: dict[tuple[str, str], tuple[Method, ...]] = {
+    ("panel_desk_horizon", "ols"): (
+        ROBUST,
+        Method("desk", "clustered by desk", "cluster", ("desk",)),
+        Method("day", "clustered by day", "cluster", ("day",)),
+        Method("desk_day", "clustered by desk and by day", "cluster", ("desk", "day")),
+        Method("firm", "clustered by firm", "cluster", ("firm",)),
+        Method("driscoll_kraay", "Driscoll-Kraay", "driscoll_kraay", ("day",)),
+        Method("wild_desk", "wild bootstrap by desk", "wild", ("desk",)),
+        Method("wild_firm", "wild bootstrap by firm", "wild", ("desk", "firm")),
+    ),
+    ("panel_desk_horizon", "iv"): (
+        ROBUST,
+        Method("firm_x_day", "clustered by firm-day", "cell", ("firm", "day")),
+        Method("firm", "clustered by firm", "cluster", ("firm",)),
+        Method("desk_day", "clustered by desk and by day", "cluster", ("desk", "day")),
+        Method("driscoll_kraay", "Driscoll-Kraay", "driscoll_kraay", ("day",)),
+    ),
+    ("fct_dealer_day", "ols"): (
+        ROBUST,
+        Method("dealer", "clustered by dealer", "cluster", ("dealer",)),
+        Method("day", "clustered by day", "cluster", ("day",)),
+        Method("dealer_day", "clustered by dealer and by day", "cluster", ("dealer", "day")),
+        Method("driscoll_kraay", "Driscoll-Kraay", "driscoll_kraay", ("day",)),
+        Method("wild_dealer", "wild bootstrap by dealer", "wild", ("dealer",)),
+    ),
+    ("fct_soma_sale", "ols"): (
+        ROBUST,
+        Method("dealer", "clustered by dealer", "cluster", ("dealer",)),
+        Method("bond", "clustered by bond", "cluster", ("bond",)),
+        Method("day", "clustered by day", "cluster", ("day",)),
+        Method("dealer_day", "clustered by dealer and by day", "cluster", ("dealer", "day")),
+        Method("wild_dealer", "wild bootstrap by dealer", "wild", ("dealer",)),
+    ),
+    ("fct_market_day", "ols"): (ROBUST, Method("newey_west", "Newey-West", "newey_west")),
+    ("fct_market_day", "quantile"): (
+        Method("bootstrap", "pairs bootstrap (the paper's)", "bootstrap"),
+        Method("moving_block", "moving-block bootstrap", "bootstrap"),
+    ),
+}
+
+# The covariance that the report recommends, by mart and estimator (docs/decisions.md).
+RECOMMENDED = {
+    ("panel_desk_horizon", "ols"): "wild_desk",
+    ("panel_desk_horizon", "iv"): "firm_x_day",
+    ("fct_dealer_day", "ols"): "wild_dealer",
+    ("fct_soma_sale", "ols"): "wild_dealer",
+    ("fct_market_day", "ols"): "newey_west",
+    ("fct_market_day", "quantile"): "moving_block",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One coefficient under one covariance; `clusters` and `lags` are nan where there are none."""
+
+    table: str
+    panel: str
+    column: str
+    term: str
+    covariance: str
+    label: str
+    coef: float
+    se: float
+    t: float
+    df: float
+    p: float
+    stars: int
+    ci_low: float
+    ci_high: float
+    clusters: float
+    lags: float
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What one column gives: rows, draws of wild statistics by coefficient, and tests of its instruments."""
+
+    rows: list[Row]
+    wild: dict[tuple[str, str], tuple[float, np.ndarray]]
+    instruments: list[tuple]
+
+
+def run_inference(
+    warehouse: Path,
+    output: Path,
+    tables: list[str] | None,
+    console: Console,
+    bootstrap: Bootstrap | None = None,
+) -> pd.DataFrame:
+    """Estimate printed tables with every covariance; returns what `inference.parquet` holds.
+
+    Writes to `output`:
+
+    - `inference.parquet`: a row per coefficient and covariance (the fields of `Row`), with `p_holm` over the
+      coefficients of the table and `p_romano_wolf` from the joint draws of the wild bootstrap;
+    - `inference_summary.parquet`: a row per coefficient: the paper's errors, the recommended ones, and
+      whether the result survives;
+    - `instruments.parquet`: tests of the instruments of Table 8.
+
+    The same warehouse gives the same bytes. Raises DealerLimitsError where the warehouse or a mart is
+    missing.
+    """
+    import pandas as pd
+    from rich.progress import track
+
+    with open_warehouse(warehouse) as connection:
+        check_marts(connection)
+        registry = load_registry(connection)
+        specs = registry.of_tables(tables or dict.fromkeys(spec.table for spec in registry.specifications))
+        specs = tuple(spec for spec in specs if lacking(spec, registry) is None)
+        results = {}
+        inferring = _infer_all(connection, specs, registry, bootstrap or Bootstrap())
+        for spec, inferred in track(
+            inferring, "Inference", total=len(specs), console=console, transient=True
+        ):
+            results[spec] = inferred
+        printed = _printed_stars(connection)
+    rows = pd.DataFrame([row for spec in specs for row in results[spec].rows])
+    rows = _adjust(rows, {spec: results[spec].wild for spec in specs})
+    recommended = {spec: RECOMMENDED[_method_key(spec, registry)] for spec in specs}
+    summary = summarise(rows, recommended, printed)
+    tests = pd.DataFrame(
+        [test for spec in specs for test in results[spec].instruments],
+        columns=["table", "panel", "column", "term", "statistic", "value", "text"],
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    for name, frame in (("inference", rows), ("inference_summary", summary), ("instruments", tests)):
+        frame.to_parquet(output / f"{name}.parquet", index=False)
+    for line in describe(summary, tests):
+        console.print(line, highlight=False)
+    return rows
+
+
+def _method_key(spec: Specification, registry: Registry) -> tuple[str, str]:
+    return registry.mart(spec), spec.estimator.partition(":")[0]
+
+
+def _infer_all(
+    connection: duckdb.DuckDBPyConnection,
+    specs: Iterable[Specification],
+    registry: Registry,
+    bootstrap: Bootstrap,
+) -> Iterator[tuple[Specification, Inferred]]:
+    """Columns of one sample and horizon are read together, those of the same rows demeaned together."""
+    from dealer_limits.estimate.observations import SOURCES
+
+    def sample(spec: Specification) -> tuple[str, str]:
+        return spec.sample, str(spec.horizon)
+
+    for _, group in groupby(sorted(specs, key=sample), sample):
+        sharing = list(group)
+        clusters = tuple(SOURCES[registry.mart(sharing[0])].clusters)
+        rows = read_rows(connection, sharing, registry, clusters=clusters)
+        complete = {spec: complete_rows(rows, spec) for spec in sharing}
+
+        def counted(spec: Specification, complete=complete) -> tuple:
+            return spec.absorb, spec.transform, complete[spec].tobytes()
+
+        for _, same in groupby(sorted(sharing, key=counted), counted):
+            alike = list(same)
+            variables = variables_of(rows, alike, complete[alike[0]])
+            for spec in alike:
+                yield spec, _infer_column(spec, registry, rows, complete[spec], variables, bootstrap)
+
+
+def _infer_column(
+    spec: Specification,
+    registry: Registry,
+    rows: Rows,
+    complete: np.ndarray,
+    variables: Variables,
+    bootstrap: Bootstrap,
+) -> Inferred:
+    """Everything about one column; nothing where it cannot be estimated, as `estimate` says."""
+    try:
+        fit = fit_column(variables, spec, bootstrap)
+    except (CollinearError, ValueError):
+        return Inferred([], {}, [])
+    groups = {name: rows.levels[name][complete] for name in rows.levels}
+    inferred = Inferred([], {}, [])
+    for method in METHODS[_method_key(spec, registry)]:
+        if method.kind == "wild":
+            _add_wild(inferred, spec, fit, variables, groups, rows.levels, method)
+            continue
+        if method.kind == "bootstrap":
+            se = fit.se if method.covariance == "bootstrap" else fit.other_errors["se_block"]
+            found = infer(fit.coef, se, fit.nobs, fit.df_resid, {})
+            inferred.rows.extend(_rows(spec, method, found))
+            continue
+        covariance = covariance_of(fit, method, groups, spec.horizon)
+        found = infer(fit.coef, _root(covariance.matrix), fit.nobs, covariance.df, {})
+        inferred.rows.extend(_rows(spec, method, found, covariance))
+    if spec.instruments:
+        cells = cell_numbers(groups["firm"], groups["day"])
+        inferred.instruments.extend(_instrument_tests(spec, variables, fit, cells))
+    return inferred
+
+
+def covariance_of(fit: Fit, method: Method, groups: dict[str, np.ndarray], horizon: int | None) -> Covariance:
+    """The covariance of a linear fit by one method; `groups` has the clusters (n,) by name."""
+    chosen = [groups[name] for name in method.clusters]
+    if method.kind == "robust":
+        return robust_covariance_of(fit.parts)
+    if method.kind == "cell":
+        return cluster_covariance(fit.parts, cell_numbers(*chosen))
+    if method.kind == "cluster":
+        return cluster_covariance(fit.parts, *chosen)
+    if method.kind == "driscoll_kraay":
+        (days,) = chosen
+        periods = int(days.max() - days.min()) + 1
+        return driscoll_kraay_covariance(fit.parts, days, rule_of_thumb_lags(periods, least=horizon or 0))
+    return newey_west_covariance(fit.parts, rule_of_thumb_lags(fit.nobs))
+
+
+def cell_numbers(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """A whole number (n,) for every combination of two."""
+    import numpy as np
+
+    return np.unique(first.astype(np.int64) * (int(second.max()) + 1) + second, return_inverse=True)[1]
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return np.sqrt(np.maximum(np.diag(covariance), 0))
+
+
+def _rows(
+    spec: Specification, method: Method, found: Fit, covariance: Covariance | None = None
+) -> Iterator[Row]:
+    for position, term in enumerate(spec.coefficients):
+        yield Row(
+            *(spec.table, spec.panel, spec.column, term, method.covariance, method.label),
+            *(float(found.coef[position]), float(found.se[position]), float(found.t[position])),
+            float(found.df_resid),
+            float(found.p[position]),
+            stars(found.p[position]),
+            *(float(found.ci_low[position]), float(found.ci_high[position])),
+            _number(covariance.clusters if covariance else None),
+            _number(covariance.lags if covariance else None),
+        )
+
+
+def _number(value: int | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _add_wild(
+    inferred: Inferred,
+    spec: Specification,
+    fit: Fit,
+    variables: Variables,
+    groups: dict[str, np.ndarray],
+    levels: dict[str, np.ndarray],
+    method: Method,
+) -> None:
+    """Rows of the wild bootstrap: clustered errors, p-value and interval of the draws; no constant."""
+    import numpy as np
+
+    by = method.clusters[-1]
+    covariance = cluster_covariance(fit.parts, groups[by])
+    found = infer(fit.coef, _root(covariance.matrix), fit.nobs, covariance.df, {})
+    plain = list(_rows(spec, method, found, covariance))
+    # signs belong to clusters of the mart, so that columns which lack some of them are drawn together
+    everyone = np.unique(levels[by])
+    present = np.unique(groups[by])
+    signs = draw_signs(len(everyone), SEED)[np.searchsorted(everyone, present)]
+    for position, test in enumerate(_wild_tests(spec, variables, groups, method)):
+        row = plain[position]
+        t, draws = test.statistics(signs)
+        p_value = test.p_value(signs)
+        low, high = test.interval(signs, row.se)
+        inferred.rows.append(
+            Row(
+                *(getattr(row, name) for name in (*KEYS, "covariance", "label", "coef", "se", "t", "df")),
+                *(p_value, stars(p_value), low, high, row.clusters, row.lags),
+            )
+        )
+        inferred.wild[row.term, method.covariance] = (t, draws)
+
+
+def _wild_tests(
+    spec: Specification, variables: Variables, groups: dict[str, np.ndarray], method: Method
+) -> list[WildTest]:
+    import numpy as np
+
+    fine = groups[method.clusters[0]]
+    tests = prepare_tests(variables, spec.dependent, [term_column(term) for term in spec.regressors], fine)
+    if len(method.clusters) == 1:
+        return tests
+    first_rows = np.unique(fine, return_index=True)[1]
+    return [coarser(test, groups[method.clusters[1]][first_rows]) for test in tests]
+
+
+def _instrument_tests(
+    spec: Specification, variables: Variables, fit: Fit, clusters: np.ndarray
+) -> Iterator[tuple]:
+    """Long rows (table, panel, column, term, statistic, value, text); the instruments live by firm-day."""
+    import numpy as np
+    from scipy.stats import chi2
+
+    exogenous = [term_column(term) for term in spec.regressors if term not in spec.endogenous]
+    instruments = [term_column(term) for term in spec.instruments]
+    found = project(
+        variables,
+        fit.parts,
+        spec.dependent,
+        term_column(spec.endogenous[0]),
+        instruments,
+        exogenous,
+        clusters,
+    )
+    column = (spec.table, spec.panel, spec.column)
+    errors = np.sqrt(np.diag(found.covariance)).reshape(2, -1)
+    for stage, coefs, ses in (
+        ("reduced_form", found.reduced_form, errors[0]),
+        ("first_stage", found.first_stage, errors[1]),
+    ):
+        for term, coef, se in zip(spec.instruments, coefs, ses, strict=True):
+            yield (*column, term, f"{stage}_coef", float(coef), "")
+            yield (*column, term, f"{stage}_se", float(se), "")
+    strength, limits = effective_f(found), anderson_rubin_set(found)
+    warning = (
+        f"instruments are weak: effective F {strength.value:.1f}, {strength.critical_value:.1f} is needed"
+    )
+    yield (*column, "", "effective_f", strength.value, warning if strength.weak else "")
+    yield (*column, "", "effective_f_critical", strength.critical_value, "")
+    yield (*column, "", "weak", float(strength.weak), "")
+    statistic = anderson_rubin(found, 0.0)
+    yield (*column, "", "anderson_rubin_at_zero", statistic, "")
+    yield (*column, "", "anderson_rubin_p", float(chi2.sf(statistic, len(instruments))), "")
+    yield (*column, "", "anderson_rubin_bounded", float(limits.bounded), str(limits))
+    for number, (low, high) in enumerate(limits.intervals, start=1):
+        yield (*column, "", f"anderson_rubin_low_{number}", low, "")
+        yield (*column, "", f"anderson_rubin_high_{number}", high, "")
+    if len(instruments) > 1:
+        j, degrees = hansen_j(found)
+        yield (*column, "", "hansen_j", j, "")
+        yield (*column, "", "hansen_j_p", float(chi2.sf(j, degrees)), "")
+    yield (*column, "", "clusters", float(found.clusters), "")
+
+
+def _adjust(rows: pd.DataFrame, wild: dict[Specification, dict]) -> pd.DataFrame:
+    """Add p_holm, and p_romano_wolf where draws are joint: within a table, sample and covariance."""
+    import numpy as np
+
+    rows = rows.assign(p_holm=np.nan, p_romano_wolf=np.nan)
+    slopes = rows[rows["term"] != "constant"]
+    for _, family in slopes.groupby(["table", "covariance"], sort=False):
+        rows.loc[family.index, "p_holm"] = holm(family["p"].to_numpy())
+    positions = {
+        key: index
+        for index, key in zip(
+            rows.index, rows[[*KEYS, "covariance"]].itertuples(index=False, name=None), strict=True
+        )
+    }
+    families: dict[tuple, list] = {}
+    for spec, tests in wild.items():
+        for (term, covariance), (t, draws) in tests.items():
+            key = (spec.table, spec.panel, spec.column, term, covariance)
+            families.setdefault((spec.table, spec.sample, covariance), []).append((positions[key], t, draws))
+    for family in families.values():
+        places, statistics, draws = zip(*family, strict=True)
+        rows.loc[list(places), "p_romano_wolf"] = romano_wolf(np.array(statistics), np.stack(draws))
+    return rows
+
+
+def _printed_stars(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    return connection.execute(
+        """
+        select
+            "table",
+            coalesce(panel, '') as panel,
+            coalesce("column", '') as "column",
+            coalesce(term, '') as term,
+            cast(value as double) as printed_stars
+        from seeds.printed_tables
+        where statistic = 'stars'
+        """
+    ).df()
+
+
+def summarise(
+    rows: pd.DataFrame, recommended: dict[Specification, str], printed: pd.DataFrame
+) -> pd.DataFrame:
+    """A row per coefficient: the paper's errors first, the recommended ones beside, and what survives.
+
+    `survives` is whether a result that is significant at 5% with the paper's errors still is with the
+    recommended ones, `survives_holm` whether it is also after Holm's correction over the table; both are
+    missing where the result was not significant to begin with.
+    """
+    import pandas as pd
+
+    columns = {(spec.table, spec.panel, spec.column): name for spec, name in recommended.items()}
+    slopes = rows[rows["term"] != "constant"]
+    first = slopes.groupby(list(KEYS), sort=False).first().reset_index()
+    names = [columns[key] for key in first[list(KEYS[:3])].itertuples(index=False, name=None)]
+    first = first.assign(recommended=names)
+    safe = slopes.rename(columns={"covariance": "recommended"})
+    values = ["se", "p", "stars", "ci_low", "ci_high", "p_holm"]
+    summary = first[[*KEYS, "coef", *values[:3], "recommended"]].merge(
+        safe[[*KEYS, "recommended", *values]], on=[*KEYS, "recommended"], suffixes=("_paper", ""), how="left"
+    )
+    summary = summary.merge(printed, on=list(KEYS), how="left")
+    significant = summary["p_paper"] < LEVEL
+    for name, p_value in (("survives", summary["p"]), ("survives_holm", summary["p_holm"])):
+        summary[name] = pd.array(p_value < LEVEL, dtype="boolean")
+        summary.loc[~significant, name] = pd.NA
+    return summary
+
+
+def describe(summary: pd.DataFrame, tests: pd.DataFrame) -> Iterator[str]:
+    """Lines for the terminal: what survives, by table, and warnings of weak instruments."""
+    for table, rows in summary.groupby("table", sort=False):
+        significant = rows["survives"].notna()
+        safe = ", ".join(dict.fromkeys(rows["recommended"]))
+        yield (
+            f"Table {table}: of {len(rows)} coefficients {significant.sum()} are significant at 5% with the "
+            f"paper's errors, {rows['survives'].sum()} with {safe}, {rows['survives_holm'].sum()} after Holm"
+        )
+    weak = tests[(tests["statistic"] == "effective_f") & (tests["text"] != "")]
+    sets = tests[tests["statistic"] == "anderson_rubin_bounded"].set_index(["table", "panel", "column"])[
+        "text"
+    ]
+    for table, panel, column, text in weak[["table", "panel", "column", "text"]].itertuples(index=False):
+        yield f"Table {table} column {column}: {text}; Anderson-Rubin set {sets[table, panel, column]}"

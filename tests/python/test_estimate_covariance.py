@@ -1,0 +1,152 @@
+"""Covariances against linearmodels, pyfixest and statsmodels, each with the convention that it names."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from dealer_limits.estimate.covariance import (
+    cluster_covariance,
+    driscoll_kraay_covariance,
+    newey_west_covariance,
+    rule_of_thumb_lags,
+)
+from dealer_limits.estimate.panel import Fit, fit_linear, robust_covariance, take_out_effects
+from panels import with_holes
+
+REGRESSORS = ["x1", "x2"]
+
+
+def panel() -> pd.DataFrame:
+    """Firms of two units; a common shock a day makes days matter."""
+    frame = with_holes()
+    shocks = np.random.default_rng(8).normal(size=frame["period"].max() + 1)
+    return frame.assign(
+        firm=frame["unit"] // 2,
+        unit_in_period=np.arange(len(frame)),
+        y=frame["y"] + shocks[frame["period"]] * frame["x2"],
+    )
+
+
+def fit(frame: pd.DataFrame, effects: tuple[str, ...] = ("unit", "period")) -> Fit:
+    variables = {name: frame[name].to_numpy(dtype=float) for name in ("y", *REGRESSORS)}
+    levels = frame[list(effects)].to_numpy() if effects else np.empty((len(frame), 0), dtype=int)
+    return fit_linear(take_out_effects(variables, levels), "y", REGRESSORS)
+
+
+def se(matrix: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.diag(matrix))
+
+
+@pytest.mark.parametrize(
+    "clusters", [("unit",), ("period",), ("firm",), ("unit", "period"), ("firm", "period")], ids="-".join
+)
+@pytest.mark.parametrize("effects", [("unit", "period"), ("period",)], ids="-".join)
+def test_clustered_errors_equal_those_of_pyfixest(clusters: tuple[str, ...], effects: tuple[str, ...]):
+    """pyfixest demeans to 1e-13, so 1e-8 leaves room for its iterations only."""
+    import pyfixest as pf
+
+    frame = panel()
+    ours = cluster_covariance(fit(frame, effects).parts, *(frame[name].to_numpy() for name in clusters))
+    other = pf.feols(
+        f"y ~ x1 + x2 | {' + '.join(effects)}",
+        frame,
+        vcov={"CRV1": " + ".join(clusters)},
+        demeaner=pf.MapDemeaner(fixef_tol=1e-13),
+    )
+    np.testing.assert_allclose(se(ours.matrix), other.se().to_numpy(), rtol=1e-8)
+    assert ours.clusters == min(frame[name].nunique() for name in clusters)
+    # with the degrees of freedom of the fewer clusters; p is computed from t in the eighth digit
+    p_values = 2 * stats.t.sf(np.abs(other.tstat().to_numpy()), ours.df)
+    np.testing.assert_allclose(p_values, other.pvalue().to_numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("lags", [0, 3, 10])
+def test_driscoll_kraay_equals_linearmodels_without_factors(lags: int):
+    """linearmodels scales by n / (n - k) with all effects, ours as clustering by day: both are taken out."""
+    from linearmodels.panel import PanelOLS
+
+    frame = panel()
+    days = frame["period"].to_numpy()
+    ours = driscoll_kraay_covariance(fit(frame).parts, days, lags)
+    indexed = frame.set_index(["unit", "period"])
+    other = PanelOLS(indexed["y"], indexed[REGRESSORS], entity_effects=True, time_effects=True).fit(
+        cov_type="kernel", kernel="bartlett", bandwidth=lags, debiased=True
+    )
+    rows, count = len(frame), frame["period"].nunique()
+    factor = count / (count - 1) * (rows - 1) / (rows - 2 - frame["unit"].nunique())
+    theirs = other.std_errors * np.sqrt(other.df_resid / rows)
+    np.testing.assert_allclose(se(ours.matrix) / np.sqrt(factor), theirs, rtol=1e-8)
+    assert (ours.df, ours.lags) == (count - 1, lags)
+
+
+def test_driscoll_kraay_without_lags_is_clustering_by_day():
+    frame = panel()
+    parts, days = fit(frame).parts, frame["period"].to_numpy()
+    np.testing.assert_allclose(
+        driscoll_kraay_covariance(parts, days, 0).matrix, cluster_covariance(parts, days).matrix, rtol=1e-12
+    )
+
+
+def test_driscoll_kraay_counts_days_and_not_rows_between_two_days():
+    """A week without rows keeps the days before and after it apart."""
+    frame = panel()
+    gap = frame.assign(period=frame["period"] + 7 * (frame["period"] >= 30))
+    parts = fit(frame).parts
+    close, apart = (
+        driscoll_kraay_covariance(parts, each["period"].to_numpy(), 5).matrix for each in (frame, gap)
+    )
+    assert np.abs(close / apart - 1).max() > 1e-4
+    by_day = fit(gap).parts
+    np.testing.assert_allclose(
+        apart, driscoll_kraay_covariance(by_day, gap["period"].to_numpy(), 5).matrix, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("lags", [0, 4, 12])
+def test_newey_west_equals_statsmodels(lags: int):
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(4)
+    x = np.cumsum(rng.normal(size=(300, 2)), axis=0) / 5
+    errors = np.convolve(rng.normal(size=305), np.ones(6), mode="valid")
+    frame = pd.DataFrame(x, columns=REGRESSORS).assign(y=x @ [0.4, -0.2] + errors)
+    ours = newey_west_covariance(fit(frame, ()).parts, lags)
+    other = sm.OLS(frame["y"], sm.add_constant(frame[REGRESSORS])).fit(
+        cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True}, use_t=True
+    )
+    np.testing.assert_allclose(se(ours.matrix), other.bse[REGRESSORS], rtol=1e-9)
+    assert ours.df == other.df_resid
+
+
+def test_one_cluster_per_row_is_the_robust_covariance_but_for_one_row():
+    """G / (G - 1) · (n - 1) / (n - k) with G = n is n / (n - k)."""
+    frame = panel()
+    parts = fit(frame).parts
+    ours = cluster_covariance(parts, frame["unit_in_period"].to_numpy())
+    np.testing.assert_allclose(ours.matrix, robust_covariance(parts), rtol=1e-10)
+
+
+def test_two_way_covariance_has_no_negative_variance():
+    """Two clusters of either kind make the difference of three covariances indefinite."""
+    frame = panel()
+    parts = dataclasses.replace(fit(frame).parts)
+    halves = (frame["unit"] > 5).to_numpy(dtype=int), (frame["period"] > 40).to_numpy(dtype=int)
+    values = np.linalg.eigvalsh(cluster_covariance(parts, *halves).matrix)
+    assert values.min() >= -1e-18
+
+
+@pytest.mark.parametrize(("clusters", "message"), [(1, "one cluster"), (3, "one way or in two")])
+def test_clusters_that_cannot_be_are_refused(clusters: int, message: str):
+    frame = panel()
+    with pytest.raises(ValueError, match=message):
+        cluster_covariance(fit(frame).parts, *[np.zeros(len(frame), dtype=int)] * clusters)
+
+
+def test_least_lag_is_the_horizon():
+    assert rule_of_thumb_lags(2060) == 7
+    assert rule_of_thumb_lags(2060, least=10) == 10

@@ -1,0 +1,244 @@
+"""Estimation inside the database against dummy variables, linearmodels and pyfixest."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimate import in_database
+from dealer_limits.estimate.effects import solve_effects
+from dealer_limits.estimate.in_database import DatabaseFit, PanelQuery, fit_in_database
+from estimate_oracle import dummy_regression
+from panels import PANELS, in_spells, with_holes, with_singletons
+
+REGRESSORS = ("x1", "x2")
+EFFECTS = ("unit", "period")
+
+every_panel = pytest.mark.parametrize("panel", [build() for build in PANELS.values()], ids=list(PANELS))
+
+
+def fit(panel: pd.DataFrame, threads: int = 2, options: dict | None = None, **query) -> DatabaseFit:
+    connection = duckdb.connect(config={"threads": threads})
+    connection.register("frame", panel)
+    connection.execute("create table panel as select * from frame")
+    question = {
+        "relation": "panel",
+        "dependent": "y",
+        "regressors": REGRESSORS,
+        "effects": EFFECTS,
+    } | query
+    return fit_in_database(connection, PanelQuery(**question), **(options or {}))
+
+
+def oracle(panel: pd.DataFrame):
+    return dummy_regression(
+        panel["y"].to_numpy(), panel[list(REGRESSORS)].to_numpy(), [panel[name] for name in EFFECTS]
+    )
+
+
+@every_panel
+def test_equals_dummy_variables_with_hc1_errors(panel: pd.DataFrame):
+    """1e-8 is asked for; the effects are known to 1e-10 of what they leave."""
+    ours, full = fit(panel), oracle(panel)
+    np.testing.assert_allclose(ours.coef, full.params[:2], rtol=1e-8)
+    np.testing.assert_allclose(ours.se(), full.bse[:2], rtol=1e-8)
+    assert ours.r2 == pytest.approx(full.rsquared, rel=1e-10)
+    assert ours.nobs == len(panel)
+    assert ours.df_resid == len(panel) - np.linalg.matrix_rank(full.model.exog)
+    assert ours.error <= in_database.TOLERANCE
+
+
+@every_panel
+def test_equals_linearmodels(panel: pd.DataFrame):
+    """Errors are compared without a factor: on unconnected panels the packages count other parameters."""
+    from linearmodels.iv import AbsorbingLS
+
+    result = AbsorbingLS(
+        panel["y"], panel[list(REGRESSORS)], absorb=panel[list(EFFECTS)].astype("category")
+    ).fit(cov_type="robust", debiased=False, method="lsmr", absorb_options={"atol": 1e-14, "btol": 1e-14})
+    ours = fit(panel)
+    np.testing.assert_allclose(ours.coef, result.params, rtol=1e-8)
+    np.testing.assert_allclose(ours.se() * np.sqrt(ours.df_resid / ours.nobs), result.std_errors, rtol=1e-8)
+
+
+@pytest.mark.parametrize("clusters", [("unit",), ("period",), ("unit", "period"), ("part",)], ids="-".join)
+@pytest.mark.parametrize("effects", [EFFECTS, ("unit",)], ids="-".join)
+def test_clustered_errors_equal_those_of_pyfixest(clusters: tuple[str, ...], effects: tuple[str, ...]):
+    """Both factors, G / (G - 1) of the smaller G and (n - 1) / (n - k) without nested effects."""
+    import pyfixest as pf
+
+    panel = with_holes().assign(part=lambda frame: frame["unit"] // 2)
+    ours = fit(panel, clusters=(clusters,), effects=effects)
+    other = pf.feols(
+        f"y ~ x1 + x2 | {' + '.join(effects)}",
+        panel,
+        vcov={"CRV1": " + ".join(clusters)},
+        demeaner=pf.MapDemeaner(fixef_tol=1e-13),
+    )
+    assert len(panel) == other._N
+    np.testing.assert_allclose(ours.se(clusters), other.se().to_numpy(), rtol=1e-8)
+    assert ours.cluster_counts[clusters] == min(panel[name].nunique() for name in clusters)
+
+
+def test_several_covariances_come_from_one_fit():
+    clusters = (("unit",), ("period",), ("unit", "period"))
+    together = fit(with_holes(), clusters=clusters)
+    for entry in clusters:
+        np.testing.assert_allclose(
+            together.se(entry), fit(with_holes(), clusters=(entry,)).se(entry), rtol=1e-12
+        )
+    np.testing.assert_allclose(together.se(), fit(with_holes()).se(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("effects", [EFFECTS, ("unit",), ("period",), ()], ids="-".join)
+def test_constant_is_that_of_effects_that_add_up_to_zero(effects: tuple[str, ...]):
+    panel = with_holes()
+    ours = fit(panel, effects=effects, constant=True)
+    full = dummy_regression(
+        panel["y"].to_numpy(), panel[list(REGRESSORS)].to_numpy(), [panel[name] for name in effects]
+    )
+    np.testing.assert_allclose(ours.coef, full.params[:3], rtol=1e-8)
+    np.testing.assert_allclose(ours.se(), full.bse[:3], rtol=1e-8)
+    assert ours.df_resid == full.df_resid
+
+
+@every_panel
+def test_every_way_to_multiply_gives_the_same(panel: pd.DataFrame, monkeypatch: pytest.MonkeyPatch):
+    """All are exact, whatever the panel; the ways differ by rounding only."""
+    fits = {}
+    for way, runs, pairs in (("rows", 1e9, 0), ("runs", 1e-9, 0), ("pairs", 1e-9, 1e9)):
+        monkeypatch.setattr(in_database, "LEAST_SHORTENING", runs)
+        monkeypatch.setattr(in_database, "MOST_PAIRS_PER_ROW", pairs)
+        fits[way] = fit(panel)
+    for way in ("runs", "pairs"):
+        np.testing.assert_allclose(fits[way].coef, fits["rows"].coef, rtol=1e-11)
+        np.testing.assert_allclose(fits[way].se(), fits["rows"].se(), rtol=1e-9)
+
+
+def test_levels_may_be_text_and_dates_and_the_panel_a_query():
+    panel = with_holes()
+    named = panel.assign(
+        unit="desk " + panel["unit"].astype(str),
+        period=pd.Timestamp("2020-01-01") + pd.to_timedelta(panel["period"], unit="D"),
+    )
+    ours = fit(
+        named,
+        relation="(select * from panel where x1 < 100)",
+        effects=("unit", "cast(period as date)"),
+        clusters=(("unit",),),
+    )
+    numbers = fit(panel, clusters=(("unit",),))
+    np.testing.assert_allclose(ours.coef, numbers.coef, rtol=1e-10)
+    np.testing.assert_allclose(ours.se(("unit",)), numbers.se(("unit",)), rtol=1e-9)
+
+
+def test_rows_with_a_missing_value_count_nowhere():
+    panel = with_holes()
+    extra = panel.head(20).assign(x2=np.nan)
+    connection = duckdb.connect()
+    connection.register("frame", pd.concat([panel, extra]))
+    connection.execute("create table panel as select * replace (if(isnan(x2), null, x2) as x2) from frame")
+    ours = fit_in_database(connection, PanelQuery("panel", "y", REGRESSORS, EFFECTS))
+    assert ours.nobs == len(panel)
+    np.testing.assert_allclose(ours.coef, fit(panel).coef, rtol=1e-10)
+
+
+def test_read_only_database_does(tmp_path):
+    file = tmp_path / "panel.duckdb"
+    panel = with_holes()
+    with duckdb.connect(file) as connection:
+        connection.register("frame", panel)
+        connection.execute("create table panel as select * from frame")
+    with duckdb.connect(file, read_only=True) as connection:
+        ours = fit_in_database(connection, PanelQuery("panel", "y", REGRESSORS, EFFECTS))
+        assert connection.execute("select count(*) from duckdb_tables()").fetchone()[0] == 1
+    np.testing.assert_allclose(ours.coef, fit(panel).coef, rtol=1e-12)
+
+
+def test_singletons_are_counted_as_pyfixest_drops_them():
+    import pyfixest as pf
+
+    panel = with_singletons()
+    ours = fit(panel)
+    other = pf.feols(
+        "y ~ x1 + x2 | unit + period", panel, vcov="hetero", demeaner=pf.MapDemeaner(fixef_tol=1e-13)
+    )
+    assert ours.singletons == len(panel) - other._N == 4
+    assert ours.nobs == len(panel)
+    np.testing.assert_allclose(ours.coef, other.coef().to_numpy(), rtol=1e-8)
+
+
+def test_one_thread_repeats_every_byte():
+    first, second = (fit(in_spells(), threads=1, clusters=(("unit",),)) for _ in range(2))
+    assert first.coef.tobytes() == second.coef.tobytes()
+    assert first.covariance["unit",].tobytes() == second.covariance["unit",].tobytes()
+
+
+def test_stated_error_bounds_the_true_one():
+    """Stopped early, the demeaned variable is off by no more than is said, and by more than nothing."""
+    panel = in_spells()
+    unit, period = (pd.get_dummies(panel[name], dtype=float).to_numpy() for name in EFFECTS)
+    rows, both = period.sum(axis=0), unit.T @ period
+    matrix = np.diag(rows) - both.T @ (both / unit.sum(axis=0)[:, None])
+    variable = panel["x1"].to_numpy() - unit @ (unit.T @ panel["x1"] / unit.sum(axis=0))
+    sums = (period.T @ variable)[:, None]
+    exact = np.linalg.lstsq(np.column_stack([unit, period]), panel["x1"].to_numpy())[0]
+    demeaned = panel["x1"].to_numpy() - np.column_stack([unit, period]) @ exact
+    for tolerance in (1e-2, 1e-5, 1e-8):
+        solved = solve_effects(
+            lambda effects: matrix @ effects,
+            lambda effects: sums - matrix @ effects,
+            sums,
+            rows,
+            np.zeros(len(rows), dtype=int),
+            np.array([variable @ variable]),
+            tolerance,
+            1000,
+        )
+        left = variable - (period - unit @ (both / unit.sum(axis=0)[:, None])) @ solved.values[:, 0]
+        true_error = np.linalg.norm(left - demeaned) / np.linalg.norm(demeaned)
+        assert 1e-14 < true_error <= solved.error[0] <= tolerance
+
+
+def test_too_few_iterations_are_an_error_in_one_line():
+    with pytest.raises(DealerLimitsError, match=r"have not converged in 3 iterations: \S+ instead of 1e-10"):
+        fit(in_spells(), options={"most_iterations": 3})
+
+
+def test_accuracy_that_rounding_denies_is_an_error():
+    panel = with_holes().assign(y=lambda frame: frame["y"] + 1e9 * np.sin(frame["period"]))
+    with pytest.raises(DealerLimitsError, match="rounding"):
+        fit(panel, options={"tolerance": 1e-15})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x2": lambda frame: 3.0 * frame["unit"] - frame["period"]}, "x2 does not vary within the effects"),
+        ({"x2": 1.0}, "x2 does not vary within the effects"),
+        ({"x2": lambda frame: 2 * frame["x1"] + frame["unit"]}, "x1, x2 are collinear within the effects"),
+        ({"x1": np.inf}, "x1 has values that are not finite"),
+    ],
+    ids=["absorbed", "constant", "collinear", "infinite"],
+)
+def test_regressors_that_cannot_be_told_apart_are_named(change: dict, message: str):
+    with pytest.raises(DealerLimitsError, match=message):
+        fit(with_holes().assign(**change))
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"relation": "(select * from panel where false)"}, "no row in which every variable is observed"),
+        ({"relation": "(select * from panel limit 5)"}, "5 rows are too few"),
+        ({"dependent": "no_such_column"}, "no_such_column"),
+        ({"effects": ("unit", "period", "x1")}, "two effects at most"),
+    ],
+    ids=["empty", "too few", "unknown", "three effects"],
+)
+def test_panels_that_cannot_be_estimated_say_why(query: dict, message: str):
+    with pytest.raises(DealerLimitsError, match=message):
+        fit(with_holes(), **query)
