@@ -53,6 +53,7 @@ montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --world null
 	$(BIN)/dealer-limits montecarlo --world strong
 
+# up to 100 million rows: 6 GB of disk and 8 GiB of memory
 bench-matching bench-estimates bench-panel: setup
 	$(BIN)/python benchmarks/$(subst -,_,$@).py
 
@@ -64,7 +65,6 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-# the sql engine beside other packages, up to 100 million rows: needs 3 GB of disk and 8 GiB of memory
 # the one target that needs an index: pins every dependency by hash
 lock: setup
 	$(BIN)/pip-compile --quiet --upgrade --all-extras --generate-hashes --no-strip-extras --allow-unsafe \
