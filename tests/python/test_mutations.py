@@ -37,9 +37,9 @@ MUTATIONS = {
     ),
     "lead by row": Mutation(
         "models/marts/panel_desk_horizon.sql",
-        "        business_day_index,\n        log_limit_usage,\n        {% for outcome in position_outcomes + age_outcomes",
+        "        business_day_index,\n        log_limit_usage,\n        {% for outcome in position_outcomes",
         "        row_number() over (partition by desk_id order by business_date) as business_day_index,\n"
-        "        log_limit_usage,\n        {% for outcome in position_outcomes + age_outcomes",
+        "        log_limit_usage,\n        {% for outcome in position_outcomes",
         "panel_desk_horizon",
         {
             "change_is_to_the_business_day_ahead_not_to_the_next_row",
