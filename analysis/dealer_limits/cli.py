@@ -102,8 +102,11 @@ def inference(
 ) -> None:
     """Set the errors that a referee may ask for beside the paper's, and say which results survive."""
     from dealer_limits.estimate.inference import run_inference
+    from dealer_limits.estimate.specification_curve import run_specification_curve
 
     run_inference(warehouse, output, table, console)
+    if not table:
+        run_specification_curve(warehouse, output, console)
 
 
 @app.command()
