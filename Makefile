@@ -46,12 +46,15 @@ calibrate: setup
 
 calibrate-check: setup
 	$(BIN)/dealer-limits calibrate --check
+	cp output/calibration.md docs/calibration.md
 
-# 500 worlds of each kind
+# 500 worlds of each kind, which goes on where it was stopped; writes seeds/montecarlo.csv and docs/montecarlo.md
 montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --world paper
 	$(BIN)/dealer-limits montecarlo --world null
 	$(BIN)/dealer-limits montecarlo --world strong
+	$(BIN)/dealer-limits montecarlo --publish
+	$(BIN)/dealer-limits montecarlo --split
 
 # up to 100 million rows: 6 GB of disk and 8 GiB of memory
 bench-matching bench-estimates bench-panel: setup

@@ -173,11 +173,22 @@ def montecarlo(
     world: Annotated[str, typer.Option(help="paper, null or strong.")] = "paper",
     reps: Annotated[int, typer.Option(help="Worlds, a multiple of 10.")] = 500,
     output: Output = Path("output"),
+    publish: Annotated[bool, typer.Option(help="Put three finished worlds into seeds/ and docs/.")] = False,
+    split: Annotated[
+        bool, typer.Option(help="Instead: diagnostics over shares of reaction, to docs/.")
+    ] = False,
 ) -> None:
     """Bias, coverage, power and size of the headline regressions where the truth is known; resumable."""
+    from dealer_limits.montecarlo.publish import publish_montecarlo
     from dealer_limits.montecarlo.run import run_montecarlo
+    from dealer_limits.montecarlo.split import write_split
 
-    run_montecarlo(world, reps, output, console)
+    if split:
+        write_split(console)
+    elif publish:
+        publish_montecarlo(output)
+    else:
+        run_montecarlo(world, reps, output, console)
 
 
 @app.command()

@@ -31,9 +31,10 @@ _LISTS = ("regressors", "also_observed", "absorb", "endogenous", "instruments")
 def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataFrame:
     """Estimate the diagnostics on a warehouse and write `diagnostics.csv` and `.parquet` to `output`.
 
-    One row per regression and regressor: coef, se, t, p, nobs, and for each world the population value with
-    its Monte Carlo error, the mean estimate and the share of samples in which the test rejects at 5%
-    (`null_population`, ..., `strong_rejection`), from the committed Monte Carlo.
+    One row per regression and regressor: coef, se, t, the fixed-b critical value at 5% and whether t is
+    beyond it, nobs, and for each world the population value with its Monte Carlo error, the mean estimate and
+    the share of samples in which the test rejects at 5% (`null_population`, ..., `strong_rejection`), from
+    the committed Monte Carlo.
 
     Raises DealerLimitsError where the warehouse, a mart or the registry is missing.
     """
@@ -126,14 +127,13 @@ def dense(
 def _estimate(
     connection: duckdb.DuckDBPyConnection, spec: Specification, registry: Registry
 ) -> list[dict[str, object]]:
-    from scipy import stats
-
-    from dealer_limits.montecarlo.registry import LAGS_PER_HORIZON
-    from dealer_limits.montecarlo.within import driscoll_kraay, fit_two_way
+    from dealer_limits.montecarlo.registry import LAG_DAYS
+    from dealer_limits.montecarlo.within import driscoll_kraay, fit_two_way, fixed_b_critical
 
     outcome, regressors, mask = dense(connection, spec, registry)
     fit = fit_two_way(outcome, list(regressors), mask)
-    errors = driscoll_kraay(fit, LAGS_PER_HORIZON * spec.horizon).diagonal() ** 0.5
+    errors = driscoll_kraay(fit, LAG_DAYS).diagonal() ** 0.5
+    critical = fixed_b_critical(0.95, LAG_DAYS, fit.days)
     return [
         {
             "table": spec.table,
@@ -145,7 +145,8 @@ def _estimate(
             "coef": float(coef),
             "se": float(error),
             "t": float(coef / error),
-            "p": float(2 * stats.t.sf(abs(coef / error), fit.df_resid)),
+            "critical_95": critical,
+            "rejects": bool(abs(coef / error) > critical),
             "nobs": fit.nobs,
         }
         for term, coef, error in zip(spec.regressors, fit.coef, errors, strict=True)

@@ -9,11 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from dealer_limits.montecarlo.desk_panel import DeskPanel
-from dealer_limits.montecarlo.within import DenseFit, complete, driscoll_kraay, fit_two_way
+from dealer_limits.montecarlo.within import (
+    DenseFit,
+    complete,
+    driscoll_kraay,
+    fit_two_way,
+    fixed_b_critical,
+)
 
 SEEDS = Path(__file__).resolve().parents[3] / "seeds"
-# days over which scores of overlapping changes are correlated, in horizons: Bartlett weights fall off
-LAGS_PER_HORIZON = 2
+# most of a year: given the position, what is left of a change and the limits are both persistent
+LAG_DAYS = 200
+# of intervals
+LEVELS = (0.90, 0.95)
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,15 @@ def estimate_row(panel: DeskPanel, row: Row) -> DenseFit:
     outcome, regressors, mask, instruments = arrays(panel, row)
     fit = fit_two_way(outcome, regressors, mask, instruments, desk_effects="desk" in row.absorb)
     if row.covariance == "driscoll_kraay":
-        covariance = driscoll_kraay(fit, LAGS_PER_HORIZON * row.horizon)
+        covariance = driscoll_kraay(fit, LAG_DAYS)
         return DenseFit(fit.coef, covariance, fit.r2, fit.nobs, fit.df_resid, fit.scores, fit.bread)
     return fit
+
+
+def critical_values(fit: DenseFit, row: Row) -> tuple[float, ...]:
+    """Ends of the intervals of LEVELS in errors: of the t distribution, or fixed-b with Driscoll-Kraay."""
+    from scipy import stats
+
+    if row.covariance == "driscoll_kraay":
+        return tuple(fixed_b_critical(level, LAG_DAYS, fit.days) for level in LEVELS)
+    return tuple(float(stats.t.ppf((1 + level) / 2, fit.df_resid)) for level in LEVELS)

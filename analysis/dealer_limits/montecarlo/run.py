@@ -12,6 +12,7 @@ import pickle
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -23,26 +24,26 @@ from dealer_limits.errors import DealerLimitsError
 from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
 from dealer_limits.montecarlo.population import CrossProducts, cross_products, pooled, structural_effects
 from dealer_limits.montecarlo.processes import worker_pool
-from dealer_limits.montecarlo.registry import Row, estimate_row, read_rows
-from dealer_limits.pseudo.parameters import DEFAULT_REACTION_SHARE, WORLDS, Parameters, world_parameters
+from dealer_limits.montecarlo.registry import LEVELS, Row, critical_values, estimate_row, read_rows
+from dealer_limits.pseudo.parameters import WORLDS, Parameters, world_parameters
 
 # the tables whose rows are repeated, besides every diagnostic
 HEADLINE_TABLES = ("2", "3", "8", "14")
 FIRST_SEED = 1_000_001
 STRUCTURAL_SEEDS = (4_001, 4_002, 4_003)
 BLOCK = 10
-LEVELS = (0.90, 0.95)
-SIZE = 0.05
 
 
 @dataclass(frozen=True)
 class Block:
-    """Estimates of some worlds: one array (worlds, k) per row of the registry, and the sums of the worlds."""
+    """Estimates of some worlds: one array (worlds, k) per row of the registry, and the sums of the worlds.
+
+    critical: (worlds, 2) ends of the 90% and 95% intervals in standard errors."""
 
     seeds: tuple[int, ...]
     coef: list[np.ndarray]
     se: list[np.ndarray]
-    df_resid: list[np.ndarray]
+    critical: list[np.ndarray]
     sums: list[CrossProducts]
     seconds: float
 
@@ -56,7 +57,7 @@ def headline_rows() -> tuple[Row, ...]:
 def simulate_block(task: tuple[tuple[int, ...], dict[str, float], Path]) -> Path:
     """Simulate and estimate the worlds of some seeds and write them to a file."""
     seeds, parameters, path = task
-    started = time.monotonic()
+    started = time.process_time()
     rows = headline_rows()
     fits, sums = [], None
     for seed in seeds:
@@ -68,9 +69,9 @@ def simulate_block(task: tuple[tuple[int, ...], dict[str, float], Path]) -> Path
         seeds,
         [np.array([world[place].coef for world in fits]) for place in range(len(rows))],
         [np.array([world[place].se for world in fits]) for place in range(len(rows))],
-        [np.array([world[place].df_resid for world in fits]) for place in range(len(rows))],
+        [np.array([critical_values(world[place], row) for world in fits]) for place, row in enumerate(rows)],
         sums,
-        time.monotonic() - started,
+        time.process_time() - started,
     )
     partial = path.with_suffix(".partial")
     partial.write_bytes(pickle.dumps(block))
@@ -79,9 +80,19 @@ def simulate_block(task: tuple[tuple[int, ...], dict[str, float], Path]) -> Path
 
 
 def fingerprint(parameters: Parameters, rows: Sequence[Row]) -> str:
-    """Names the folder of a run: blocks of other parameters or regressions are never mixed with it."""
+    """Twelve digits that change with the parameters and with the regressions."""
     text = json.dumps([dict(parameters), [repr(row) for row in rows]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def code_digest() -> str:
+    """Twelve digits that change with the code: blocks of another version are never mixed with a run."""
+    digest = hashlib.sha256()
+    package = Path(__file__).resolve().parents[1]
+    for folder in ("montecarlo", "pseudo"):
+        for path in sorted((package / folder).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def run_montecarlo(
@@ -90,21 +101,24 @@ def run_montecarlo(
     output: Path,
     console: Console,
     processes: int | None = None,
-    reaction_share: float = DEFAULT_REACTION_SHARE,
+    block_size: int = BLOCK,
 ) -> pd.DataFrame:
-    """Repeat a world `reps` times (a multiple of 10) and summarise each headline row.
+    """Repeat a world `reps` times (a multiple of the block size) and summarise each headline row.
 
-    Writes `montecarlo_<world>.csv` to `output`. Raises DealerLimitsError for an unknown world or other reps.
+    Writes `montecarlo_<world>.csv` to `output` and, for `publish`, what the table cannot say to a `.json`
+    beside it. Raises DealerLimitsError for an unknown world or other reps.
     """
     if world not in WORLDS:
         raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
-    if reps < 2 * BLOCK or reps % BLOCK:
-        raise DealerLimitsError(f"--reps {reps}: expected a multiple of {BLOCK}, at least {2 * BLOCK}")
-    parameters = dict(world_parameters(world, reaction_share))
+    if reps < 2 * block_size or reps % block_size:
+        raise DealerLimitsError(
+            f"--reps {reps}: expected a multiple of {block_size}, at least {2 * block_size}"
+        )
+    parameters = dict(world_parameters(world))
     rows = headline_rows()
-    folder = output / "montecarlo" / f"{world}-{fingerprint(parameters, rows)}"
+    folder = output / "montecarlo" / f"{world}-{fingerprint(parameters, rows)}-{code_digest()}"
     folder.mkdir(parents=True, exist_ok=True)
-    seeds = np.arange(FIRST_SEED, FIRST_SEED + reps).reshape(-1, BLOCK)
+    seeds = np.arange(FIRST_SEED, FIRST_SEED + reps).reshape(-1, block_size)
     paths = {folder / f"{block[0]}.block": tuple(int(seed) for seed in block) for block in seeds}
     missing = [(own, parameters, path) for path, own in paths.items() if not path.exists()]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -120,6 +134,15 @@ def run_montecarlo(
     summary.to_csv(output / f"montecarlo_{world}.csv", index=False, float_format="%.6g", lineterminator="\n")
     seconds = sum(block.seconds for block in blocks)
     last_seed = FIRST_SEED + reps - 1
+    facts = {
+        "world": world,
+        "reps": reps,
+        "first_seed": FIRST_SEED,
+        "version": version("dealer-limits"),
+        "parameters": fingerprint(parameters, rows),
+        "processor_seconds": round(seconds),
+    }
+    (output / f"montecarlo_{world}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     console.print(
         f"{reps} worlds {world}, seeds {FIRST_SEED} to {last_seed}, {seconds:.0f} processor seconds",
         highlight=False,
@@ -138,17 +161,15 @@ def summarise(
     usage does; mean, bias (mean less population), rmse, mean_se; coverage of the population value by 90% and
     95% intervals; rejection: share of worlds in which a test at 5% rejects that the coefficient is zero.
     """
-    from scipy import stats
-
     lines = []
     for place, row in enumerate(rows):
         population, error = pooled([block.sums[place] for block in blocks], row)
         coef = np.concatenate([block.coef[place] for block in blocks])
         se = np.concatenate([block.se[place] for block in blocks])
-        df_resid = np.concatenate([block.df_resid[place] for block in blocks])[:, None]
+        critical = np.concatenate([block.critical[place] for block in blocks])
         distance = np.abs(coef - population) / se
-        covered = {level: distance <= stats.t.ppf((1 + level) / 2, df_resid) for level in LEVELS}
-        rejected = np.abs(coef) / se > stats.t.ppf(1 - SIZE / 2, df_resid)
+        covered = [distance <= ends[:, None] for ends in critical.T]
+        rejected = np.abs(coef) / se > critical[:, LEVELS.index(0.95), None]
         one_day, lasting = structural[row.dependent, row.horizon]
         for term_place, term in enumerate(row.regressors):
             own = coef[:, term_place]
@@ -170,8 +191,8 @@ def summarise(
                     "rmse": np.sqrt(((own - population[term_place]) ** 2).mean()),
                     "sd": own.std(ddof=1),
                     "mean_se": se[:, term_place].mean(),
-                    "coverage_90": covered[0.90][:, term_place].mean(),
-                    "coverage_95": covered[0.95][:, term_place].mean(),
+                    "coverage_90": covered[0][:, term_place].mean(),
+                    "coverage_95": covered[1][:, term_place].mean(),
                     "rejection": rejected[:, term_place].mean(),
                 }
             )

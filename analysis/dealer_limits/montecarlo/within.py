@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# fixed-b critical values with Bartlett weights: Kiefer and Vogelsang (2005), Table 1, as a polynomial in b
+FIXED_B = {0.90: (1.6449, 2.1859, 0.3142, -0.3427), 0.95: (1.9600, 2.9694, 0.4160, -0.5324)}
 # eigenvalues of the desk system below this share of the largest belong to effects that the days span
 RANK_TOLERANCE = 1e-10
 
@@ -26,6 +28,11 @@ class DenseFit:
     df_resid: int
     scores: np.ndarray
     bread: np.ndarray
+
+    @property
+    def days(self) -> int:
+        """Days with rows."""
+        return int((self.scores != 0).any(axis=1).sum())
 
     @property
     def se(self) -> np.ndarray:
@@ -122,3 +129,12 @@ def driscoll_kraay(fit: DenseFit, lag: int) -> np.ndarray:
         product = scores[distance:].T @ scores[:-distance]
         meat += (1 - distance / (lag + 1)) * (product + product.T)
     return fit.bread @ meat @ fit.bread * fit.nobs / fit.df_resid
+
+
+def fixed_b_critical(level: float, lag: int, days: int) -> float:
+    """The distance, in Driscoll-Kraay errors, at which a two-sided interval of `level` (0.90 or 0.95) ends.
+
+    With many lags the error itself is uncertain: b = (lag + 1) / days is the share of the sample in them.
+    """
+    share = (lag + 1) / days
+    return sum(weight * share**power for power, weight in enumerate(FIXED_B[level]))
