@@ -26,12 +26,15 @@ CUSIP_DAYS_BOUGHT_TWICE = 60
 MEAN_AWARD_USD_MN = 133.5
 
 OFFER_NOISE_USD = (0.004, 0.012, 0.035)
+# trades that are no sales to the Fed, matched all the same, have no concession and dilute it
+OFFER_ATTENUATION = 1.8
 MEAN_SALE_PROBABILITY = 0.82
-# dealers differ: most sell nearly every day, two rarely (R2 of Table 11(a) with dealer effects)
+# dealers differ: most sell nearly every day, the two smallest rarely (R2 of Table 11(a) with dealer effects)
 SALE_PROBABILITY_TASTES = (-0.55, -0.3, *(0.106,) * 8)
 LOG_SALES_SPREAD = 1.5
-SAMPLE_SHARE_OF_SALES = 0.68
-FILLS_PER_AWARD = (0.46, 0.27, 0.14, 0.07, 0.04, 0.02)
+SALES_ON_SIZE = 0.8
+SAMPLE_SHARE_OF_SALES = 0.58
+FILLS_PER_AWARD = (0.48, 0.27, 0.13, 0.06, 0.04, 0.02)
 
 
 @dataclass(frozen=True)
@@ -240,6 +243,7 @@ def _plan_sales(
     days: pd.DatetimeIndex,
     total_usd_mn: np.ndarray,
     fills_per_day: np.ndarray,
+    log_size: np.ndarray,
     parameters: Parameters,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Par sold ($ millions) and number of fills, days x primary dealers; sample dealers come first."""
@@ -251,7 +255,8 @@ def _plan_sales(
 
     effect = _by_period(parameters, "sale_probability_on_usage", is_march)
     of_dealer = deviation.mean(axis=0)
-    taste = unrelated(rng.permutation(np.resize(SALE_PROBABILITY_TASTES, sample)), of_dealer)
+    by_size = np.resize(SALE_PROBABILITY_TASTES, sample)[np.argsort(np.argsort(log_size))]
+    taste = unrelated(by_size, of_dealer)
     taste = taste + parameters["sale_probability_between"] * of_dealer
     probability = MEAN_SALE_PROBABILITY + taste + effect * (deviation - of_dealer)
     probability = np.clip(probability, 0.02, 1.0)
@@ -261,9 +266,8 @@ def _plan_sales(
     ]
     effect = _by_period(parameters, "log_sales_on_usage", is_march)
     appetite = rng.permutation(np.linspace(-LOG_SALES_SPREAD, LOG_SALES_SPREAD, dealers))
-    appetite[:sample] = unrelated(appetite[:sample], of_dealer)
-    appetite[:sample] += parameters["log_sales_between"] * of_dealer
-    log_weight = appetite + rng.normal(scale=0.5, size=(len(days), dealers))
+    appetite[:sample] = SALES_ON_SIZE * log_size + parameters["log_sales_between"] * of_dealer
+    log_weight = appetite + rng.normal(scale=0.35, size=(len(days), dealers))
     log_weight[:, :sample] += effect * (deviation - of_dealer)
     level = np.exp(log_weight[:, sample:]).mean() / np.exp(log_weight[:, :sample]).mean()
     odds = SAMPLE_SHARE_OF_SALES / (1 - SAMPLE_SHARE_OF_SALES)
@@ -290,11 +294,13 @@ def simulate_soma(
     roster: pd.DataFrame,
     log_usage: np.ndarray,
     scale: float,
+    log_size: np.ndarray,
     parameters: Parameters,
 ) -> SomaWorld:
     """Operations, awards and fills.
 
-    `prices`: securities x days, dollars; `log_usage`: days x sample dealers, of the business day before.
+    `prices`: securities x days, dollars; `log_usage`: days x sample dealers, of the business day before;
+    `log_size`: (sample dealers,) of their business with customers.
     Purchased CUSIP-days are 6,410 times `scale`, at least one a day and at most what the day's operations
     list (about twice as many).
     """
@@ -326,7 +332,7 @@ def simulate_soma(
         }
     ).sort_values(["operation", "security"], ignore_index=True)
 
-    fills = _deal_fills(rng, roster, log_usage, days, awards, len(day), shape, parameters)
+    fills = _deal_fills(rng, roster, log_usage, days, awards, len(day), shape, log_size, parameters)
     fills["price"] = _offer_prices(rng, securities, prices, days, log_usage, fills, parameters)
     grouped = fills.groupby("award")
     awards["par_usd_mn"] = grouped["par_usd_mn"].sum()
@@ -358,6 +364,7 @@ def _deal_fills(
     awards: pd.DataFrame,
     cusip_days: int,
     shape: np.ndarray,
+    log_size: np.ndarray,
     parameters: Parameters,
 ) -> pd.DataFrame:
     """Cut each dealer-day's sales into fills and deal them to the day's awards, at least one to each."""
@@ -372,7 +379,7 @@ def _deal_fills(
         shape * awards_per_day / np.maximum(shape**0.6, 1e-9),
         everything,
     )
-    sales, counts = _plan_sales(rng, roster, log_usage, days, total, fills_per_day, parameters)
+    sales, counts = _plan_sales(rng, roster, log_usage, days, total, fills_per_day, log_size, parameters)
 
     day, dealer = np.nonzero(counts)
     seller_day = np.repeat(np.arange(len(day)), counts[day, dealer])
@@ -410,8 +417,8 @@ def _offer_prices(
     deviation = np.zeros((len(days), int(fills["dealer"].max()) + 1))
     sample = min(log_usage.shape[1], deviation.shape[1])
     deviation[:, :sample] = (log_usage - log_usage.mean())[:, :sample]
-    # an award's average moves with its own offers: a regression of average minus price recovers about half
     effect = np.array([parameters[f"offer_on_usage_{life}"] for life in ("short", "middle", "long")])
+    effect = OFFER_ATTENUATION * effect
     own = effect[life_class] * deviation[day, fills["dealer"]]
     noise = np.array(OFFER_NOISE_USD)[life_class] * rng.normal(size=len(fills))
     return tick(prices[security, day] - own + noise)

@@ -44,8 +44,8 @@ USAGE_START, USAGE_END = "2020-03-02", "2020-06-30"
 # customer buys of a dealer-day: mean log of $ thousands
 MEAN_LOG_BUYS = 15.3
 # two dealers are small (quartiles of Table 1(b)); customers sell more on days on which the Fed buys more
-LOG_BUYS_TASTES = (-2.9, -1.4, *np.linspace(0.1, 0.95, 8))
-BUYS_ON_PURCHASES = 0.25
+LOG_SIZES = (-2.9, -1.4, *np.linspace(0.1, 0.95, 8))
+BUYS_ON_PURCHASES = 0.4
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,11 @@ def lagged_log_usage(firm_usage: pd.DataFrame) -> pd.DataFrame:
 
 
 def _customer_buys(
-    rng: np.random.Generator, log_usage: np.ndarray, sales_usd_mn: np.ndarray, parameters: Parameters
+    rng: np.random.Generator,
+    log_usage: np.ndarray,
+    sales_usd_mn: np.ndarray,
+    log_size: np.ndarray,
+    parameters: Parameters,
 ) -> np.ndarray:
     """Dollars bought from customers, days x sample dealers (equations of Table 13, planted)."""
     days, dealers = log_usage.shape
@@ -110,7 +114,7 @@ def _customer_buys(
     log_purchases = np.log(daily_purchase_shape(days))[:, None]
     log_buys = (
         MEAN_LOG_BUYS
-        + unrelated(rng.permutation(np.resize(LOG_BUYS_TASTES, dealers)), usage_gap.mean(axis=0))
+        + log_size
         + BUYS_ON_PURCHASES * (log_purchases - log_purchases.mean())
         + parameters["log_buys_on_usage"] * usage_gap
         + np.where(is_march, *on_sales) * sales_gap
@@ -136,12 +140,14 @@ def simulate_trade_world(
         firm_usage = plausible_firm_usage(_stream(seed, "usage"))
     log_usage = lagged_log_usage(firm_usage)
     lagged = log_usage.to_numpy()
+    sizes = _stream(seed, "sizes").permutation(np.resize(LOG_SIZES, len(SAMPLE_FIRMS)))
+    log_size = unrelated(sizes, lagged.mean(axis=0))
     yields, prices = simulate_yields(_stream(seed, "yields"), universe.securities, event_days())
     soma = simulate_soma(
-        _stream(seed, "soma"), universe.securities, prices, roster, lagged, scale, parameters
+        _stream(seed, "soma"), universe.securities, prices, roster, lagged, scale, log_size, parameters
     )
     tickets = simulate_tickets(_stream(seed, "tickets"), soma, roster)
-    buys = _customer_buys(_stream(seed, "buys"), lagged, soma.sales_usd_mn, parameters) * scale
+    buys = _customer_buys(_stream(seed, "buys"), lagged, soma.sales_usd_mn, log_size, parameters) * scale
     trace = TraceInputs(seed, scale, universe.securities, roster, prices, yields, soma, tickets, buys)
     return TradeWorld(universe, roster, log_usage, trace, planted_parameters(seed, scale, parameters))
 
