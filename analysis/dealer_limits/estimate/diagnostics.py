@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.observations import observations_query
+from dealer_limits.estimate.observations import complete_rows, read_rows, term_column
 from dealer_limits.estimate.specifications import Registry, Specification, load_registry
 from dealer_limits.warehouse import open_warehouse
 
@@ -106,20 +106,21 @@ def dense(
     Days without an observation are left out, so that a lag counts days that have some.
     """
     import numpy as np
-    import pandas as pd
 
-    rows = connection.execute(observations_query(spec, registry)).df()
-    if rows.empty:
+    rows = read_rows(connection, [spec], registry, clusters=("desk", "day"))
+    complete = complete_rows(rows, spec)
+    if not complete.any():
         raise DealerLimitsError(f"{spec.label}: no complete observations")
-    day = pd.factorize(rows["business_date"], sort=True)[0]
-    desk = pd.factorize(rows["desk_id"], sort=True)[0]
-    shape = (day.max() + 1, desk.max() + 1)
+    (days, day), (desks, desk) = (
+        np.unique(rows.levels[level][complete], return_inverse=True) for level in ("day", "desk")
+    )
+    shape = (len(days), len(desks))
     mask = np.zeros(shape, dtype=bool)
     mask[day, desk] = True
     columns = []
-    for name in ("dependent", *(f"term_{term}" for term in spec.regressors)):
+    for name in (spec.dependent, *map(term_column, spec.regressors)):
         values = np.zeros(shape)
-        values[day, desk] = rows[name].to_numpy(dtype=float)
+        values[day, desk] = rows.values[name][complete]
         columns.append(values)
     return columns[0], np.stack(columns[1:]), mask
 
