@@ -121,8 +121,9 @@ def test_corrected_specifications_have_the_right_size_in_the_null_world(tested: 
     low, high = SIZE_RANGE
     assert len(null) > 30
     assert null["rejection"].mean() == pytest.approx(0.05, abs=0.02)
-    # a share of 500 worlds has an error of one percentage point
-    assert null["rejection"].between(low - 0.01, high + 0.01).all()
+    # two binomial errors of a share
+    error = 2 * np.sqrt(null["rejection"] * (1 - null["rejection"]) / null["worlds"])
+    assert ((null["rejection"] + error >= low) & (null["rejection"] - error <= high)).all()
 
 
 def test_corrected_specifications_rank_the_worlds(tested: pd.DataFrame) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
 from dealer_limits.montecarlo.registry import Row, arrays
-from dealer_limits.montecarlo.within import Effects
+from dealer_limits.montecarlo.within import RANK_TOLERANCE, Effects
 from dealer_limits.pseudo.parameters import Parameters
 
 # business days between the impulses of `structural_effects`: the last one has died out
@@ -57,7 +57,8 @@ def population_coefficients(sums: CrossProducts, row: Row) -> np.ndarray:
     """(k,) coefficients of the regressors in pooled histories; two-stage least squares with instruments."""
     products = sums.products
     if "desk" in row.absorb:
-        products = products - sums.by_desk.T @ np.linalg.pinv(sums.system, hermitian=True) @ sums.by_desk
+        inverse = np.linalg.pinv(sums.system, rcond=RANK_TOLERANCE, hermitian=True)
+        products = products - sums.by_desk.T @ inverse @ sums.by_desk
     regressors = slice(1, 1 + len(row.regressors))
     if not row.instruments:
         return np.linalg.solve(products[regressors, regressors], products[regressors, 0])
