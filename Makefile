@@ -1,4 +1,5 @@
 # make run: from raw files to estimates beside the printed ones.  make test: every test.
+# make bench-*: how long things take, beside a floor or a peer in the same run.
 # With RAW_DATA set, the raw files are yours and no pseudo data are made.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -12,7 +13,8 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint setup lock clean verify bench-estimates bench-panel
+.PHONY: run test lint verify montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel setup \
+	lock clean
 
 run: setup
 ifndef RAW_DATA
@@ -20,7 +22,11 @@ ifndef RAW_DATA
 endif
 	$(BIN)/dealer-limits build
 	$(BIN)/dealer-limits check
+ifndef RAW_DATA
+	$(BIN)/dealer-limits match-quality
+endif
 	$(BIN)/dealer-limits estimate
+	$(BIN)/dealer-limits report
 
 test: setup lint
 	$(BIN)/pytest
@@ -29,13 +35,30 @@ test: setup lint
 verify: setup
 	$(BIN)/dealer-limits verify
 
-bench-estimates: setup
-	$(BIN)/python benchmarks/bench_estimates.py
-
 lint: setup
-	$(BIN)/ruff check analysis tests
-	$(BIN)/ruff format --check analysis tests
+	$(BIN)/ruff check analysis tests benchmarks
+	$(BIN)/ruff format --check analysis tests benchmarks
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests
+
+# fits the parameters of the world `paper` (about ten minutes); the check is on fresh seeds and changes nothing
+calibrate: setup
+	$(BIN)/dealer-limits calibrate
+
+calibrate-check: setup
+	$(BIN)/dealer-limits calibrate --check
+	cp output/calibration.md docs/calibration.md
+
+# 500 worlds of each kind, which goes on where it was stopped; writes seeds/montecarlo.csv and docs/montecarlo.md
+montecarlo: setup
+	$(BIN)/dealer-limits montecarlo --world paper
+	$(BIN)/dealer-limits montecarlo --world null
+	$(BIN)/dealer-limits montecarlo --world strong
+	$(BIN)/dealer-limits montecarlo --publish
+	$(BIN)/dealer-limits montecarlo --split
+
+# up to 100 million rows: 6 GB of disk and 8 GiB of memory
+bench-matching bench-estimates bench-panel: setup
+	$(BIN)/python benchmarks/$(subst -,_,$@).py
 
 setup: $(VENV)/installed
 
@@ -44,10 +67,6 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
-
-# the sql engine beside other packages, up to 100 million rows: needs 3 GB of disk and 8 GiB of memory
-bench-panel: setup
-	$(BIN)/python benchmarks/bench_panel.py
 
 # the one target that needs an index: pins every dependency by hash
 lock: setup

@@ -28,7 +28,7 @@
     {%- for file in files -%}
         {#- `dealer-limits build` remembers it, to name the file if the engine cannot read it at all -#}
         {%- do log('reading ' ~ file.name) -%}
-        {%- set size = run_query("select size from read_blob('" ~ file.path ~ "')").columns[0].values()[0] -%}
+        {%- set size = run_query("select size from read_blob(" ~ path_literal(file.path) ~ ")").columns[0].values()[0] -%}
         {%- if size == 0 -%}
             {{ stop_build(file.name, 'the file is empty', raw_expectation(source_node)) }}
         {%- endif -%}
@@ -91,7 +91,7 @@
 {#- Read to its end before any column is: an error of the engine's readers would quote the line, into dbt's log. -#}
 {% macro check_well_formed(source_node, file) %}
     {%- if file.format == 'json' -%}
-        {%- if not run_query("select json_valid(content) from read_text('" ~ file.path ~ "')").rows[0][0] -%}
+        {%- if not run_query("select json_valid(content) from read_text(" ~ path_literal(file.path) ~ ")").rows[0][0] -%}
             {{ stop_build(file.name, 'the file is not well-formed JSON', raw_expectation(source_node)) }}
         {%- endif -%}
     {%- elif file.format != 'parquet' -%}

@@ -52,6 +52,11 @@
     {{ return('ln(nullif(' ~ expression ~ ', 0))') }}
 {% endmacro %}
 
+{#- Null stays null, which `greatest` would pass over. -#}
+{% macro at_least(expression, floor) %}
+    {{ return('case when ' ~ expression ~ ' < ' ~ floor ~ ' then ' ~ floor ~ ' else ' ~ expression ~ ' end') }}
+{% endmacro %}
+
 {% macro matches(expression, pattern) %}
     {{ return(adapter.dispatch('matches')(expression, pattern)) }}
 {% endmacro %}

@@ -7,7 +7,12 @@
     {{ return(env_var('RAW_DATA_' ~ source_name | upper, root ~ '/' ~ source_name)) }}
 {% endmacro %}
 
-{#- The folder, then the files of a source table that exist: [{path, name, format}], in name order. -#}
+{#- A folder's name may hold an apostrophe. -#}
+{% macro path_literal(path) %}
+    {{ return("'" ~ path | replace("'", "''") ~ "'") }}
+{% endmacro %}
+
+{#- The files of a source table that exist: [{path, name, format}], in name order. -#}
 {% macro raw_files_of(source_node) %}
     {{ return(adapter.dispatch('raw_files_of')(source_node)) }}
 {% endmacro %}
@@ -16,7 +21,7 @@
     {%- set folder = raw_folder(source_node.source_name) -%}
     {%- set found = [] -%}
     {%- for pattern in source_node.meta.files -%}
-        {%- set listing = run_query("select file from glob('" ~ folder ~ '/' ~ pattern ~ "') order by file") -%}
+        {%- set listing = run_query("select file from glob(" ~ path_literal(folder ~ '/' ~ pattern) ~ ") order by file") -%}
         {%- for row in listing.rows -%}
             {%- set name = row[0].replace('\\', '/').split('/')[-1] -%}
             {%- do found.append({
@@ -31,15 +36,15 @@
     Files of one table may differ in their columns, unless the text reader keeps count of malformed lines. -#}
 {% macro raw_scan(source_node, path, text_option='union_by_name = true') %}
     {%- if path.endswith('.parquet') -%}
-        read_parquet('{{ path }}', union_by_name = true, filename = true)
+        read_parquet({{ path_literal(path) }}, union_by_name = true, filename = true)
     {%- elif path.endswith('.json') -%}
         read_json(
-            '{{ path }}', columns = {{ source_node.meta.json_columns }}, filename = true,
+            {{ path_literal(path) }}, columns = {{ source_node.meta.json_columns }}, filename = true,
             maximum_object_size = 268435456
         )
     {%- else -%}
         read_csv(
-            '{{ path }}', delim = '{{ source_node.meta.get('delimiter', ',') }}', header = true, all_varchar = true,
+            {{ path_literal(path) }}, delim = '{{ source_node.meta.get('delimiter', ',') }}', header = true, all_varchar = true,
             {{ text_option }}, filename = true, quote = '{{ source_node.meta.get('quote', '"') }}',
             escape = '{{ source_node.meta.get('quote', '"') }}',
             encoding = '{{ source_node.meta.get('encoding', 'utf-8') }}', auto_detect = true, sample_size = 1

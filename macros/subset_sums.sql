@@ -60,8 +60,8 @@
     cast(
         array_to_string(
             list_transform(
-                {{ sorted_sums }},
-                lambda reached, position: repeat('0', reached - coalesce({{ sorted_sums }}[position - 1], -1) - 1)
+                list_zip({{ sorted_sums }}, list_prepend(-1, {{ sorted_sums }}), true),
+                lambda neighbours: repeat('0', neighbours[1] - neighbours[2] - 1)
             ),
             '1'
         ) as bit

@@ -25,6 +25,9 @@ app = typer.Typer(
 console = Console(width=None if sys.stdout.isatty() else 120)
 
 WAREHOUSE = Path(os.environ.get("WAREHOUSE_DIR", "warehouse")) / "dealer_limits.duckdb"
+# the truth of a pseudo world lies beside its raw files; real ones have none
+TRUTH = Path(os.environ.get("RAW_DATA") or "data/raw").parent / "truth"
+RUN_RESULTS = Path(os.environ.get("DBT_TARGET_PATH", "target")) / "run_results.json"
 Warehouse = Annotated[Path, typer.Option(help="The published warehouse; opened read-only.")]
 Output = Annotated[Path, typer.Option(help="Folder for results.")]
 
@@ -49,6 +52,7 @@ def pseudo(
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 20200316,
     scale: Annotated[float, typer.Option(help="Size of TRACE, SOMA and of the other desks.")] = 1.0,
     out: Annotated[Path, typer.Option(help="Folder that gets raw/ and truth/.")] = Path("data"),
+    world: Annotated[str, typer.Option(help="paper, null (limits change nothing) or strong.")] = "paper",
 ) -> None:
     """Write raw files for every source, in the layouts that the real ones have."""
     from dealer_limits.pseudo.world import write_world
@@ -57,7 +61,7 @@ def pseudo(
         TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn(), console=console
     ) as progress:
         task = progress.add_task("pseudo data", total=100)
-        write_world(out, seed, scale, lambda step: progress.update(task, description=step, advance=1))
+        write_world(out, seed, scale, lambda step: progress.update(task, description=step, advance=1), world)
         progress.update(task, description=f"pseudo data in {out}", completed=100)
 
 
@@ -126,3 +130,77 @@ def check(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> 
 
     if not run_checks(warehouse, output, console):
         raise typer.Exit(1)
+
+
+@app.command()
+@one_line_errors
+def match_quality(
+    truth: Annotated[Path, typer.Option(help="What the pseudo world planted.")] = Path("data/truth"),
+    warehouse: Warehouse = WAREHOUSE,
+    output: Output = Path("output"),
+) -> None:
+    """Compare the SOMA match with the truth of the pseudo world: precision and recall by level and rule."""
+    from dealer_limits.quality.match_quality import show_match_quality
+
+    show_match_quality(warehouse, truth, output, console)
+
+
+@app.command()
+@one_line_errors
+def diagnostics(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> None:
+    """Regressions that tell reactions to limits from mechanics, beside what they give in known worlds."""
+    from dealer_limits.estimate.diagnostics import run_diagnostics
+
+    run_diagnostics(warehouse, output, console)
+
+
+@app.command()
+@one_line_errors
+def report(
+    truth: Annotated[Path, typer.Option(help="What the pseudo world planted.")] = TRUTH,
+    warehouse: Warehouse = WAREHOUSE,
+    output: Output = Path("output"),
+) -> None:
+    """Write the report: a page with every exhibit beside the printed numbers; tables and figures as files."""
+    from dealer_limits.exhibits.report import write_report
+
+    write_report(warehouse, output, truth, RUN_RESULTS, console)
+
+
+@app.command()
+@one_line_errors
+def montecarlo(
+    world: Annotated[str, typer.Option(help="paper, null or strong.")] = "paper",
+    reps: Annotated[int, typer.Option(help="Worlds, a multiple of 10.")] = 500,
+    output: Output = Path("output"),
+    publish: Annotated[bool, typer.Option(help="Put three finished worlds into seeds/ and docs/.")] = False,
+    split: Annotated[
+        bool, typer.Option(help="Instead: diagnostics over shares of reaction, to docs/.")
+    ] = False,
+) -> None:
+    """Bias, coverage, power and size of the headline regressions where the truth is known; resumable."""
+    from dealer_limits.montecarlo.publish import publish_montecarlo
+    from dealer_limits.montecarlo.run import run_montecarlo
+    from dealer_limits.montecarlo.split import write_split
+
+    if split:
+        write_split(console)
+    elif publish:
+        publish_montecarlo(output)
+    else:
+        run_montecarlo(world, reps, output, console)
+
+
+@app.command()
+@one_line_errors
+def calibrate(
+    check: Annotated[bool, typer.Option(help="Leave the parameters; compare them on fresh seeds.")] = False,
+    output: Output = Path("output"),
+) -> None:
+    """Fit the world `paper` to the printed numbers, or check the fit on 20 fresh seeds."""
+    from dealer_limits.montecarlo.calibrate import check_calibration, fit_parameters
+
+    if check:
+        check_calibration(console, output)
+    else:
+        fit_parameters(console)

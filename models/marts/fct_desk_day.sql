@@ -145,6 +145,13 @@ final as (
         {{ usd_mn('usages.var_limit_usd') }} as var_limit_usd_mn,
         usages.limit_usage,
         {{ ln_or_null('usages.limit_usage') }} as log_limit_usage,
+        {{ usd_mn('usages.lagged_var_limit_usd') }} as lagged_var_limit_usd_mn,
+        {{ ln_or_null('usages_before.limit_usage') }} as log_limit_usage_day_before,
+        -- the change that the usage of the day is the first to have
+        {{ ln_or_null(
+            'cast(usages.lagged_var_limit_usd as double)'
+            ~ ' / nullif(cast(usages_before.lagged_var_limit_usd as double), 0)'
+        ) }} as log_var_limit_change,
         ranks.limit_usage_std,
         ranks.limit_usage_percentile_rank,
         ranks.limit_usage_quartile,
@@ -152,7 +159,7 @@ final as (
         -- zero for desks without a limit, whose indicator the desk effects absorb; a desk with a limit that uses
         -- none of it has no log
         case
-            when dv01_limits.desk_id is null then 0
+            when dv01_limits.desk_id is null then {{ {'zero': 0, 'missing': 'null'}[var('without_dv01_limit')] }}
             else {{ ln_or_null('usages.dv01_limit_usage') }}
         end as log_dv01_limit_usage,
         dv01_limits.desk_id is not null as has_dv01_limit,
@@ -173,6 +180,10 @@ final as (
             desk_days.desk_id = {{ daily }}.desk_id
             and desk_days.business_date = {{ daily }}.business_date
     {% endfor -%}
+    left join usages as usages_before
+        on
+            desk_days.desk_id = usages_before.desk_id
+            and desk_days.business_day_index - 1 = usages_before.business_day_index
     left join dv01_limits on desk_days.desk_id = dv01_limits.desk_id
     left join distances as own_quarter
         on

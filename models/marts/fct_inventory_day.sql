@@ -9,6 +9,12 @@ desk_days as (
 
 ),
 
+business_days as (
+
+    select * from {{ ref('dim_business_day') }}
+
+),
+
 yields as (
 
     select * from {{ ref('stg_market__treasury_yields') }}
@@ -44,8 +50,10 @@ final as (
         inventories.net_securities_position_usd_bn,
         100 * inventories.net_securities_position_usd_bn / nullif(base.base_usd_bn, 0) as inventory_index,
         cast(yields.ten_year_yield_pct as double) as ten_year_yield_pct,
+        coalesce(business_days.is_stress, false) as is_stress,
     from inventories
     left join base on true
+    left join business_days on inventories.business_date = business_days.business_date
     left join yields on inventories.business_date = yields.observation_date
 
 )

@@ -8,7 +8,13 @@ desk_days as (
 
 ),
 
-final as (
+business_days as (
+
+    select * from {{ ref('dim_business_day') }}
+
+),
+
+averages as (
 
     select
         business_date,
@@ -20,6 +26,16 @@ final as (
             as average_var_limit_usd_mn,
     from desk_days
     group by business_date
+
+),
+
+final as (
+
+    select
+        averages.*,
+        coalesce(business_days.is_stress, false) as is_stress,
+    from averages
+    left join business_days on averages.business_date = business_days.business_date
 
 )
 

@@ -37,6 +37,7 @@ days as (
 
     select
         business_days.business_date,
+        business_days.is_stress,
         usage_index.limit_usage_index,
         cast(volatility.move as double) as move,
         cast(fit_errors.curve_fit_error_bp as double) as curve_fit_error,
@@ -87,6 +88,7 @@ final as (
         days.move,
         days.curve_fit_error,
         days.on_the_run_premium,
+        days.is_stress,
     from days
     cross join fitted
 

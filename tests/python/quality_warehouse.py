@@ -258,6 +258,50 @@ select
 from staging.stg_soma__operations
 cross join (from marts.dim_security limit 3) as securities;
 
+create table marts.fct_soma_award as
+select
+    concat(operation_id, '/', cusip) as award_id,
+    date '2020-03-16' as operation_date,
+    accepted_par_usd as awarded_par_usd,
+    average_price,
+    case when cusip = '912828000' then '1' else '2_partial' end as match_level,
+    case when cusip = '912828000' then accepted_par_usd else 4 end as matched_par_usd,
+    false as is_search_bounded,
+from staging.stg_soma__operation_details;
+
+create table marts.fct_soma_sale as
+select
+    award_id,
+    'trade of ' || award_id as trade_id,
+    match_level,
+    matched_par_usd,
+    average_price as sale_price,
+    0.0e0 as offer_aggressiveness,
+    5.5e0 as years_to_maturity,
+from marts.fct_soma_award;
+
+create table marts.fct_dealer_day as
+select
+    firm_rssd,
+    business_date,
+    0.5e0 as limit_usage_lag,
+    1 as soma_sale_indicator,
+    20.0e0 as soma_sales_usd_mn,
+    0.25e0 as soma_sales_to_customer_sales,
+    14.0e0 as log_customer_buys_in_soma,
+    15.0e0 as log_customer_buys_not_in_soma,
+    15.4e0 as log_customer_buys_total,
+from marts.dim_firm
+cross join marts.dim_business_day;
+
+create table marts.fct_market_day as
+select
+    business_date,
+    -1.2e0 as limit_usage_index,
+    80.0e0 as move,
+    2.5e0 as curve_fit_error,
+from marts.dim_business_day;
+
 create table staging.stg_trace__reports as
 select
     'control ' || n as control_number,

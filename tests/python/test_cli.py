@@ -15,7 +15,9 @@ HEAVY = (
     "dbt",
     "duckdb",
     "great_expectations",
+    "great_tables",
     "linearmodels",
+    "matplotlib",
     "numpy",
     "pandas",
     "pyarrow",
@@ -28,7 +30,8 @@ def test_help_lists_the_commands() -> None:
     shown = CliRunner().invoke(app, ["--help"])
 
     assert shown.exit_code == 0
-    assert all(command in shown.stdout for command in ("pseudo", "build", "estimate", "verify", "check"))
+    commands = ("pseudo", "build", "estimate", "verify", "check", "report")
+    assert all(command in shown.stdout for command in commands)
 
 
 def test_importing_the_command_line_loads_no_heavy_package() -> None:
@@ -47,6 +50,7 @@ def test_importing_the_command_line_loads_no_heavy_package() -> None:
         (["estimate", "--warehouse", "nowhere.duckdb"], "nowhere.duckdb"),
         (["verify", "--warehouse", "nowhere.duckdb"], "nowhere.duckdb"),
         (["check", "--warehouse", "nowhere.duckdb"], "nowhere.duckdb"),
+        (["report"], "run `dealer-limits estimate` first"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

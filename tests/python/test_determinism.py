@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import duckdb
 import pytest
 
+from conftest import SCALE
+from dealer_limits.pseudo.world import DEFAULT_SEED
 from workspace import SecondBuild, Workspace
 
 SCHEMAS = ("intermediate", "marts", "quality")
@@ -32,6 +37,12 @@ def digest(connection: duckdb.DuckDBPyConnection, table: str, order: str) -> tup
         f"select count(*), md5(string_agg(line, chr(10) order by {order}))"
         f" from (select cast(rows as varchar) as line, rows.rowid as place from {table} as rows)"
     ).fetchone()
+
+
+def test_pseudo_world_says_which_one_it_is(world: Path) -> None:
+    record = json.loads((world / "truth/world.json").read_text(encoding="utf-8"))
+
+    assert (record["seed"], record["scale"]) == (DEFAULT_SEED, SCALE)
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)

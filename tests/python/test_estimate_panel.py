@@ -263,8 +263,8 @@ def test_a_long_chain_of_single_links_is_demeaned_exactly():
     links = np.array([[desk, day] for desk in range(desks) for day in (desk, desk + 1)])
     levels = np.vstack([links, links[::7], [[desk, 500 + desk] for desk in range(desks)]])
     parts = np.random.default_rng(2).normal(size=(2, 1000))
-    values = parts[0][levels[:, 0]] + parts[1][levels[:, 1]]
-    # what the effects explain is gone to the last digits
+    values = 1e6 + parts[0][levels[:, 0]] + parts[1][levels[:, 1]]
+    # what the effects explain is gone to the last digits of what is left, not of the million
     assert np.abs(demean(prepare_effects(levels), values)).max() < 1e-13
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dealer_limits.estimate import quantile as quantile_module
 from dealer_limits.estimate.panel import CollinearError, Fit, Variables, take_out_effects
 from dealer_limits.estimate.quantile import (
     Bootstrap,
@@ -78,6 +79,41 @@ def test_no_other_line_has_a_smaller_loss_even_with_ties(seed: int, rows: int, v
     ours = np.sum(weights * (y - x @ solution.coef) * (quantile - (y - x @ solution.coef < 0)))
     # sums of sixty small numbers, and HiGHS' own tolerance of 1e-7 on each
     assert ours == pytest.approx(least, abs=1e-7)
+
+
+def excess_loss(x: np.ndarray, y: np.ndarray, weights: np.ndarray, quantile: float) -> float:
+    """What our solution loses more than the linear program's."""
+    residuals = y - x @ solve_quantile(x, y, weights, quantile).coef
+    _, least = check_loss_program(x, y, quantile, weights)
+    return float(np.sum(weights * residuals * (quantile - (residuals < 0)))) - least
+
+
+def test_row_that_depends_on_those_that_stay_does_not_enter():
+    """Rounding moves such a row by 1e-17 in this sample, and the next vertex would have no solution."""
+    rng = np.random.default_rng(325)
+    x = np.column_stack([rng.integers(0, 3, 20), rng.integers(0, 4, 20), np.ones(20)]).astype(float)
+    x[:3] = [[0, 0, 1], [1, 0, 1], [0, 1, 1]]
+    y, weights = rng.integers(-2, 3, 20).astype(float), rng.integers(0, 3, 20).astype(float)
+    weights[:3] = 1
+    # HiGHS' tolerance
+    assert excess_loss(x, y, weights, 0.25) == pytest.approx(0, abs=1e-7)
+
+
+def test_steps_of_length_zero_do_not_go_round_in_a_circle(monkeypatch: pytest.MonkeyPatch):
+    """Of 57,000 samples of few values this is one of seven that do where the rule against it is off."""
+    rng = np.random.default_rng(47219)
+    rows, columns, values = rng.integers(10, 60), rng.integers(2, 6), rng.integers(1, 4)
+    x = np.column_stack([rng.integers(-values, values + 1, (rows, columns)), np.ones(rows)]).astype(float)
+    y = rng.integers(-1, 2, rows) * (rng.uniform(size=rows) < rng.uniform()).astype(float)
+    weights = rng.integers(0, 3, rows).astype(float)
+    weights[quantile_module._first_basis(x, y, 0.5)] = 1
+    quantile = rng.choice([0.1, 0.25, 0.5, 0.75, 0.9])
+    # HiGHS' tolerance
+    assert excess_loss(x, y, weights, quantile) == pytest.approx(0, abs=1e-7)
+
+    monkeypatch.setattr(quantile_module, "MOST_ZERO_STEPS", 10**9)
+    with pytest.raises(ValueError, match="no optimum"):
+        solve_quantile(x, y, weights, quantile)
 
 
 def test_exact_line_is_found():
@@ -160,6 +196,13 @@ def test_same_seed_same_draws_and_another_seed_others():
 
 def test_loss_weighs_positive_and_negative_residuals_by_the_quantile():
     assert loss(np.array([2.0, -4.0, 0.0]), 0.75) == 0.75 * 2 + 0.25 * 4
+
+
+def test_value_that_is_no_number_raises_and_does_not_hang():
+    x, y = spread_sample(rows=50)
+    x[7, 0] = np.nan
+    with pytest.raises(ValueError, match="no optimum"):
+        solve_quantile(x, y, np.ones(50), 0.5, np.array([0, 1, 2]))
 
 
 def test_collinear_regressors_and_too_few_rows_raise():

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.compare import KEYS
+from dealer_limits.estimate.observations import standardise
 from dealer_limits.estimate.quantile import Bootstrap
 from dealer_limits.estimate.run import run_estimates
 from estimate_warehouse import PLANTED_COEFFICIENT, World, make_world, write_warehouse
@@ -84,6 +85,14 @@ def test_standardised_columns_do_not_depend_on_units(world: World, folder: Path,
     first = estimates.set_index(KEYS)["value"].loc[again.index]
     # a measure of another unit is another rounding of the same variable
     np.testing.assert_allclose(again, first, rtol=1e-9, atol=1e-12)
+
+
+def test_standardised_variables_have_mean_0_and_standard_deviation_1(world: World):
+    values = world.market_days["move"].to_numpy()
+    expected = (values - values.mean()) / np.std(values, ddof=1)
+    np.testing.assert_allclose(standardise(values), expected, rtol=1e-12)
+    # a constant whose mean is rounded
+    assert (standardise(np.full(2026, 13.37)) == 0).all()
 
 
 def test_standardised_least_squares_equals_statsmodels(estimates: pd.DataFrame, world: World):

@@ -17,6 +17,7 @@ from dealer_limits.pseudo.desk_roster import DECOY_NAMES
 from dealer_limits.pseudo.desk_treasury import TreasuryDesks, simulate_treasury_desks
 from dealer_limits.pseudo.desks import DeskWorld, simulate_desk_world, write_desk_world
 from dealer_limits.pseudo.firms import SAMPLE_FIRMS
+from dealer_limits.pseudo.parameters import world_parameters
 
 SEED = 20200316
 SCALE = 0.05
@@ -35,7 +36,7 @@ def world() -> DeskWorld:
 
 @pytest.fixture(scope="module")
 def treasury() -> TreasuryDesks:
-    return simulate_treasury_desks(SEED)
+    return simulate_treasury_desks(SEED, world_parameters())
 
 
 @pytest.fixture(scope="module")

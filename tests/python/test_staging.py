@@ -375,3 +375,17 @@ def test_text_and_parquet_of_the_same_rows_stage_identically(
     assert rows > 0
     assert differences == 0
     assert types[0] == types[1]
+
+
+def test_one_source_can_lie_elsewhere_in_a_folder_of_any_name(small_raw: Path, tmp_path: Path) -> None:
+    raw, soma = tmp_path / "raw", tmp_path / "the analyst's own"
+    shutil.copytree(small_raw / "reference", raw / "reference")
+    shutil.copytree(small_raw / "soma", soma)
+    workspace = Workspace(tmp_path, raw, soma=soma)
+
+    workspace.build("--select", "base_soma__operations", "base_reference__firms")
+
+    files = {f"soma/{file.name}" for file in soma.iterdir()}
+    with workspace.connect_unpublished() as connection:
+        read = connection.execute("select distinct raw_file from staging.base_soma__operations").fetchall()
+    assert {file for (file,) in read} == files

@@ -24,11 +24,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Workspace:
-    """Raw files `raw`, and everything that a build of them writes, in `folder`."""
+    """Raw files `raw` (of SOMA, `soma`, if given), and in `folder` all that a build of them writes."""
 
     folder: Path
     raw: Path
     project: Path = ROOT
+    soma: Path | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -41,7 +42,7 @@ class Workspace:
             "DBT_PROJECT_DIR": str(self.project),
             "DBT_PROFILES_DIR": str(self.project),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        }
+        } | ({"RAW_DATA_SOMA": str(self.soma)} if self.soma else {})
 
     @property
     def published(self) -> Path:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.panel import take_out_effects
+from dealer_limits.estimate.panel import LEAST_SHARE_LEFT, take_out_effects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -195,7 +195,8 @@ def standardise(values: np.ndarray) -> np.ndarray:
 
     deviations = values - values.mean()
     spread = np.sqrt(np.sum(deviations**2) / max(len(values) - 1, 1))
-    return deviations / spread if spread > 0 else deviations
+    constant = spread <= LEAST_SHARE_LEFT * np.max(np.abs(values), initial=0)
+    return np.zeros(len(values)) if constant else deviations / spread
 
 
 def check_marts(connection: duckdb.DuckDBPyConnection) -> None:

@@ -18,8 +18,18 @@ if TYPE_CHECKING:
 # thousand terms of order one, rounded to 1e-12.
 SLOPE_TOLERANCE = 1e-10
 
-# So many steps of length zero in a row may be a cycle; the least-index rule then ends it.
+# A residual of this share of the largest outcome is zero: so much do the k equations of a vertex leave.
+RESIDUAL_TOLERANCE = 1e-12
+
+# A row that moves by less than this share of the farthest does not move: it depends on the rows that stay,
+# and would make the equations of the next vertex singular.
+MOVEMENT_TOLERANCE = 1e-10
+
+# So many steps of length zero in a row may be a cycle; the least-index rule (Bland) then leads out of it.
 MOST_ZERO_STEPS = 20
+
+# A few steps per coefficient are needed; an end after so many per row is better than none.
+MOST_STEPS_PER_ROW = 100
 
 # Breakpoints are sorted this many at a time, since a line search mostly ends among the first few.
 FIRST_BREAKPOINTS = 64
@@ -145,6 +155,8 @@ def solve_quantile(
     coefficients solve k equations: they are as exact as these.
 
     Rows with a residual of zero outside the basis keep the side that they are on, so that ties are harmless.
+
+    Raises ValueError where values are no numbers, so that no step leads to an optimum.
     """
     import numpy as np
 
@@ -158,8 +170,8 @@ def solve_quantile(
     below = y - x @ (inverse @ y[basis]) < 0
     outside = np.ones(len(y), dtype=bool)
     outside[basis] = False
-    zero_steps = 0
-    while True:
+    zero, zero_steps = RESIDUAL_TOLERANCE * np.max(np.abs(y)), 0
+    for _ in range(MOST_STEPS_PER_ROW * len(y)):
         coef = inverse @ y[basis]
         scores = weights * (quantile - below)
         scores[basis] = 0
@@ -169,26 +181,35 @@ def solve_quantile(
         if edges.min() >= -SLOPE_TOLERANCE:
             return QuantileSolution(coef, rows[basis])
         edge = int(np.argmin(edges))
-        if zero_steps > MOST_ZERO_STEPS:
+        cautious = zero_steps > MOST_ZERO_STEPS
+        if cautious:
             downhill = np.flatnonzero(edges < -SLOPE_TOLERANCE)
             edge = int(downhill[np.argmin(basis[downhill % len(basis)])])
         rises, position = edge < len(basis), edge % len(basis)
         movement = x @ (inverse[:, position] if rises else -inverse[:, position])
+        movement[np.abs(movement) <= MOVEMENT_TOLERANCE * np.max(np.abs(movement))] = 0
         crossing = np.flatnonzero(outside & np.where(below, movement < 0, movement > 0))
-        distances = np.maximum((y[crossing] - x[crossing] @ coef) / movement[crossing], 0)
-        gains = weights[crossing] * np.abs(movement[crossing])
-        crossed, step = _line_search(distances, gains, -edges[edge])
-        zero_steps = zero_steps + 1 if step == 0 else 0
+        residuals = y[crossing] - x[crossing] @ coef
+        residuals[np.abs(residuals) <= zero] = 0
+        distances = np.maximum(residuals / movement[crossing], 0)
+        if cautious:
+            # the nearest row, of equally near ones the first, and none is passed
+            crossed = np.array([np.argmin(distances)])
+        else:
+            gains = weights[crossing] * np.abs(movement[crossing])
+            crossed = _line_search(distances, gains, -edges[edge])
+        zero_steps = zero_steps + 1 if distances[crossed[-1]] == 0 else 0
         *passed, entering = crossing[crossed]
         below[passed] = ~below[passed]
         below[basis[position]] = rises
         outside[basis[position]], outside[entering] = True, False
         basis[position] = entering
         inverse = np.linalg.inv(x[basis])
+    raise ValueError(f"no optimum after {MOST_STEPS_PER_ROW * len(y)} steps")
 
 
-def _line_search(distances: np.ndarray, gains: np.ndarray, slope: float) -> tuple[np.ndarray, float]:
-    """Positions of the rows met on an edge up to the one that uses up the slope, and the distance of that."""
+def _line_search(distances: np.ndarray, gains: np.ndarray, slope: float) -> np.ndarray:
+    """Positions of the rows met on an edge, in their order, up to the one that uses up the slope."""
     import numpy as np
 
     count = FIRST_BREAKPOINTS
@@ -197,13 +218,12 @@ def _line_search(distances: np.ndarray, gains: np.ndarray, slope: float) -> tupl
         if count < len(distances):
             nearest = np.sort(np.argpartition(distances, count)[:count])
         nearest = nearest[np.argsort(distances[nearest], kind="stable")]
-        used = np.cumsum(gains[nearest])
-        last = int(np.searchsorted(used, slope))
+        last = int(np.searchsorted(np.cumsum(gains[nearest]), slope))
         if last < len(nearest):
-            return nearest[: last + 1], distances[nearest[last]]
+            return nearest[: last + 1]
         if count >= len(distances):
             # the slope is used up exactly where rounding hides it
-            return nearest, distances[nearest[-1]]
+            return nearest
         count *= 4
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from dealer_limits.pseudo.desk_other import ALL_FIRMS
-from dealer_limits.pseudo.desk_paths import stream
+from dealer_limits.pseudo.desk_paths import autoregression, stream
+from dealer_limits.pseudo.parameters import Parameters
 
 QUARTERS = tuple(pd.date_range("2014-12-31", "2023-03-31", freq="QE").strftime("%Y%m%d"))
 MISSING = "--------"
@@ -25,6 +28,7 @@ MINIMUM_SLR, MINIMUM_ESLR = 3.0, 5.0
 TYPICAL_DISTANCE = (1.75, 1.65, 1.35, 0.75, 1.45, 1.45, 2.15, 6.5, 4.6, 10.0, 3.4, 4.1, 3.8)
 RELIEF_QUARTERS = ("20200630", "20210331")  # Treasuries and reserves were left out of the exposure in between
 RELIEF = 0.5
+CALM_QUARTERS = ("20190930", "20200930")  # the quarters behind the days of 2020
 
 # mnemonics of the schedules that the project does not use: prefix, first number, how many
 FILLER = (
@@ -34,18 +38,37 @@ FILLER = (
 )  # fmt: skip
 
 
-def simulate_bank_capital(seed: int) -> pd.DataFrame:
-    """All quarters in one frame of text, a row per company and quarter; null where a file lacks a column."""
-    rng = stream(seed, "bank capital")
-    firms = len(ALL_FIRMS)
-    companies = firms + len(FURTHER_NAMES)
-    quarters = np.array(QUARTERS)
-    names = [firm.name for firm in ALL_FIRMS] + FURTHER_NAMES
-    rssd = [firm.rssd_id for firm in ALL_FIRMS]
-    rssd += [9910000 + 13 * number for number in range(len(FURTHER_NAMES))]
+@dataclass(frozen=True)
+class LeverageRatios:
+    """(quarters, firms): tier 1 capital and leverage exposure in $ thousands, and whether the filing has the
+    ratio itself. minimum: (firms,) percent."""
 
+    tier_1: np.ndarray
+    exposure: np.ndarray
+    has_ratio: np.ndarray
+    minimum: np.ndarray
+
+    @property
+    def distance_pct(self) -> np.ndarray:
+        """Ratio less minimum, percent, with the ratio to four decimals where it is filed (section 4.2)."""
+        ratio = 100 * self.tier_1 / self.exposure
+        return np.where(self.has_ratio, np.round(ratio, 4), ratio) - self.minimum
+
+
+def simulate_leverage_ratios(seed: int, parameters: Parameters) -> LeverageRatios:
+    """Log distances to the minimum follow AR(1) paths around TYPICAL_DISTANCE."""
+    rng = stream(seed, "leverage ratios")
+    firms = len(ALL_FIRMS)
+    quarters = np.array(QUARTERS)
     minimum = np.where([firm.is_eslr for firm in ALL_FIRMS], MINIMUM_ESLR, MINIMUM_SLR)
-    drift = np.exp(np.cumsum(rng.normal(0, 0.05, (len(quarters), firms)), axis=0))
+    persistence = parameters["slr_persistence"]
+    deviation = parameters["slr_drift"] / np.sqrt(1 - persistence**2)
+    drift = autoregression(rng, len(quarters), firms, persistence, deviation)
+    # payouts were restricted in 2020: distances stay where they were but for a part of their usual moves
+    calm = np.flatnonzero((quarters > CALM_QUARTERS[0]) & (quarters <= CALM_QUARTERS[1]))
+    start = drift[calm[0] - 1]
+    drift[calm] = start + parameters["slr_calm"] * (drift[calm] - start)
+    drift = np.exp(drift)
     distance = np.maximum(np.array(TYPICAL_DISTANCE) * drift, 0.23)
     relieved = (quarters >= RELIEF_QUARTERS[0]) & (quarters <= RELIEF_QUARTERS[1])
     ratio = minimum + np.minimum(distance + RELIEF * relieved[:, None], 13.0)
@@ -54,7 +77,21 @@ def simulate_bank_capital(seed: int) -> pd.DataFrame:
     )
     tier_1 = np.rint(tier_1).astype(np.int64)
     exposure = np.rint(100 * tier_1 / ratio).astype(np.int64)
-    ratio = 100 * tier_1 / exposure
+    unreported = (rng.random(ratio.shape) < 0.04) & (quarters >= FIRST_QUARTER_WITH_EXPOSURE)[:, None]
+    unreported |= (quarters == QUARTER_WITHOUT_RATIO)[:, None]
+    return LeverageRatios(tier_1, exposure, ~unreported, minimum)
+
+
+def simulate_bank_capital(seed: int, parameters: Parameters) -> pd.DataFrame:
+    """All quarters in one frame of text, a row per company and quarter; null where a file lacks a column."""
+    leverage = simulate_leverage_ratios(seed, parameters)
+    rng = stream(seed, "bank capital")
+    firms = len(ALL_FIRMS)
+    companies = firms + len(FURTHER_NAMES)
+    quarters = np.array(QUARTERS)
+    names = [firm.name for firm in ALL_FIRMS] + FURTHER_NAMES
+    rssd = [firm.rssd_id for firm in ALL_FIRMS]
+    rssd += [9910000 + 13 * number for number in range(len(FURTHER_NAMES))]
 
     def text(values: np.ndarray, reported: np.ndarray, pattern: str = "%d") -> np.ndarray:
         """(quarters, companies) text; companies beyond the firms report nothing in these columns."""
@@ -62,15 +99,15 @@ def simulate_bank_capital(seed: int) -> pd.DataFrame:
         filled[:, :firms] = np.where(reported, np.char.mod(pattern, values), MISSING)
         return filled
 
-    unreported = (rng.random(ratio.shape) < 0.04) & (quarters >= FIRST_QUARTER_WITH_EXPOSURE)[:, None]
-    always = np.ones_like(unreported)
+    always = np.ones_like(leverage.has_ratio)
+    ratio = 100 * leverage.tier_1 / leverage.exposure
     columns = {
         "RSSD9001": np.tile(np.array([str(number) for number in rssd], dtype=object), len(quarters)),
         "RSSD9999": np.repeat(quarters.astype(object), companies),
         "RSSD9017": np.tile(np.array(names, dtype=object), len(quarters)),
-        "BHCAH036": text(ratio, ~unreported, "%.4f").ravel(),
-        "BHCA8274": text(tier_1, always).ravel(),
-        "BHCALE88": text(exposure, always).ravel(),
+        "BHCAH036": text(ratio, leverage.has_ratio, "%.4f").ravel(),
+        "BHCA8274": text(leverage.tier_1, always).ravel(),
+        "BHCALE88": text(leverage.exposure, always).ravel(),
     } | _filler(rng, quarters, companies)
     table = pd.DataFrame(columns)
     table.loc[table["RSSD9999"] == QUARTER_WITHOUT_RATIO, "BHCAH036"] = None

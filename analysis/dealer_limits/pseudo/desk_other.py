@@ -20,6 +20,7 @@ from dealer_limits.pseudo.desk_paths import (
 from dealer_limits.pseudo.desk_roster import DECOY_NAMES, OTHER_NAMES
 from dealer_limits.pseudo.desk_treasury import cents
 from dealer_limits.pseudo.firms import SAMPLE_FIRMS, Firm
+from dealer_limits.pseudo.parameters import Parameters
 
 # firms that report desks but none that trades Treasuries
 FURTHER_FIRMS: tuple[Firm, ...] = (
@@ -58,28 +59,60 @@ class OtherDesks:
     non_customer_value: np.ndarray
 
 
+@dataclass(frozen=True)
+class OtherLimits:
+    """What the instruments of eq. 11-12 are made of, for D desks: firm (index into ALL_FIRMS), first_day and
+    last_day (both included), base_limit (dollars); exists and limit (dollars) are (T, D)."""
+
+    firm: np.ndarray
+    first_day: np.ndarray
+    last_day: np.ndarray
+    exists: np.ndarray
+    base_limit: np.ndarray
+    limit: np.ndarray
+
+
+def simulate_other_limits(
+    seed: int,
+    scale: float,
+    days: pd.DatetimeIndex,
+    appetite: list[AppetiteEvent],
+    parameters: Parameters,
+) -> OtherLimits:
+    """VaR limits of the desks that trade no Treasuries, and when the desks exist."""
+    rng = stream(seed, "other limits")
+    count = max(FEWEST_DESKS, round(DESKS_AT_FULL_SCALE * scale))
+    firm = np.arange(count) % len(ALL_FIRMS)
+    late, early = rng.random(count) < 0.3, rng.random(count) < 0.3
+    first_day = np.where(late, rng.integers(60, len(days) // 2, count), 0)
+    last_day = np.where(early, rng.integers(len(days) // 2 + 60, len(days) - 30, count), len(days) - 1)
+    day = np.arange(len(days))[:, None]
+    exists = (day >= first_day) & (day <= last_day) & (rng.random((len(days), count)) >= 0.001)
+    base_limit = np.exp(rng.normal(np.log(6e6), 0.9, count))
+    delay = round(parameters["appetite_delay"])
+    limit = simulate_limits(rng, days, appetite, firm, base_limit, returning=0.0, delay=delay)
+    return OtherLimits(firm, first_day, last_day, exists, base_limit, limit)
+
+
 def simulate_other_desks(
-    seed: int, scale: float, days: pd.DatetimeIndex, appetite: list[AppetiteEvent]
+    seed: int,
+    scale: float,
+    days: pd.DatetimeIndex,
+    appetite: list[AppetiteEvent],
+    parameters: Parameters,
 ) -> OtherDesks:
     """`scale` times 264 desks, at least the six whose names nearly match the search for Treasury desks."""
+    limits = simulate_other_limits(seed, scale, days, appetite, parameters)
     rng = stream(seed, "other desks")
-    count = max(FEWEST_DESKS, round(DESKS_AT_FULL_SCALE * scale))
-    shape = (len(days), count)
-    firm = np.arange(count) % len(ALL_FIRMS)
+    exists, firm, base_limit, limit = limits.exists, limits.firm, limits.base_limit, limits.limit
+    shape = exists.shape
+    count = len(firm)
     ordinary = [
         (f"{name} {REGIONS[index // len(OTHER_NAMES) % len(REGIONS)]}", description, exclusions)
         for index in range(count - FEWEST_DESKS)
         for name, description, exclusions in [OTHER_NAMES[index % len(OTHER_NAMES)]]
     ]
     identities = [*DECOY_NAMES, *ordinary]
-    late, early = rng.random(count) < 0.3, rng.random(count) < 0.3
-    first_day = np.where(late, rng.integers(60, len(days) // 2, count), 0)
-    last_day = np.where(early, rng.integers(len(days) // 2 + 60, len(days) - 30, count), len(days) - 1)
-    day = np.arange(len(days))[:, None]
-    exists = (day >= first_day) & (day <= last_day) & (rng.random(shape) >= 0.001)
-
-    base_limit = np.exp(rng.normal(np.log(6e6), 0.9, count))
-    limit = simulate_limits(rng, days, appetite, firm, base_limit, returning=0.0)
     market = autoregression(rng, len(days), 1, 0.97, 0.25)
     norm = rng.normal(np.log(0.3), 0.4, count)
     fast = autoregression(rng, *shape, 0.6, 0.2)
@@ -99,8 +132,8 @@ def simulate_other_desks(
         names=[name for name, _, _ in identities],
         descriptions=[description for _, description, _ in identities],
         exclusions=[exclusions for _, _, exclusions in identities],
-        first_day=first_day,
-        last_day=last_day,
+        first_day=limits.first_day,
+        last_day=limits.last_day,
         exists=exists,
         limit=limit,
         var=reported(var),

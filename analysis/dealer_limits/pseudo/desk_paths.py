@@ -62,7 +62,7 @@ def simulate_market(seed: int) -> Market:
     """Log MOVE is an event shape plus AR(1) noise; VaR models follow rises quickly and forget slowly.
 
     v_t = v_{t-1} + a (log MOVE_t - v_{t-1}), a = 0.5 when volatility rises and 0.04 when it falls; the gap
-    is v less its own exponential average with a weight of 1/150 a day.
+    is v less its own exponential average with a weight of 1/90 a day.
     """
     days = business_days()
     ordinals = days.to_numpy().astype("datetime64[D]").astype(float)
@@ -74,7 +74,7 @@ def simulate_market(seed: int) -> Market:
     for day in range(1, len(days)):
         surprise = log_move[day] - model[day - 1]
         model[day] = model[day - 1] + (0.5 if surprise > 0 else 0.04) * surprise
-        regime[day] = regime[day - 1] + (model[day] - regime[day - 1]) / 150
+        regime[day] = regime[day - 1] + (model[day] - regime[day - 1]) / 90
     return Market(days, log_move, model - regime)
 
 
@@ -122,26 +122,26 @@ def simulate_limits(
     base_dollars: np.ndarray,
     returning: float,
     follows: float = 0.7,
+    delay: int = 0,
 ) -> np.ndarray:
     """(days, desks) VaR limits in dollars, round numbers.
 
-    A desk follows a firm's event with probability `follows`. A limit that is off its base returns to it on a
-    day of its own, with probability `returning` outside March 2020, so that what desks of a firm have in
-    common are the firm's decisions. With 1% a day, limits stay on about 99.5% of days, rise on 0.29% and fall
-    on 0.24% (section 4.1.2).
+    A desk follows a firm's event with probability `follows`, within `delay` business days. A limit that is
+    off its base returns to it on a day of its own, with probability `returning` outside March 2020, so that
+    what desks of a firm have in common are the firm's decisions. With 1% a day, limits stay on about 99.5% of
+    days, rise on 0.29% and fall on 0.24% (section 4.1.2).
     """
     desks = len(firm_of_desk)
     base = np.log(base_dollars)
-    by_day: dict[int, list[AppetiteEvent]] = {}
-    for event in events:
-        by_day.setdefault(event.day, []).append(event)
     returns = (rng.random((len(days), desks)) < returning) & ~in_spans(days, (MARCH_2020,))[:, None]
+    moves = np.zeros((len(days) + delay, desks))
+    for event in events:
+        joins = np.flatnonzero((firm_of_desk == event.firm) & (rng.random(desks) < follows))
+        on_day = event.day + rng.integers(0, delay + 1, len(joins))
+        np.add.at(moves, (on_day, joins), event.log_size * rng.uniform(0.8, 1.2, len(joins)))
     level = base.copy()
     path = np.empty((len(days), desks))
     for day in range(len(days)):
-        level = np.where(returns[day], base, level)
-        for event in by_day.get(day, []):
-            joins = (firm_of_desk == event.firm) & (rng.random(desks) < follows)
-            level = level + joins * event.log_size * rng.uniform(0.8, 1.2, desks)
+        level = np.where(returns[day], base, level) + moves[day]
         path[day] = level
     return round_limit(np.exp(path))

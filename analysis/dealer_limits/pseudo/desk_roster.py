@@ -88,14 +88,14 @@ PRIME_DESKS: tuple[TreasuryDesk, ...] = (
         "BRCK", "Treasury Bills and Coupons Trading", (10, 0.24, 16, 1.8, 4000, 25),
         (("2014-07-21", "2016-06-30"),), has_dv01_limit=True,
     ),
-    _prime("CALW", "UST  treasury market making", (10, 0.31, 18, 2.4, 60, 3.0), WHOLE, has_dv01_limit=True),
-    _prime("CALW", "Long-End Treasury Trading", (8, 0.22, 16, 1.8, 12, 1.6), (("2014-07-21", "2018-05-31"),)),
+    _prime("CALW", "UST  treasury market making", (10, 0.31, 18, 2.4, 80, 3.0), WHOLE, has_dv01_limit=True),
+    _prime("CALW", "Long-End Treasury Trading", (8, 0.22, 16, 1.8, 40, 1.6), (("2014-07-21", "2018-05-31"),)),
     _prime(
         "DNMR", "Treasuries", (10, 0.36, 14, 2.0, 400, 6), (("2014-07-21", "2022-06-30"),),
         has_dv01_limit=True, exclusions=f"{PRIME_EXCLUSIONS}; {UNDERWRITING}",
     ),
     _prime(
-        "DNMR", "US Govt Inflation-Linked Trading", (4, 0.25, 4, 0.5, 5, 0.5),
+        "DNMR", "US Govt Inflation-Linked Trading", (4, 0.25, 4, 0.5, 12, 0.5),
         (("2014-07-21", "2015-11-30"),),
     ),
     _prime(
@@ -108,25 +108,25 @@ PRIME_DESKS: tuple[TreasuryDesk, ...] = (
     ),
     _prime("EAST", "U.S. Government Agency and Treasury", (10, 0.27, 24, 3, 500, 8), (("2021-02-01", None),)),
     _prime(
-        "FRLH", "U S Government Securities Trading", (10, 0.30, 5, 0.7, 4, 0.6), (("2016-11-01", None),),
+        "FRLH", "U S Government Securities Trading", (10, 0.30, 5, 0.7, 14, 0.6), (("2016-11-01", None),),
         has_dv01_limit=True, former_name="Rates Flow Trading",
     ),
     _prime(
-        "FRLH", "Treasury Trading New York", (5, 0.29, 4, 0.5, 5, 0.5), (("2014-07-21", "2015-12-31"),),
+        "FRLH", "Treasury Trading New York", (5, 0.29, 4, 0.5, 12, 0.5), (("2014-07-21", "2015-12-31"),),
     ),
     _prime(
         "GLCN", "treasury cash and futures", (8, 0.33, 20, 2.8, 3000, 35),
         (("2018-03-01", None),), has_dv01_limit=True,
     ),
     _prime(
-        "HLVA", "U.S. Treasury Flow Trading", (6, 0.22, 6, 0.8, 3, 0.6), (("2018-07-02", "2021-07-30"),),
+        "HLVA", "U.S. Treasury Flow Trading", (6, 0.22, 6, 0.8, 14, 0.6), (("2018-07-02", "2021-07-30"),),
         has_dv01_limit=True,
     ),
     _prime(
-        "IBUS", "US Treasury and Agency Trading", (5, 0.085, 8, 0.9, 20, 1.1),
+        "IBUS", "US Treasury and Agency Trading", (5, 0.085, 8, 0.9, 30, 1.1),
         (("2020-02-03", "2020-06-30"),),
     ),
-    _prime("JTLD", "US TREASURY TRADING", (4, 0.37, 4, 0.6, 5, 0.5), (("2020-02-18", "2020-06-30"),)),
+    _prime("JTLD", "US TREASURY TRADING", (4, 0.37, 4, 0.6, 12, 0.5), (("2020-02-18", "2020-06-30"),)),
 )  # fmt: skip
 
 BROAD_DESKS: tuple[TreasuryDesk, ...] = (

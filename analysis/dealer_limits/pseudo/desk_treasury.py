@@ -1,25 +1,24 @@
 """The Treasury desks: positions, VaR, limits and P&L of 40 desks on every day of the calendar.
 
-With z the log of limit usage (eq. 7) less the desk's own norm, in log deviations from its typical sizes:
+Each log position is the sum of a persistent and a passing part, and each part falls with z, the log of limit
+usage (eq. 7) less the desk's own norm; P is the parameter file, named in `docs/pseudo_world.md`:
 
-    slow part of net positions   a[t+1] = rho_a a[t] - lambda_a z[t] + shock      (securities, combined)
-    gross positions              g[t+1] = rho_g g[t] - lambda_g z[t] + shock      (securities, derivatives)
-    share of new inventory       q[t+1] = rho_q q[t] - lambda_q z[t] + shock      (assets, liabilities; logit)
-    log net position             n[t]   = a[t] + e[t],  e transitory
-    log VaR                      v[t]   = scale + gamma vol[t] + k_a (a_sec + a_comb) + k_s e_sec + k_c e_comb
-                                          + k_g g_sec + f[t] + w[t]
-    log limit usage              u[t]   = v[t] - log limit[t-1] - c max(v[t] - log limit[t-1] - log 0.75, 0)
+    persistent part   a[t+1] = rho a[t] - lambda z[t] + shock
+    passing part      e[t+1] = rho' e[t] - lambda' z[t] + shock'
+    log position      n[t]   = a[t] + e[t]      (net of securities, net combined, gross of each)
+    share of new inventory (logit)             q[t+1] = rho q[t] - lambda z[t] + shock
+    log VaR           v[t]   = scale + gamma vol[t] + sum of kappa n[t] + own variation
+    log limit usage   u[t]   = v[t] - log limit[t-1] - c max(v[t] - log limit[t-1] - log 0.75, 0)
 
-(c is what desks hedge within the day as they come near the limit; reported VaR is u[t] + log limit[t-1])
+VaR knows the position, not which part of it will pass: the kappas alone give the regressions of Table 2 their
+printed sign, since what raises VaR reverts. The lambdas are the reaction to limits (`null`: zero). c is what
+desks hedge within the day as they come near the limit.
 
-so desks cut positions when usage is high, new inventory first, and VaR moves with what they hold.
-f and w are fast and slow variations of VaR that come from the composition of the book. The regressions of
-Table 2 pick up lambda together with the reversal of e and a that k_s, k_c and k_a let into VaR.
+    P&L on new positions         typical VaR[t] (level + theta z[t-1] + common + shifted + noise)
+    P&L on existing positions    typical VaR[t] (level + common - shifted + noise)
 
-    P&L on new positions         VaR[t] (markup + theta z[t-1] - psi z[t] + noise)
-    P&L on existing positions    VaR[t] (carry - psi_e z[t] + market + noise)
-
-Desks ask for wider spreads, per unit of VaR, when usage is high (theta; Table 14); P&L lags VaR (psi, psi_e).
+Typical VaR is that of the desk's norm and the day's volatility: P&L in dollars has nothing to do with the VaR
+of the day, other than that desks ask for wider spreads when usage is high (theta; Table 14).
 """
 
 from __future__ import annotations
@@ -41,44 +40,23 @@ from dealer_limits.pseudo.desk_paths import (
 )
 from dealer_limits.pseudo.desk_roster import BROAD_DESKS, TREASURY_DESKS
 from dealer_limits.pseudo.firms import SAMPLE_FIRMS
+from dealer_limits.pseudo.parameters import Parameters
 
 LAST_NOTIONAL_DAY = "2020-12-30"
 LAST_AGING_DAY = "2020-12-31"
+# gross positions are more volatile from here on: Table 5 has larger errors than its share of Table 2's days
+LATER_FROM = "2018-01-01"
 # all prime desks report without gaps here, so that every firm's usage is known for the event study
 EVENT_WINDOW = ("2020-02-27", "2020-06-30")
 AGING_BUCKETS = ("0-30", "31-60", "61-90", "91-180", "181-360", ">360")
 SIDES = ("assets", "liabilities")
 
 
-@dataclass(frozen=True)
-class Reaction:
-    """One row of the equations above: persistence, response to usage and daily shock of a state."""
-
-    name: str
-    persistence: float
-    response: float
-    shock: float
-
-
-REACTIONS: tuple[Reaction, ...] = (
-    Reaction("net_securities", 0.97, 0.0080, 0.11),
-    Reaction("net_combined", 0.97, 0.016, 0.15),
-    Reaction("gross_securities", 0.985, 0.0068, 0.070),
-    Reaction("gross_derivatives", 0.985, 0.0072, 0.045),
-    Reaction("new_assets", 0.94, 0.016, 0.09),
-    Reaction("new_liabilities", 0.94, 0.014, 0.09),
-)
-BROAD_RESPONSE = 0.6  # of the further desks, relative to the prime ones
-VAR_ON_VOLATILITY = 1.35
-VAR_ON_SLOW_NET = 0.06
-VAR_ON_TRANSITORY_SECURITIES = 0.032
-VAR_ON_TRANSITORY_COMBINED = 0.022
-VAR_ON_GROSS = 0.05
-COMPRESSION = 0.7  # c
-COMPRESSION_FROM = 0.75
-MARKUP_ON_USAGE = 0.15  # theta
-MARKUP_ON_VAR = 0.28  # psi
-CARRY_ON_VAR = 0.09  # psi_e
+# states of the simulation, in this order: four positions, each persistent and passing, then two shares
+POSITIONS = ("net_securities", "net_combined", "gross_securities", "gross_derivatives")
+STATES = (*POSITIONS, *(f"{position}_passing" for position in POSITIONS), "new_assets", "new_liabilities")
+# P&L on existing positions depends on the day's market by desk: mean and standard deviation of the exposure
+EXPOSURE_TO_COMMON = (1.0, 0.5)
 # what regimes of volatility and the convexity of the exponential add to mean usage
 USAGE_LEVEL = 0.96
 # matched books have VaR next to nothing on some days, and large P&L for such a VaR (Table 1(a))
@@ -132,33 +110,21 @@ class TreasuryDesks:
         return np.where((self.days <= LAST_NOTIONAL_DAY)[:, None], gross, np.nan)
 
 
-def planted_coefficients() -> dict[str, float]:
-    """The coefficients of the equations in this module, by name, for the truth file."""
-    planted = {f"response_of_{reaction.name}_to_log_usage": -reaction.response for reaction in REACTIONS}
-    planted |= {f"persistence_of_{reaction.name}": reaction.persistence for reaction in REACTIONS}
-    return planted | {
-        "response_of_further_desks_relative_to_prime": BROAD_RESPONSE,
-        "log_var_on_log_volatility": VAR_ON_VOLATILITY,
-        "log_var_on_slow_log_net": VAR_ON_SLOW_NET,
-        "log_var_on_transitory_log_net_securities": VAR_ON_TRANSITORY_SECURITIES,
-        "log_var_on_transitory_log_net_combined": VAR_ON_TRANSITORY_COMBINED,
-        "log_var_on_log_gross": VAR_ON_GROSS,
-        "share_of_log_usage_above_0.75_hedged_within_the_day": COMPRESSION,
-        "new_pnl_to_var_on_lagged_log_usage": MARKUP_ON_USAGE,
-        "new_pnl_to_var_on_log_usage": -MARKUP_ON_VAR,
-        "existing_pnl_to_var_on_log_usage": -CARRY_ON_VAR,
-    }
-
-
 def cents(dollars: np.ndarray) -> np.ndarray:
     """Dollars rounded to whole cents (still in dollars)."""
     return np.rint(dollars * 100) / 100
 
 
-def simulate_treasury_desks(seed: int) -> TreasuryDesks:
-    """Simulate the 40 Treasury desks; about 0.1 s. Equations and coefficients: see the module's docstring."""
+def simulate_treasury_desks(
+    seed: int, parameters: Parameters, impulse: np.ndarray | None = None
+) -> TreasuryDesks:
+    """Simulate the 40 Treasury desks; about 0.15 s. Equations: see the module's docstring.
+
+    `impulse` (T,): log points by which desks believe their usage to be higher than it is, by default none.
+    """
     market = simulate_market(seed)
     days, count = market.days, len(TREASURY_DESKS)
+    impulse = np.zeros(len(days)) if impulse is None else impulse
     shape = (len(days), count)
     appetite = simulate_risk_appetite(seed, days, len(SAMPLE_FIRMS))
     rng = stream(seed, "treasury desks")
@@ -170,31 +136,32 @@ def simulate_treasury_desks(seed: int) -> TreasuryDesks:
         stream(seed, "treasury limits"), days, appetite, firm_of_desk, base_limit, returning=0.01
     )
 
-    transitory_securities = autoregression(rng, *shape, 0.25, 0.42)
-    transitory_combined = autoregression(rng, *shape, 0.25, 0.56)
-    transitory_gross = autoregression(rng, *shape, 0.3, 0.03)
-    own_variation = autoregression(rng, *shape, 0.65, 0.27) + autoregression(rng, *shape, 0.985, 0.25)
-    own_variation += VAR_ON_TRANSITORY_SECURITIES * transitory_securities
-    own_variation += VAR_ON_TRANSITORY_COMBINED * transitory_combined
-    own_variation += VAR_ON_VOLATILITY * market.volatility_gap[:, None]
+    own_variation = sum(
+        autoregression(rng, *shape, parameters[f"own_{part}_persistence"], parameters[f"own_{part}_sd"])
+        for part in ("fast", "slow")
+    )
+    own_variation += parameters["own_passing_sd"] * rng.standard_normal(shape)
+    by_volatility = parameters["var_on_volatility"] * market.volatility_gap[:, None]
     norm = np.log([desk.usage for desk in TREASURY_DESKS]) + np.log(USAGE_LEVEL)
     log_scale = norm + np.log(base_limit)
 
-    state_paths, log_var, usage_gap = _react(rng, own_variation, log_scale, np.log(limit), norm)
-    net_securities, net_combined, gross_securities, gross_derivatives, new_assets, new_liabilities = (
-        state_paths.transpose(1, 0, 2)
+    states, log_var, usage_gap = _react(
+        rng, parameters, days, own_variation + by_volatility + log_scale, np.log(limit), norm, impulse
     )
+    log_position = {position: states[position] + states[f"{position}_passing"] for position in POSITIONS}
 
     def typical(size: str) -> np.ndarray:
         return np.log([getattr(desk, size) * 1e9 for desk in TREASURY_DESKS])
 
-    securities_gross = np.exp(typical("securities_gross_bn") + gross_securities + transitory_gross)
-    derivatives_gross = np.exp(typical("derivatives_gross_bn") + gross_derivatives)
+    securities_gross = np.exp(typical("securities_gross_bn") + log_position["gross_securities"])
+    derivatives_gross = np.exp(typical("derivatives_gross_bn") + log_position["gross_derivatives"])
     matched = np.stack([in_spans(days, desk.matched) for desk in TREASURY_DESKS], axis=1)
     matched |= rng.random(shape) < 0.0004
-    securities_net = np.exp(typical("securities_net_bn") + net_securities + transitory_securities)
+    is_prime = np.array([desk.is_prime for desk in TREASURY_DESKS])
+    net_size = np.where(is_prime, np.log(parameters["net_size"]), 0.0)
+    securities_net = np.exp(typical("securities_net_bn") + net_size + log_position["net_securities"])
     securities_net = _signed(rng, np.minimum(securities_net, 0.92 * securities_gross), matched)
-    combined_net = _signed(rng, np.exp(typical("net_bn") + net_combined + transitory_combined), matched)
+    combined_net = _signed(rng, np.exp(typical("net_bn") + log_position["net_combined"]), matched)
     # derivatives carry what separates the combined net position from the securities
     derivatives_net = np.clip(
         combined_net - securities_net, -0.97 * derivatives_gross, 0.97 * derivatives_gross
@@ -227,9 +194,8 @@ def simulate_treasury_desks(seed: int) -> TreasuryDesks:
         derivatives_value * (derivatives_gross - derivatives_net) / 2, reports_positions
     )
     reported_var = np.where(reports_var, var, np.nan)
-    pnl_existing, pnl_new, pnl_residual = _profits(
-        rng, np.where(tiny, TINY_VAR_PROFITS * var, np.exp(log_var)), usage_gap
-    )
+    typical_var = np.where(tiny, TINY_VAR_PROFITS * var, np.exp(log_scale + by_volatility))
+    pnl_existing, pnl_new, pnl_residual = _profits(rng, parameters, typical_var, usage_gap + impulse[:, None])
     customers, others = _transactions(rng, securities_gross, market)
     return TreasuryDesks(
         days=days,
@@ -250,51 +216,64 @@ def simulate_treasury_desks(seed: int) -> TreasuryDesks:
             rng,
             np.stack([securities_long, securities_short], axis=2),
             np.stack([derivatives_long, derivatives_short], axis=2),
-            np.stack([new_assets, new_liabilities], axis=2),
+            np.stack([states["new_assets"], states["new_liabilities"]], axis=2)
+            + parameters["new_share_common_sd"] * rng.standard_normal((len(days), 1, 1)),
         ),
         pnl_existing=reported(pnl_existing, reports_pnl),
         pnl_new=reported(pnl_new, reports_pnl),
         pnl_residual=reported(pnl_residual, reports_pnl),
         customer_value=reported(customers, exists),
         non_customer_value=reported(others, exists),
-        dv01=_dv01(
-            rng,
-            0.2 * net_combined + 0.02 * transitory_combined + 0.02 * transitory_securities,
-            base_limit,
-        ),
+        dv01=_dv01(rng, parameters, log_position, base_limit, days),
     )
 
 
 def _react(
     rng: np.random.Generator,
-    own_variation: np.ndarray,
-    log_scale: np.ndarray,
+    parameters: Parameters,
+    days: pd.DatetimeIndex,
+    unexposed: np.ndarray,
     log_limit: np.ndarray,
     norm: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """States (T, 6, desks), log VaR and usage gap (T, desks), day by day."""
-    days, desks = own_variation.shape
-    persistence = np.array([[reaction.persistence] for reaction in REACTIONS])
-    response = np.array([[reaction.response] for reaction in REACTIONS]) * np.ones(desks)
-    response[:, desks - len(BROAD_DESKS) :] *= BROAD_RESPONSE
-    deviation = np.array([[reaction.shock] for reaction in REACTIONS])
-    shocks = rng.standard_normal((days, len(REACTIONS), desks)) * deviation
-    exposure = np.array([VAR_ON_SLOW_NET, VAR_ON_SLOW_NET, VAR_ON_GROSS, 0.0, 0.0, 0.0])
+    impulse: np.ndarray,
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """States by name, log VaR and usage gap, (T, desks) each, day by day.
+
+    `unexposed`: (T, desks) log VaR at typical positions. Gross positions share a part of their shocks.
+    """
+    count, desks = unexposed.shape
+
+    def of_states(kind: str, missing: float = 0.0) -> np.ndarray:
+        return np.array([[parameters.get(f"{state}_{kind}", missing)] for state in STATES])
+
+    persistence, deviation = of_states("persistence"), of_states("shock")
+    response = of_states("reaction") * np.ones(desks)
+    response[:, desks - len(BROAD_DESKS) :] *= parameters["further_desks_reaction"]
+    shocks = rng.standard_normal((count, len(STATES), desks))
+    common = np.array([[parameters["gross_common_share"] if "gross" in state else 0.0] for state in STATES])
+    shocks = np.sqrt(1 - common) * shocks + np.sqrt(common) * rng.standard_normal((count, len(STATES), 1))
+    shocks *= deviation
+    later = days >= LATER_FROM
+    for place, state in enumerate(STATES):
+        if state.startswith("gross"):
+            shocks[later, place] *= parameters[f"{state.removesuffix('_passing')}_later"]
+    loading = np.array([parameters[f"var_on_log_{position}"] for position in POSITIONS])
+    exposure = np.concatenate([loading, loading, np.zeros(2)])
     lagged_limit = np.vstack([log_limit[:1], log_limit[:-1]])
-    unexposed = own_variation + log_scale
     threshold = lagged_limit + norm
-    ceiling = lagged_limit + np.log(COMPRESSION_FROM)
+    ceiling = lagged_limit + np.log(parameters["hedged_from"])
+    hedged = parameters["hedged_share"]
     states = np.empty_like(shocks)
-    log_var = np.empty((days, desks))
-    usage_gap = np.empty((days, desks))
-    state = rng.standard_normal((len(REACTIONS), desks)) * deviation / np.sqrt(1 - persistence**2)
-    for day in range(days):
+    log_var = np.empty((count, desks))
+    usage_gap = np.empty((count, desks))
+    state = rng.standard_normal((len(STATES), desks)) * deviation / np.sqrt(1 - persistence**2)
+    for day in range(count):
         states[day] = state
         log_var[day] = unexposed[day] + exposure @ state
-        log_var[day] -= COMPRESSION * np.maximum(log_var[day] - ceiling[day], 0.0)
+        log_var[day] -= hedged * np.maximum(log_var[day] - ceiling[day], 0.0)
         usage_gap[day] = log_var[day] - threshold[day]
-        state = persistence * state - response * usage_gap[day] + shocks[day]
-    return states, log_var, usage_gap
+        state = persistence * state - response * (usage_gap[day] + impulse[day]) + shocks[day]
+    return dict(zip(STATES, states.transpose(1, 0, 2), strict=True)), log_var, usage_gap
 
 
 def _signed(rng: np.random.Generator, size: np.ndarray, matched: np.ndarray) -> np.ndarray:
@@ -331,22 +310,31 @@ def _unreported(rng: np.random.Generator, days: pd.DatetimeIndex) -> tuple[np.nd
 
 
 def _profits(
-    rng: np.random.Generator, var: np.ndarray, usage_gap: np.ndarray
+    rng: np.random.Generator, parameters: Parameters, typical_var: np.ndarray, usage_gap: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """P&L on existing and new positions and the residual, dollars: heavy-tailed multiples of VaR."""
-    days, desks = var.shape
-    usage_gap = np.clip(usage_gap, -2.5, 2.5)
+    """P&L on existing and new positions and the residual, dollars: heavy-tailed multiples of typical VaR."""
+    days, desks = typical_var.shape
     lagged_gap = np.vstack([usage_gap[:1], usage_gap[:-1]])
-    level = rng.gamma(4, 0.05, desks)
     # P&L is small when little happens: its parts share a scale that varies by day and desk
-    activity = np.exp(rng.normal(-0.9, 0.9, var.shape))
-    new = level + MARKUP_ON_USAGE * lagged_gap - MARKUP_ON_VAR * usage_gap
-    new = new + 0.40 * activity * rng.standard_normal(var.shape)
-    exposure = rng.normal(0, 0.2, desks)
-    existing = 0.02 + exposure * rng.standard_normal((days, 1)) - CARRY_ON_VAR * usage_gap
-    existing = existing + 0.5 * activity * rng.standard_t(5, var.shape)
-    residual = 0.03 * rng.standard_t(4, var.shape)
-    return existing * var, new * var, residual * var
+    spread = parameters["pnl_activity_sd"]
+    activity = np.exp(rng.normal(-(spread**2), spread, typical_var.shape))
+    shifted = parameters["pnl_shifted_noise"] * activity * rng.standard_normal(typical_var.shape)
+    new = rng.gamma(4, parameters["pnl_new_level"] / 4, desks) + parameters["pnl_new_reaction"] * lagged_gap
+    # one factor moves both: Table 14 explains more of the total than of its parts
+    market = rng.standard_normal((days, 1))
+    new = new + parameters["pnl_new_common"] * market + shifted
+    new = new + parameters["pnl_new_noise"] * activity * rng.standard_normal(typical_var.shape)
+    exposure = rng.normal(*EXPOSURE_TO_COMMON, desks)
+    existing = parameters["pnl_existing_level"] - shifted
+    existing = existing + parameters["pnl_existing_common"] * exposure * market
+    existing = existing + parameters["pnl_existing_noise"] * activity * _heavy_tailed(rng, typical_var.shape)
+    residual = 0.03 * _heavy_tailed(rng, typical_var.shape)
+    return existing * typical_var, new * typical_var, residual * typical_var
+
+
+def _heavy_tailed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draws of a t distribution with five degrees of freedom, of unit variance."""
+    return rng.standard_t(5, shape) * np.sqrt(3 / 5)
 
 
 def _transactions(
@@ -376,8 +364,17 @@ def _aging(
     return values
 
 
-def _dv01(rng: np.random.Generator, log_exposure: np.ndarray, base_limit: np.ndarray) -> np.ndarray:
-    """Dollars per basis point: follows the net position with noise; flat on a few days."""
-    noise = autoregression(rng, *log_exposure.shape, 0.8, 0.35)
-    dv01 = 0.12 * base_limit * np.exp(log_exposure + noise)
-    return cents(np.where(rng.random(log_exposure.shape) < 0.002, 0.0, dv01))
+def _dv01(
+    rng: np.random.Generator,
+    parameters: Parameters,
+    log_position: dict[str, np.ndarray],
+    base_limit: np.ndarray,
+    days: pd.DatetimeIndex,
+) -> np.ndarray:
+    """Dollars per basis point: follows net positions with noise, and passes zero more often later on."""
+    exposure = parameters["dv01_on_net"] * log_position["net_combined"]
+    exposure = exposure + parameters["dv01_on_net_securities"] * log_position["net_securities"]
+    deviation = np.where(days <= LAST_NOTIONAL_DAY, parameters["dv01_sd"], parameters["dv01_later_sd"])
+    noise = autoregression(rng, *exposure.shape, parameters["dv01_persistence"], 1.0) * deviation[:, None]
+    dv01 = 0.12 * base_limit * np.exp(exposure + noise)
+    return cents(np.where(rng.random(exposure.shape) < 0.002, 0.0, dv01))

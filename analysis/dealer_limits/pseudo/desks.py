@@ -26,16 +26,11 @@ from dealer_limits.pseudo.desk_treasury import (
     SIDES,
     TreasuryDesks,
     cents,
-    planted_coefficients,
     simulate_treasury_desks,
 )
 from dealer_limits.pseudo.firms import SAMPLE_FIRMS
-from dealer_limits.pseudo.market import (
-    ILLIQUIDITY_ON_MOVE,
-    ILLIQUIDITY_ON_USAGE,
-    limit_usage_index,
-    simulate_market_series,
-)
+from dealer_limits.pseudo.market import limit_usage_index, simulate_market_series
+from dealer_limits.pseudo.parameters import Parameters, world_parameters
 
 COMPLIANCE_DATE = "2014-07-21"
 # the prime desk (place in TREASURY_DESKS) whose VaR limit gets a new id, and when
@@ -69,7 +64,7 @@ class DeskWorld:
 
     fr_y9c holds all quarters; a null is a column that the quarter's file lacks. firm_usage: mean limit usage
     of a firm's prime desks, business days x rssd_id, without gaps from 2020-03-02 to 2020-06-30.
-    truth: planted coefficients.
+    truth: seed, scale and parameters.
     """
 
     desks: pd.DataFrame
@@ -90,13 +85,17 @@ class DeskWorld:
     truth: dict[str, object]
 
 
-def simulate_desk_world(seed: int, scale: float = 1.0) -> DeskWorld:
-    """The world of `seed`; `scale` multiplies the desks that trade no Treasuries (264, at least 6)."""
-    treasury = simulate_treasury_desks(seed)
-    other = simulate_other_desks(seed, scale, treasury.days, treasury.appetite)
+def simulate_desk_world(seed: int, scale: float = 1.0, parameters: Parameters | None = None) -> DeskWorld:
+    """The world of `seed`; `scale` multiplies the desks that trade no Treasuries (264, at least 6).
+
+    `parameters`: of one of the worlds, by default of `paper`.
+    """
+    parameters = world_parameters() if parameters is None else parameters
+    treasury = simulate_treasury_desks(seed, parameters)
+    other = simulate_other_desks(seed, scale, treasury.days, treasury.appetite, parameters)
     prime = slice(0, len(PRIME_DESKS))
     index = limit_usage_index(treasury.usage[:, prime], treasury.customer_value[:, prime])
-    series = simulate_market_series(seed, treasury.market, index)
+    series = simulate_market_series(seed, treasury.market, index, parameters)
     roster = _Roster(treasury, other)
     limits, limit_usage = _limit_tables(seed, treasury, other, roster)
     return DeskWorld(
@@ -108,7 +107,7 @@ def simulate_desk_world(seed: int, scale: float = 1.0) -> DeskWorld:
         positions=_positions(treasury, other, roster),
         inventory_aging=_inventory_aging(treasury, roster),
         transactions=_transactions(seed, treasury, other, roster),
-        fr_y9c=simulate_bank_capital(seed),
+        fr_y9c=simulate_bank_capital(seed, parameters),
         treasury_yields=series.treasury_yields,
         move=series.move,
         curve_fit_error=series.curve_fit_error,
@@ -121,13 +120,7 @@ def simulate_desk_world(seed: int, scale: float = 1.0) -> DeskWorld:
             }
         ),
         firm_usage=firm_usage(treasury),
-        truth={
-            "seed": seed,
-            "scale": scale,
-            **planted_coefficients(),
-            "illiquidity_on_move": ILLIQUIDITY_ON_MOVE,
-            "illiquidity_on_limit_usage_index_residual": ILLIQUIDITY_ON_USAGE,
-        },
+        truth={"seed": seed, "scale": scale, **parameters},
     )
 
 

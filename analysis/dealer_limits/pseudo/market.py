@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dealer_limits.pseudo.desk_paths import Market, autoregression, stream
+from dealer_limits.pseudo.parameters import Parameters
 
 # percent, at the dates between which the ten-year yield is interpolated
 YIELD_KNOTS: tuple[tuple[str, float], ...] = (
@@ -24,9 +25,8 @@ DAYS_WITHOUT_MOVE = 17
 DAYS_WITHOUT_FITTING_ERROR = 3
 VOLUME_DAYS = 20
 
-# standardised coefficients on MOVE and on the limit-usage index less its fit on MOVE (Table 15, column 1)
-ILLIQUIDITY_ON_MOVE = {"curve_fit_error_bp": 0.72, "on_the_run_premium_bp": 0.74}
-ILLIQUIDITY_ON_USAGE = {"curve_fit_error_bp": 0.25, "on_the_run_premium_bp": 0.085}
+# level and spread of each measure of illiquidity, basis points
+ILLIQUIDITY = {"curve_fit_error": (2.1, 0.75), "on_the_run_premium": (11.0, 4.0)}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ def limit_usage_index(usage: np.ndarray, customer_value: np.ndarray) -> np.ndarr
         return (weight * np.nan_to_num(log_usage)).sum(axis=1) / weight.sum(axis=1)
 
 
-def simulate_market_series(seed: int, market: Market, index: np.ndarray) -> MarketSeries:
+def simulate_market_series(
+    seed: int, market: Market, index: np.ndarray, parameters: Parameters
+) -> MarketSeries:
     """The market files, given the (T,) limit-usage index of the prime desks."""
     rng = stream(seed, "market series")
     days = market.days
@@ -62,14 +64,15 @@ def simulate_market_series(seed: int, market: Market, index: np.ndarray) -> Mark
     residual = np.where(known, index - intercept - slope * move, 0.0)
     residual /= residual[known].std()
     illiquidity = {}
-    for name, level, size, widening in (
-        ("curve_fit_error_bp", 2.1, 0.75, 0.2),
-        ("on_the_run_premium_bp", 11.0, 4.0, 0.08),
-    ):
+    for name, (level, size) in ILLIQUIDITY.items():
         # right-skewed, wider in volatile markets, with the variance that Table 15's R2 leaves
         skewed = (rng.gamma(2.2, 1.0, len(days)) - 2.2) / np.sqrt(2.2)
-        noise = 0.64 * skewed * np.clip(1 + widening * move_std, 0.4, None)
-        standardised = ILLIQUIDITY_ON_MOVE[name] * move_std + ILLIQUIDITY_ON_USAGE[name] * residual + noise
+        widening = np.clip(1 + parameters[f"{name}_widening"] * move_std, 0.4, None)
+        standardised = (
+            parameters[f"{name}_on_move"] * move_std
+            + parameters[f"{name}_on_usage"] * residual
+            + parameters["illiquidity_noise"] * skewed * widening
+        )
         illiquidity[name] = np.round(np.maximum(level + size * standardised, 0.05 * level), 4)
     calm = np.nonzero((days.year != 2020) & (np.arange(len(days)) > VOLUME_DAYS))[0]
     dropped = rng.choice(calm, DAYS_WITHOUT_MOVE + DAYS_WITHOUT_FITTING_ERROR, replace=False)
@@ -81,9 +84,9 @@ def simulate_market_series(seed: int, market: Market, index: np.ndarray) -> Mark
         treasury_yields=_yields(rng, days),
         move=series("move", move, dropped[:DAYS_WITHOUT_MOVE]),
         curve_fit_error=series(
-            "curve_fit_error_bp", illiquidity["curve_fit_error_bp"], dropped[DAYS_WITHOUT_MOVE:]
+            "curve_fit_error_bp", illiquidity["curve_fit_error"], dropped[DAYS_WITHOUT_MOVE:]
         ),
-        on_the_run_premium=series("on_the_run_premium_bp", illiquidity["on_the_run_premium_bp"], dropped[:0]),
+        on_the_run_premium=series("on_the_run_premium_bp", illiquidity["on_the_run_premium"], dropped[:0]),
     )
 
 

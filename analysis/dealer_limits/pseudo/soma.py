@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dealer_limits.bond_calendar import business_days
+from dealer_limits.pseudo.parameters import Parameters
 from dealer_limits.pseudo.securities import years_to_maturity
 
 EVENT_START = "2020-03-16"
@@ -24,17 +25,16 @@ PURCHASED_CUSIP_DAYS = 6410
 CUSIP_DAYS_BOUGHT_TWICE = 60
 MEAN_AWARD_USD_MN = 133.5
 
-# planted effects of the log limit usage of the day before, in March and after
-SALE_PROBABILITY_EFFECT = (0.127, 0.030)
-LOG_SALES_EFFECT = (0.37, 0.07)
-# dollars per 100 of face that a dealer's own offer falls per log point, by remaining life <5, 5-10, >=10
-# years. An award's average moves with its own offers, so that a regression of average minus price with bond
-# and day effects recovers about half of it: near 0.001, 0.007 and 0.021.
-OFFER_PRICE_EFFECT = (0.0006, 0.0125, 0.045)
 OFFER_NOISE_USD = (0.004, 0.012, 0.035)
+# trades that are no sales to the Fed, matched all the same, have no concession and dilute it
+OFFER_ATTENUATION = 1.8
 MEAN_SALE_PROBABILITY = 0.82
-SAMPLE_SHARE_OF_SALES = 0.68
-FILLS_PER_AWARD = (0.51, 0.19, 0.11, 0.08, 0.06, 0.05)
+# dealers differ: most sell nearly every day, the two smallest rarely (R2 of Table 11(a) with dealer effects)
+SALE_PROBABILITY_TASTES = (-0.55, -0.3, *(0.106,) * 8)
+LOG_SALES_SPREAD = 1.5
+SALES_ON_SIZE = 0.8
+SAMPLE_SHARE_OF_SALES = 0.58
+FILLS_PER_AWARD = (0.48, 0.27, 0.13, 0.06, 0.04, 0.02)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _rank_in_group(sorted_groups: np.ndarray) -> np.ndarray:
     return np.arange(len(sorted_groups)) - np.repeat(starts, run_lengths)
 
 
-def _daily_purchase_shape(days: int) -> np.ndarray:
+def daily_purchase_shape(days: int) -> np.ndarray:
     """Relative par bought per day: three days at 46, three at 80, then a long decline."""
     opening = [46.0, 46, 46, 80, 80, 80]
     decline = 60 * 0.87 ** np.arange(days - len(opening)) + 2.5
@@ -206,6 +206,19 @@ def _seconds(clock: str) -> int:
     return int(hours) * 3600 + int(minutes) * 60
 
 
+def unrelated(taste: np.ndarray, usage: np.ndarray) -> np.ndarray:
+    """`taste` less its mean and its regression on `usage`, (dealers,) each: what ten dealers differ in by
+    chance would otherwise drown what usage does between them."""
+    centred = usage - usage.mean()
+    taste = taste - taste.mean()
+    return taste - centred * (centred @ taste) / (centred @ centred)
+
+
+def _by_period(parameters: Parameters, effect: str, is_march: np.ndarray) -> np.ndarray:
+    """(days, 1) the effect in March and after."""
+    return np.where(is_march, parameters[f"{effect}_march"], parameters[f"{effect}_later"])[:, None]
+
+
 def _sell_indicator(
     rng: np.random.Generator, probability: np.ndarray, usage: np.ndarray, is_march: np.ndarray
 ) -> np.ndarray:
@@ -230,6 +243,8 @@ def _plan_sales(
     days: pd.DatetimeIndex,
     total_usd_mn: np.ndarray,
     fills_per_day: np.ndarray,
+    log_size: np.ndarray,
+    parameters: Parameters,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Par sold ($ millions) and number of fills, days x primary dealers; sample dealers come first."""
     is_march = np.asarray(days.month == 3)
@@ -238,17 +253,22 @@ def _plan_sales(
     others = dealers - sample
     deviation = log_usage - log_usage.mean()
 
-    effect = np.where(is_march, *SALE_PROBABILITY_EFFECT)[:, None]
-    taste = rng.permutation(np.linspace(-0.08, 0.08, sample))
-    probability = np.clip(MEAN_SALE_PROBABILITY + taste + effect * deviation, 0.02, 1.0)
+    effect = _by_period(parameters, "sale_probability_on_usage", is_march)
+    of_dealer = deviation.mean(axis=0)
+    by_size = np.resize(SALE_PROBABILITY_TASTES, sample)[np.argsort(np.argsort(log_size))]
+    taste = unrelated(by_size, of_dealer)
+    taste = taste + parameters["sale_probability_between"] * of_dealer
+    probability = MEAN_SALE_PROBABILITY + taste + effect * (deviation - of_dealer)
+    probability = np.clip(probability, 0.02, 1.0)
     sells = np.c_[
         _sell_indicator(rng, probability, log_usage, is_march),
         rng.random((len(days), others)) < MEAN_SALE_PROBABILITY,
     ]
-    effect = np.where(is_march, *LOG_SALES_EFFECT)[:, None]
-    appetite = rng.permutation(np.linspace(-1.0, 1.0, dealers))
-    log_weight = appetite + rng.normal(scale=0.5, size=(len(days), dealers))
-    log_weight[:, :sample] += effect * deviation
+    effect = _by_period(parameters, "log_sales_on_usage", is_march)
+    appetite = rng.permutation(np.linspace(-LOG_SALES_SPREAD, LOG_SALES_SPREAD, dealers))
+    appetite[:sample] = SALES_ON_SIZE * log_size + parameters["log_sales_between"] * of_dealer
+    log_weight = appetite + rng.normal(scale=0.35, size=(len(days), dealers))
+    log_weight[:, :sample] += effect * (deviation - of_dealer)
     level = np.exp(log_weight[:, sample:]).mean() / np.exp(log_weight[:, :sample]).mean()
     odds = SAMPLE_SHARE_OF_SALES / (1 - SAMPLE_SHARE_OF_SALES)
     log_weight[:, :sample] += np.log(level * odds * others / sample)
@@ -274,15 +294,18 @@ def simulate_soma(
     roster: pd.DataFrame,
     log_usage: np.ndarray,
     scale: float,
+    log_size: np.ndarray,
+    parameters: Parameters,
 ) -> SomaWorld:
     """Operations, awards and fills.
 
-    `prices`: securities x days, dollars; `log_usage`: days x sample dealers, of the business day before.
+    `prices`: securities x days, dollars; `log_usage`: days x sample dealers, of the business day before;
+    `log_size`: (sample dealers,) of their business with customers.
     Purchased CUSIP-days are 6,410 times `scale`, at least one a day and at most what the day's operations
     list (about twice as many).
     """
     days = event_days()
-    shape = _daily_purchase_shape(len(days))
+    shape = daily_purchase_shape(len(days))
     active = _active_buckets(days)
     bucket = _membership(securities, days)
     excluded = _newest_of_term(securities, days)
@@ -309,8 +332,8 @@ def simulate_soma(
         }
     ).sort_values(["operation", "security"], ignore_index=True)
 
-    fills = _deal_fills(rng, roster, log_usage, days, awards, len(day), shape)
-    fills["price"] = _offer_prices(rng, securities, prices, days, log_usage, fills)
+    fills = _deal_fills(rng, roster, log_usage, days, awards, len(day), shape, log_size, parameters)
+    fills["price"] = _offer_prices(rng, securities, prices, days, log_usage, fills, parameters)
     grouped = fills.groupby("award")
     awards["par_usd_mn"] = grouped["par_usd_mn"].sum()
     paid = (fills["price"] * fills["par_usd_mn"]).groupby(fills["award"]).sum()
@@ -341,6 +364,8 @@ def _deal_fills(
     awards: pd.DataFrame,
     cusip_days: int,
     shape: np.ndarray,
+    log_size: np.ndarray,
+    parameters: Parameters,
 ) -> pd.DataFrame:
     """Cut each dealer-day's sales into fills and deal them to the day's awards, at least one to each."""
     per_award = 1 + rng.choice(len(FILLS_PER_AWARD), len(awards), p=FILLS_PER_AWARD)
@@ -354,7 +379,7 @@ def _deal_fills(
         shape * awards_per_day / np.maximum(shape**0.6, 1e-9),
         everything,
     )
-    sales, counts = _plan_sales(rng, roster, log_usage, days, total, fills_per_day)
+    sales, counts = _plan_sales(rng, roster, log_usage, days, total, fills_per_day, log_size, parameters)
 
     day, dealer = np.nonzero(counts)
     seller_day = np.repeat(np.arange(len(day)), counts[day, dealer])
@@ -384,6 +409,7 @@ def _offer_prices(
     days: pd.DatetimeIndex,
     log_usage: np.ndarray,
     fills: pd.DataFrame,
+    parameters: Parameters,
 ) -> np.ndarray:
     """Price of each fill in millionths of a dollar, on a grid of 1/256 rounded to six decimals."""
     day, security = fills["day"].to_numpy(), fills["security"].to_numpy()
@@ -391,7 +417,9 @@ def _offer_prices(
     deviation = np.zeros((len(days), int(fills["dealer"].max()) + 1))
     sample = min(log_usage.shape[1], deviation.shape[1])
     deviation[:, :sample] = (log_usage - log_usage.mean())[:, :sample]
-    own = np.array(OFFER_PRICE_EFFECT)[life_class] * deviation[day, fills["dealer"]]
+    effect = np.array([parameters[f"offer_on_usage_{life}"] for life in ("short", "middle", "long")])
+    effect = OFFER_ATTENUATION * effect
+    own = effect[life_class] * deviation[day, fills["dealer"]]
     noise = np.array(OFFER_NOISE_USD)[life_class] * rng.normal(size=len(fills))
     return tick(prices[security, day] - own + noise)
 

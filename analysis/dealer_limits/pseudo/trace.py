@@ -24,22 +24,22 @@ from dealer_limits.pseudo.soma import SomaWorld, event_days, tick
 REPORTS = 2_500_000
 PSV_FILES = 5
 # sales to customers in a CUSIP that the Fed buys that day, per award; about half of them are candidates
-SALES_PER_AWARD = 22.0
-SALES_PER_AWARD_SHAPE = 0.75
+SALES_PER_AWARD = 4.0
+SALES_PER_AWARD_SHAPE = 2.0
 # and blocks of more than the Fed took, which no exact match can use
-BLOCKS_PER_AWARD = 0.6
+BLOCKS_PER_AWARD = 1.5
 # a dealer that sells nothing to the Fed that day is mostly out of the market for what the Fed buys
 QUIET_DEALER_ACTIVITY = 0.04
 
 # what becomes of a fill in TRACE; the rest is reported once, near the operation's close
 FILL_FATES = {
     "split": 0.12,
-    "late_execution": 0.07,
+    "late_execution": 0.16,
     "late_report": 0.02,
-    "bundled": 0.08,
-    "agency": 0.07,
-    "affiliate": 0.05,
-    "next_day": 0.05,
+    "bundled": 0.03,
+    "agency": 0.02,
+    "affiliate": 0.01,
+    "next_day": 0.01,
 }
 GIVE_UP_SHARE = 0.07
 CANCELLED_SHARE, CORRECTED_SHARE, REVERSED_SHARE = 0.015, 0.010, 0.003

@@ -16,6 +16,7 @@ import pyarrow.parquet
 from dealer_limits.bond_calendar import business_days
 from dealer_limits.pseudo.dealers import build_roster, write_dealers
 from dealer_limits.pseudo.firms import SAMPLE_FIRMS
+from dealer_limits.pseudo.parameters import Parameters, world_parameters
 from dealer_limits.pseudo.securities import (
     SecurityUniverse,
     simulate_universe,
@@ -23,12 +24,11 @@ from dealer_limits.pseudo.securities import (
     write_auctions,
 )
 from dealer_limits.pseudo.soma import (
-    LOG_SALES_EFFECT,
-    OFFER_PRICE_EFFECT,
-    SALE_PROBABILITY_EFFECT,
     SomaWorld,
+    daily_purchase_shape,
     event_days,
     simulate_soma,
+    unrelated,
     write_soma,
 )
 from dealer_limits.pseudo.trace import (
@@ -41,10 +41,11 @@ from dealer_limits.pseudo.trace import (
 )
 
 USAGE_START, USAGE_END = "2020-03-02", "2020-06-30"
-# customer buys of a dealer-day: mean log of $ thousands, and what moves it
+# customer buys of a dealer-day: mean log of $ thousands
 MEAN_LOG_BUYS = 15.3
-LOG_BUYS_USAGE_EFFECT = -0.15
-LOG_BUYS_SALES_EFFECT = (0.085, 0.030)
+# two dealers are small (quartiles of Table 1(b)); customers sell more on days on which the Fed buys more
+LOG_SIZES = (-2.9, -1.4, *np.linspace(0.1, 0.95, 8))
+BUYS_ON_PURCHASES = 0.4
 
 
 @dataclass(frozen=True)
@@ -95,64 +96,65 @@ def lagged_log_usage(firm_usage: pd.DataFrame) -> pd.DataFrame:
     return lagged
 
 
-def _customer_buys(rng: np.random.Generator, log_usage: np.ndarray, sales_usd_mn: np.ndarray) -> np.ndarray:
+def _customer_buys(
+    rng: np.random.Generator,
+    log_usage: np.ndarray,
+    sales_usd_mn: np.ndarray,
+    log_size: np.ndarray,
+    parameters: Parameters,
+) -> np.ndarray:
     """Dollars bought from customers, days x sample dealers (equations of Table 13, planted)."""
     days, dealers = log_usage.shape
     is_march = np.asarray(event_days().month == 3)[:, None]
     sold = sales_usd_mn[:, :dealers]
     log_sales = np.log(np.where(sold > 0, sold, 1))
-    deviation = np.where(sold > 0, log_sales - log_sales[sold > 0].mean(), 0.0)
+    sales_gap = np.where(sold > 0, log_sales - log_sales[sold > 0].mean(), 0.0)
+    usage_gap = log_usage - log_usage.mean()
+    on_sales = [parameters[f"log_buys_on_sales_{period}"] for period in ("march", "later")]
+    log_purchases = np.log(daily_purchase_shape(days))[:, None]
     log_buys = (
         MEAN_LOG_BUYS
-        + rng.permutation(np.linspace(-1.3, 1.3, dealers))
-        + np.where(is_march, 0.35, -0.08)
-        + LOG_BUYS_USAGE_EFFECT * (log_usage - log_usage.mean())
-        + np.where(is_march, *LOG_BUYS_SALES_EFFECT) * deviation
-        + rng.normal(scale=0.2, size=(days, dealers))
+        + log_size
+        + BUYS_ON_PURCHASES * (log_purchases - log_purchases.mean())
+        + parameters["log_buys_on_usage"] * usage_gap
+        + np.where(is_march, *on_sales) * sales_gap
+        + rng.normal(scale=0.32, size=(days, dealers))
     )
     return np.exp(log_buys) * 1000
 
 
-def simulate_trade_world(seed: int, scale: float, firm_usage: pd.DataFrame | None) -> TradeWorld:
+def simulate_trade_world(
+    seed: int, scale: float, firm_usage: pd.DataFrame | None, parameters: Parameters | None = None
+) -> TradeWorld:
     """The trade half of the world, a pure function of its arguments.
 
     `scale` multiplies the purchased CUSIP-days (6,410 at 1, one a day at least) and the reports of other
     trades (2.5 million at 1). `firm_usage`: business_date x rssd_id, mean limit usage of the firm's desks
-    over 2020-03-02..2020-06-30; None takes a plausible one. Raises ValueError if usage has gaps.
+    over 2020-03-02..2020-06-30; None takes a plausible one. `parameters`: of one of the worlds, by default of
+    `paper`. Raises ValueError if usage has gaps.
     """
+    parameters = world_parameters() if parameters is None else parameters
     universe = simulate_universe(_stream(seed, "universe"))
     roster = build_roster()
     if firm_usage is None:
         firm_usage = plausible_firm_usage(_stream(seed, "usage"))
     log_usage = lagged_log_usage(firm_usage)
     lagged = log_usage.to_numpy()
+    sizes = _stream(seed, "sizes").permutation(np.resize(LOG_SIZES, len(SAMPLE_FIRMS)))
+    log_size = unrelated(sizes, lagged.mean(axis=0))
     yields, prices = simulate_yields(_stream(seed, "yields"), universe.securities, event_days())
-    soma = simulate_soma(_stream(seed, "soma"), universe.securities, prices, roster, lagged, scale)
+    soma = simulate_soma(
+        _stream(seed, "soma"), universe.securities, prices, roster, lagged, scale, log_size, parameters
+    )
     tickets = simulate_tickets(_stream(seed, "tickets"), soma, roster)
-    buys = _customer_buys(_stream(seed, "buys"), lagged, soma.sales_usd_mn) * scale
+    buys = _customer_buys(_stream(seed, "buys"), lagged, soma.sales_usd_mn, log_size, parameters) * scale
     trace = TraceInputs(seed, scale, universe.securities, roster, prices, yields, soma, tickets, buys)
-    return TradeWorld(universe, roster, log_usage, trace, planted_parameters(seed, scale))
+    return TradeWorld(universe, roster, log_usage, trace, planted_parameters(seed, scale, parameters))
 
 
-def planted_parameters(seed: int, scale: float) -> dict:
-    """What was planted: effects of a log point of the limit usage of the day before, by period or remaining
-    life (dollars per 100 for prices), and the shares of fills by how they reach TRACE."""
-
-    def by_period(effects: tuple[float, float]) -> dict[str, float]:
-        return dict(zip(("march", "after"), effects, strict=True))
-
-    return {
-        "seed": seed,
-        "scale": scale,
-        "sale_probability_on_log_usage": by_period(SALE_PROBABILITY_EFFECT),
-        "log_sales_on_log_usage": by_period(LOG_SALES_EFFECT),
-        "offer_concession_on_log_usage": dict(
-            zip(("life_lt_5", "life_5_10", "life_ge_10"), OFFER_PRICE_EFFECT, strict=True)
-        ),
-        "log_buys_on_log_usage": LOG_BUYS_USAGE_EFFECT,
-        "log_buys_on_log_sales": by_period(LOG_BUYS_SALES_EFFECT),
-        "fill_fates": FILL_FATES,
-    }
+def planted_parameters(seed: int, scale: float, parameters: Parameters) -> dict:
+    """What was planted: the parameters of the world and the shares of fills by how they reach TRACE."""
+    return {"seed": seed, "scale": scale, "fill_fates": FILL_FATES, **parameters}
 
 
 def true_fills(world: TradeWorld) -> pd.DataFrame:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.pseudo.parameters import DEFAULT_WORLD, world_parameters
 
 DEFAULT_SEED = 20200316
 
 
-def write_world(out: Path, seed: int, scale: float, advance: Callable[[str], None]) -> None:
+def write_world(
+    out: Path, seed: int, scale: float, advance: Callable[[str], None], world: str = DEFAULT_WORLD
+) -> None:
     """Write `out/raw` and `out/truth`, replacing what is there only once everything is written.
 
+    `truth/world.json` says which world it is: its seed and scale.
+
     `scale` multiplies TRACE reports, purchased CUSIP-days and non-Treasury desks; Treasury desks and the
-    calendar are always complete. `advance` is told of each finished step. Same seed and scale, same bytes.
-    Raises DealerLimitsError for a scale that is not in (0, 100].
+    calendar are always complete. `world`: paper, null or strong. `advance` is told of each finished step.
+    Same arguments, same bytes. Raises DealerLimitsError for a scale outside (0, 100] or an unknown world.
     """
     if not 0 < scale <= 100:
         raise DealerLimitsError(f"--scale {scale}: expected a number above 0 and at most 100")
+
+    parameters = world_parameters(world)
 
     from dealer_limits.pseudo.desks import simulate_desk_world, write_desk_world
     from dealer_limits.pseudo.trades import simulate_trade_world, write_trade_world
@@ -30,12 +38,15 @@ def write_world(out: Path, seed: int, scale: float, advance: Callable[[str], Non
     raw.mkdir(parents=True)
     truth.mkdir()
 
-    desks = simulate_desk_world(seed, scale)
+    desks = simulate_desk_world(seed, scale, parameters)
     advance("desks simulated")
     write_desk_world(desks, raw, truth, advance)
-    trades = simulate_trade_world(seed, scale, desks.firm_usage)
+    trades = simulate_trade_world(seed, scale, desks.firm_usage, parameters)
     advance("trades simulated")
     write_trade_world(trades, raw, truth, advance)
+
+    record = {"seed": seed, "scale": scale}
+    (truth / "world.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
     for folder in (raw, truth):
         shutil.rmtree(out / folder.name, ignore_errors=True)

@@ -83,7 +83,7 @@ look_alikes as (
         and coalesce(reports.as_of_code, '') <> 'R'
         and undone_by_number.control_number is null
         -- equal in one attribute: the join on all of them does the rest, over few reports
-        and reports.executed_at in (select executed_at from unnumbered)
+        and reports.executed_at in (select unnumbered.executed_at from unnumbered)
 
 ),
 

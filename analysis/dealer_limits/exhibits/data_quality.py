@@ -1,0 +1,121 @@
+"""Tables of the report on the data: the checks' verdicts, and how good the SOMA match is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dealer_limits.exhibits.tables import frame_html
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import duckdb
+    import pandas as pd
+
+    from dealer_limits.exhibits.definitions import Definitions
+
+
+def checks_table(checks: Mapping[str, Any] | None) -> str:
+    """A row per suite of the record that the checks write; empty where they have not been run."""
+    import pandas as pd
+
+    if checks is None:
+        return ""
+    rows = []
+    for suite in checks["suites"]:
+        broken = [rule for rule in suite["rules"] if not rule["passed"]]
+        warnings = sum(rule["severity"] == "warning" for rule in broken)
+        verdict = "✗ failed" if len(broken) > warnings else "! warning" if warnings else "✓ passed"
+        rows.append(
+            {
+                "Suite": suite["suite"],
+                "table": f"<code>{suite['table']}</code>",
+                "rows": f"{suite['rows']:,}",
+                "rules": str(len(suite["rules"])),
+                "violated": str(len(broken)),
+                "verdict": verdict,
+            }
+        )
+    return frame_html(pd.DataFrame(rows), "checks_table", ["rows", "rules", "violated"], raw=["table"])
+
+
+def read_match_levels(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Awards by matching rule and level."""
+    return connection.execute(
+        "select matching_rule, match_level, awards, awards_pct from quality.qc_match_levels"
+    ).df()
+
+
+def levels_table(definitions: Definitions, levels: pd.DataFrame) -> str:
+    """Share of awards by level under both rules beside the paper's."""
+    import pandas as pd
+
+    values = levels.set_index(["matching_rule", "match_level"])
+    rows = []
+    for level, (meaning, printed_pct) in definitions.match_levels.items():
+        row = {"Level": level.replace("_", " "), "what is matched": meaning}
+        for rule in sorted(levels["matching_rule"].unique()):
+            has_awards = (rule, level) in values.index
+            row[f"{rule.replace('_', ' ')}, awards"] = (
+                f"{values.loc[(rule, level), 'awards']:,.0f}" if has_awards else "0"
+            )
+            row[f"{rule.replace('_', ' ')}, %"] = (
+                f"{values.loc[(rule, level), 'awards_pct']:.1f}" if has_awards else "0.0"
+            )
+        row["printed, %"] = "" if printed_pct is None else str(printed_pct)
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    return frame_html(frame, "match_levels_table", list(frame.columns[2:]))
+
+
+def match_tables(definitions: Definitions, quality: pd.DataFrame | None) -> list[tuple[str, str, str]]:
+    """Per matching rule: its name, a table by level, and a sentence on dealer-days.
+
+    `quality` is what `show_match_quality` writes; without it the list is empty.
+    """
+    import pandas as pd
+
+    if quality is None:
+        return []
+    forms = {
+        "awards": "{:,.0f}",
+        "precision": "{:.3f}",
+        "recall": "{:.3f}",
+        "recall_of_all_fills": "{:.3f}",
+        "unique_pct": "{:.1f}",
+        "median_alternatives": "{:,.0f}",
+    }
+    tables = []
+    for rule, of_rule in quality.groupby("matching_rule"):
+        values = of_rule.set_index(["match_level", "statistic"])["value"]
+        rows = [
+            {
+                "Level": level.replace("_", " "),
+                **{
+                    name.replace("_pct", ", %").replace("_", " "): form.format(values[level, name])
+                    if (level, name) in values
+                    else ""
+                    for name, form in forms.items()
+                },
+            }
+            for level in (*definitions.match_levels, "all")
+            if (level, "awards") in values
+        ]
+        frame = pd.DataFrame(rows)
+        html = frame_html(frame, f"match_quality_{rule}", list(frame.columns[1:]))
+        tables.append((rule.replace("_", " "), html, _dealer_days(values["all"])))
+    return tables
+
+
+def _dealer_days(of_all: pd.Series) -> str:
+    days = (
+        f"{of_all['dealer_days_both']:,.0f} dealer-days with both, "
+        f"{of_all['dealer_days_true_only']:,.0f} with true sales only, "
+        f"{of_all['dealer_days_matched_only']:,.0f} with matched sales only."
+    )
+    if "slope" not in of_all:
+        return days
+    return (
+        "Log matched on log true sales of a dealer-day: "
+        f"slope {of_all['slope']:.3f} ({of_all['slope_se']:.3f}), R² {of_all['r2']:.3f}; {days}"
+    )

@@ -1,0 +1,458 @@
+"""The report: one page with every exhibit beside the printed numbers, and each table and figure as files."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from dataclasses import dataclass
+from html import escape
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimate.compare import KEYS
+from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.exhibits.data_quality import (
+    checks_table,
+    levels_table,
+    match_tables,
+    read_match_levels,
+)
+from dealer_limits.exhibits.definitions import Definitions, TableDefinition, load_definitions
+from dealer_limits.exhibits.figures import FIGURES, read_rows, write_figure
+from dealer_limits.exhibits.layout import BANDS, Cell, Numbers, Panel, lay_out, read_numbers
+from dealer_limits.exhibits.tables import (
+    cell_html,
+    frame_html,
+    latex_symbols,
+    mark,
+    panel_html,
+    panel_latex,
+    panels_csv,
+)
+from dealer_limits.warehouse import open_warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+    from rich.console import Console
+
+    from dealer_limits.estimate.specifications import Registry, Specification
+    from dealer_limits.exhibits.figures import Drawn, PaperFigure
+
+_SUMMARY_MART = "fct_summary_statistics"
+_ESTIMATOR_NAMES = {"ols": "OLS", "iv": "Two-stage least squares", "quantile": "Quantile regression at"}
+_READINGS = {"over_var": "β / U", "over_limit": "ȳ + β"}
+_COVARIANCE_NAMES = {"robust": "robust errors (HC1)", "bootstrap": "bootstrapped errors"}
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A section of the page. `panels` are (title, HTML of a table or figure), `files` are (label, path)."""
+
+    identity: str
+    number: str
+    title: str
+    section: str
+    marts: tuple[str, ...]
+    badge: str
+    panels: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    method: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How the columns and coefficients of a table compare with the printed ones."""
+
+    columns: int
+    estimated: int
+    coefficients: int
+    same_sign: int
+    compared: int
+    per_band: tuple[int, ...]
+
+    def __add__(self, other: Score) -> Score:
+        counts = ("columns", "estimated", "coefficients", "same_sign", "compared")
+        return Score(
+            *(getattr(self, name) + getattr(other, name) for name in counts),
+            per_band=tuple(one + two for one, two in zip(self.per_band, other.per_band, strict=True)),
+        )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the page shows besides estimates; None or empty where a command has not been run.
+
+    `world` is the record of the pseudo world (None: own data), `checks` and `build` are the JSON records of
+    the checks and of `dbt build`.
+    """
+
+    estimates: pd.DataFrame
+    world: Mapping[str, Any] | None
+    checks: Mapping[str, Any] | None
+    build: Mapping[str, Any] | None
+    match_quality: pd.DataFrame | None
+    shadow_cost: pd.DataFrame | None
+
+
+def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, console: Console) -> Path:
+    """Write `report/index.html` to the folder `output`, with `tables/` and `figures/` beside it.
+
+    Reads `estimates.parquet` and, where they are there, `quality/results.json`, `match_quality.csv` and
+    `shadow_cost.csv` from `output`, the record of the pseudo world from `truth`, and the time of the build
+    from dbt's `run_results`. The same inputs give the same bytes.
+
+    Raises DealerLimitsError where the warehouse, a mart or the estimates are missing.
+    """
+    definitions = load_definitions()
+    inputs = _read_inputs(output, truth, run_results)
+    folder = output / "report"
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    (folder / "figures").mkdir(exist_ok=True)
+    with open_warehouse(warehouse) as connection:
+        registry = load_registry(connection)
+        numbers = read_numbers(connection, inputs.estimates)
+        descriptions = dict(connection.execute('select "sample", description from seeds.samples').fetchall())
+        figure_rows = {figure.name: read_rows(connection, figure) for figure in FIGURES}
+        levels = read_match_levels(connection)
+    layouts = {table.number: lay_out(table, definitions, registry, numbers) for table in definitions.tables}
+    for table in definitions.tables:
+        _write_table(folder / "tables", table, layouts[table.number])
+    scores = {
+        table.number: score(layouts[table.number], numbers, table.number) for table in definitions.tables
+    }
+    exhibits = [
+        _table_exhibit(table, layouts[table.number], scores[table.number], registry, descriptions)
+        for table in definitions.tables
+    ]
+    for figure in FIGURES:
+        rows = figure_rows[figure.name]
+        drawn = write_figure(figure, rows, folder / "figures")
+        exhibits.append(_figure_exhibit(definitions, figure, figure.title_of(rows), drawn))
+    if inputs.shadow_cost is not None:
+        exhibits.append(_shadow_cost_exhibit(definitions, inputs.shadow_cost))
+    page = _render(
+        exhibits=exhibits,
+        overview=_overview(definitions, scores),
+        total=sum(
+            (scores[number] for number in scores if number != "1"),
+            start=Score(0, 0, 0, 0, 0, (0,) * (len(BANDS) + 1)),
+        ),
+        printed_count=sum(_count_printed(panels) for panels in layouts.values()),
+        legend=_legend(),
+        world=inputs.world,
+        checks=inputs.checks,
+        checks_table=checks_table(inputs.checks),
+        levels_table=levels_table(definitions, levels),
+        match_tables=match_tables(definitions, inputs.match_quality),
+        packages=_packages(),
+        python=platform.python_version(),
+        build=inputs.build,
+    )
+    path = folder / "index.html"
+    path.write_text(page, encoding="utf-8")
+    console.print(f"report: {path}", highlight=False, soft_wrap=True)
+    return path
+
+
+def score(panels: Iterable[Panel], numbers: Numbers, table: str) -> Score:
+    """Count estimated columns, coefficients of the printed sign, and coefficients per band of distance."""
+    columns = [column for panel in panels for column in panel.columns]
+    pairs = [
+        (numbers.ours[key], float(text))
+        for key, text in numbers.printed.items()
+        if key[0] == table and key[4] == "coef" and key in numbers.ours
+    ]
+    bands = [Cell(distance=distance).band for key, distance in numbers.distances.items() if key[0] == table]
+    return Score(
+        columns=len(columns),
+        estimated=sum(column.is_estimated for column in columns),
+        coefficients=len(pairs),
+        same_sign=sum(ours * printed >= 0 for ours, printed in pairs),
+        compared=len(bands),
+        per_band=tuple(bands.count(band) for band in range(len(BANDS) + 1)),
+    )
+
+
+def method_lines(
+    specifications: Iterable[Specification], registry: Registry, descriptions: Mapping[str, str]
+) -> tuple[str, ...]:
+    """How the columns of a table are estimated, in a line of HTML per distinct way, from the registry."""
+    ways: dict[tuple, list[Specification]] = {}
+    for spec in specifications:
+        way = (spec.estimator, spec.absorb, spec.instruments, spec.covariance, spec.transform, spec.sample)
+        ways.setdefault(way, []).append(spec)
+    lines = []
+    for (estimator, absorb, instruments, covariance, transform, sample), specs in ways.items():
+        kind, _, quantile = estimator.partition(":")
+        parts = [f"{_ESTIMATOR_NAMES[kind]} {quantile}".strip()]
+        if instruments:
+            parts.append("instruments " + ", ".join(f"<code>{name}</code>" for name in instruments))
+        if absorb:
+            parts.append(f"{' and '.join(absorb)} effects absorbed")
+        parts.append(_COVARIANCE_NAMES[covariance])
+        if transform:
+            parts.append("variables standardised over the estimation sample")
+        source = registry.samples[sample]
+        where = "" if source.predicate == "true" else f" where <code>{escape(source.predicate)}</code>"
+        lines.append(
+            f"<strong>{_columns(specs)}</strong> {'; '.join(parts)}. {escape(descriptions[sample])}: "
+            f"<code>marts.{source.mart}</code>{where}."
+        )
+    return tuple(lines)
+
+
+def inline_svg(svg: str, name: str, title: str) -> str:
+    """An SVG file as an element of a page: no prologue or metadata, names of its own, a title for readers."""
+    element = svg[svg.index("<svg") :]
+    element = re.sub(r"\s*<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    element = re.sub(r' xmlns(?::xlink)?="[^"]*"', "", element).replace("xlink:href", "href")
+    element = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", element)
+    element = re.sub(r'<svg ([^>]*?)width="[^"]*" ', r"<svg \1", element, count=1)
+    element = re.sub(r'<svg ([^>]*?)height="[^"]*" ', r"<svg \1", element, count=1)
+    element = re.sub(r"font-family: [^;\"]*", "font-family: inherit", element)
+    opening = f'<svg role="img" aria-label="{escape(title)}" '
+    return element.replace("<svg ", opening, 1).strip()
+
+
+def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
+    import pandas as pd
+
+    estimates = output / "estimates.parquet"
+    if not estimates.is_file():
+        raise DealerLimitsError(f"there is no {estimates}: run `dealer-limits estimate` first")
+    build = _read_json(run_results)
+    world = (_read_json(truth / "world.json") or {"seed": "not recorded"}) if truth.is_dir() else None
+    quality, cost = output / "match_quality.csv", output / "shadow_cost.csv"
+    return Inputs(
+        estimates=pd.read_parquet(estimates)[[*KEYS, "value"]],
+        world=world,
+        checks=_read_json(output / "quality" / "results.json"),
+        # of a run of some models only, the time would mislead
+        build=build if build and _is_complete(build) else None,
+        match_quality=pd.read_csv(quality, dtype={"match_level": str}, keep_default_na=False)
+        # left over from a pseudo world, it says nothing about own data
+        if quality.is_file() and world
+        else None,
+        shadow_cost=pd.read_csv(cost) if cost.is_file() else None,
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DealerLimitsError(f"{path} is not JSON: {error}") from error
+
+
+def _is_complete(build: Mapping[str, Any]) -> bool:
+    arguments = build["args"]
+    return arguments.get("which") == "build" and not arguments.get("select") and not arguments.get("exclude")
+
+
+def _write_table(folder: Path, table: TableDefinition, panels: tuple[Panel, ...]) -> None:
+    caption = f"Table {table.number}: {table.title}"
+    latex = "\n".join(panel_latex(panel, caption) for panel in panels)
+    header = "% needs \\usepackage{booktabs, caption, amsmath}\n"
+    notes = latex_symbols(" ".join(table.notes))
+    notes = re.sub(r"(?<!\\)([%&#_])", r"\\\1", notes)
+    notes = re.sub(r"\$ (billions|millions)", r"\\$ \1", notes)
+    (folder / f"{table.exhibit}.tex").write_text(
+        f"{header}{latex}\n{{\\footnotesize {notes}\\par}}\n", encoding="utf-8"
+    )
+    (folder / f"{table.exhibit}.csv").write_text(panels_csv(panels), encoding="utf-8")
+
+
+def _table_exhibit(
+    table: TableDefinition,
+    panels: tuple[Panel, ...],
+    of_table: Score,
+    registry: Registry,
+    descriptions: Mapping[str, str],
+) -> Exhibit:
+    specifications = registry.of_tables([table.number])
+    if table.number == "1":
+        marts = (_SUMMARY_MART,)
+        method = ("Counted and averaged in SQL, each variable over the rows on which it is defined.",)
+    else:
+        marts = tuple(dict.fromkeys(registry.mart(spec) for spec in specifications))
+        method = method_lines(specifications, registry, descriptions)
+    if not of_table.estimated:
+        badge = "not estimated"
+    elif table.number == "1":
+        badge = ""
+    else:
+        near = sum(of_table.per_band[:2])
+        badge = f"{near} of {of_table.compared} coefficients within 2 se"
+        if of_table.estimated < of_table.columns:
+            badge = f"{of_table.estimated} of {of_table.columns} columns estimated; {badge}"
+    return Exhibit(
+        identity=table.exhibit,
+        number=f"Table {table.number}",
+        title=table.title,
+        section=table.section,
+        marts=marts,
+        badge=badge,
+        panels=tuple(
+            (
+                f"({panel.letter}) {panel.title}" if panel.letter else "",
+                panel_html(panel, f"{table.exhibit}{panel.letter}"),
+            )
+            for panel in panels
+        ),
+        notes=table.notes,
+        method=method,
+        files=(("CSV", f"tables/{table.exhibit}.csv"), ("LaTeX", f"tables/{table.exhibit}.tex")),
+    )
+
+
+def _figure_exhibit(definitions: Definitions, figure: PaperFigure, title: str, drawn: Drawn) -> Exhibit:
+    entries = {entry.exhibit: entry for entry in (*definitions.figures, *definitions.others)}
+    entry = entries[figure.name]
+    on_one_line = title.replace("\n", " ")
+    number, _, own_title = on_one_line.rpartition(": ")
+    return Exhibit(
+        identity=figure.name,
+        number=number or "Index",
+        title=entry.title or own_title,
+        section=entry.section,
+        marts=(figure.mart,),
+        badge="",
+        panels=(("", inline_svg(drawn.untitled_svg, figure.name, on_one_line)),),
+        notes=entry.notes,
+        method=(),
+        files=tuple((file.suffix[1:].upper(), f"figures/{file.name}") for file in drawn.files),
+    )
+
+
+def _shadow_cost_exhibit(definitions: Definitions, cost: pd.DataFrame) -> Exhibit:
+    (entry,) = [entry for entry in definitions.others if entry.exhibit == "shadow_cost"]
+    units = cost.groupby("reading", sort=False)["unit"].first()
+    return Exhibit(
+        identity=entry.exhibit,
+        number="Shadow cost",
+        title=entry.title,
+        section=entry.section,
+        marts=("panel_desk_horizon",),
+        badge="",
+        panels=(("", _shadow_cost_table(definitions, cost)),),
+        notes=(*entry.notes, *(f"{_READINGS[reading]}: {unit}." for reading, unit in units.items())),
+        method=(),
+        files=(),
+    )
+
+
+def _shadow_cost_table(definitions: Definitions, cost: pd.DataFrame) -> str:
+    """A row per reading and usage over one with standard errors; a column per column of Table 14."""
+    import pandas as pd
+
+    columns = [
+        f"h = {horizon}|{definitions.outcomes[name]}"
+        for horizon, name in zip(cost["horizon"], cost["outcome"], strict=True)
+    ]
+    named = cost.assign(name=columns)
+    rows = []
+    for (reading, usage), values in named.groupby(["reading", "usage"], sort=False, dropna=False):
+        label = f"{_READINGS[reading]}{f' at usage {usage:.2f}' if usage == usage else ''}"
+        for heading, statistic in ((label, "shadow_cost"), ("", "se")):
+            cells = (Cell(f"{value:.3f}", in_parentheses=statistic == "se") for value in values[statistic])
+            rows.append({"Reading": heading} | dict(zip(values["name"], map(cell_html, cells), strict=True)))
+    names = list(dict.fromkeys(columns))
+    spanners: dict[str, list[str]] = {}
+    for name in names:
+        spanners.setdefault(name.partition("|")[0], []).append(name)
+    return frame_html(pd.DataFrame(rows), "shadow_cost_table", names, raw=names, spanners=spanners)
+
+
+def _overview(definitions: Definitions, scores: Mapping[str, Score]) -> str:
+    """A row per regression table: what is estimated, signs, and coefficients by band of their distance."""
+    import pandas as pd
+
+    rows = []
+    for table in definitions.tables:
+        of_table = scores[table.number]
+        if table.number == "1":
+            continue
+        rows.append(
+            {
+                "Table": f'<a href="#{table.exhibit}">{table.number}</a> {escape(table.title)}',
+                "columns": f"{of_table.estimated} of {of_table.columns}",
+                "printed sign": f"{of_table.same_sign} of {of_table.coefficients}",
+                **{
+                    heading: str(count) if count else "·"
+                    for heading, count in zip(_band_names(), of_table.per_band, strict=True)
+                },
+            }
+        )
+    frame = pd.DataFrame(rows)
+    return frame_html(frame, "overview_table", list(frame.columns[1:]), raw=["Table"])
+
+
+def _band_names() -> tuple[str, ...]:
+    first, *others = BANDS
+    names = [f"under {first:g} se"]
+    names += [f"{least:g} to {most:g}" for least, most in zip(BANDS, others, strict=False)]
+    return (*names, f"{BANDS[-1]:g} or more")
+
+
+def _legend() -> list[tuple[int, str, str]]:
+    """Band, its symbols, what they mean."""
+    entries = []
+    for band, name in enumerate(_band_names()):
+        distance = (0.0, *BANDS)[band]
+        symbols = " ".join(filter(None, (mark(Cell(distance=distance)), mark(Cell(distance=-distance)))))
+        entries.append((band, symbols, name if band == 0 else f"{name} se"))
+    return entries
+
+
+def _count_printed(panels: Iterable[Panel]) -> int:
+    cells = [cell for panel in panels for row in panel.rows for cell in row.printed]
+    return sum(any(character.isdigit() for character in cell.text) for cell in cells)
+
+
+def _packages() -> list[tuple[str, str]]:
+    """Name and installed version of each package that the project names as a dependency."""
+    names = [
+        re.match(r"[\w.-]+", line)[0] for line in requires("dealer-limits") or [] if "extra ==" not in line
+    ]
+    found = []
+    for name in sorted(names):
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            found.append((name, "not installed"))
+    return found
+
+
+def _columns(specifications: list[Specification]) -> str:
+    """Such as `(a) 1–3, (b) 1–3`, or `Columns 1–6` where there is one panel."""
+    texts = []
+    for panel in dict.fromkeys(spec.panel for spec in specifications):
+        numbers = [int(spec.column) for spec in specifications if spec.panel == panel]
+        runs: list[list[int]] = []
+        for number in numbers:
+            if runs and number == runs[-1][-1] + 1:
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+        text = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
+        texts.append(f"({panel}) {text}" if panel else text)
+    return ("Columns " if not specifications[0].panel else "") + "; ".join(texts) + "."
+
+
+def _render(**content: Any) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(source).render(**content)

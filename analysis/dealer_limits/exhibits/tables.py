@@ -1,0 +1,175 @@
+"""Panels as HTML and LaTeX by great-tables, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from dealer_limits.exhibits.layout import Cell, Panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from great_tables import GT
+
+SOURCES = ("ours", "printed")
+
+# Direction and size of a difference as a symbol, by band: what a reader without colour goes by.
+_MARKS = {1: ("△", "▽"), 2: ("▲", "▼"), 3: ("▲▲", "▼▼")}
+
+# What pdflatex has no glyph for.
+_LATEX = {
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "×": r"$\times$",
+    "−": r"$-$",
+    "–": "--",
+    "²": r"$^2$",
+    "Δ": r"$\Delta$",
+    "→": r"$\to$",
+}
+
+
+def mark(cell: Cell) -> str:
+    """The symbol for how far ours is from the printed number; empty where it is near or has no error."""
+    if cell.distance is None or cell.band == 0:
+        return ""
+    above, below = _MARKS[cell.band]
+    return above if cell.distance > 0 else below
+
+
+def panel_html(panel: Panel, identity: str) -> str:
+    """A panel as an HTML table without style: the page has one style for all."""
+    return bare_html(_panel_table(panel, identity, cell_html))
+
+
+def panel_latex(panel: Panel, caption: str) -> str:
+    """A panel as a LaTeX table with booktabs rules; `caption` stands over it."""
+    text = _panel_table(panel, None, lambda cell: cell.plain.replace("-", "−"))
+    # nine pairs of columns, as in Table 10, fit a landscape page in small print only
+    size = "8pt" if len(panel.columns) <= 6 else "5.5pt"
+    title = f"{caption} ({panel.letter}) {panel.title}" if panel.letter else caption
+    written = text.tab_header(title).tab_options(table_font_size=size).as_latex(use_longtable=False)
+    narrow = "\\setlength{\\tabcolsep}{2pt}\n\\begin{tabular*}"
+    return latex_symbols(written).replace("\\begin{tabular*}", narrow, 1)
+
+
+def latex_symbols(text: str) -> str:
+    """Replace symbols that pdflatex has no glyph for."""
+    for symbol, command in _LATEX.items():
+        text = text.replace(symbol, command)
+    return text
+
+
+def panels_csv(panels: Iterable[Panel]) -> str:
+    """All panels of a table as one CSV: panel, row, then ours and printed of each column, as displayed."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    for position, panel in enumerate(panels):
+        if position == 0:
+            names = [f"{column.name} {source}" for column in panel.columns for source in SOURCES]
+            writer.writerow(["panel", "row", "statistic", *names])
+        label = ""
+        for row in panel.rows:
+            is_error = not row.label
+            label = row.label or label
+            cells = [cell.plain for pair in zip(row.ours, row.printed, strict=True) for cell in pair]
+            writer.writerow([panel.letter, label, "standard error" if is_error else "value", *cells])
+    return written.getvalue()
+
+
+def frame_html(
+    frame: pd.DataFrame,
+    identity: str,
+    numeric: Sequence[str],
+    raw: Sequence[str] = (),
+    spanners: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """A frame of text as an HTML table, first column as row names.
+
+    Columns in `raw` hold HTML. `spanners` heads groups of columns, whose own heading is then what stands
+    after the last `|` of their name.
+    """
+    from great_tables import GT
+
+    table = GT(frame, rowname_col=frame.columns[0], id=identity)
+    table = table.tab_stubhead(frame.columns[0]).cols_align("left")
+    if numeric:
+        table = table.cols_align("right", columns=list(numeric))
+    if raw:
+        table = table.fmt(lambda text: text, columns=list(raw))
+    for position, (title, columns) in enumerate((spanners or {}).items()):
+        table = table.tab_spanner(title, columns=list(columns), id=f"group-{position}")
+        table = table.cols_label({name: name.rpartition("|")[2] for name in columns})
+    return bare_html(table)
+
+
+def bare_html(table: GT) -> str:
+    """The `<table>` element of a table: its style, the same for every table, is the page's."""
+    (element,) = re.findall(r"<table.*?</table>", table.as_raw_html(), flags=re.DOTALL)
+    # attributes that say nothing here, in each of thousands of cells
+    idle = r' data-quarto-[a-z-]+="[a-z]+"| (?:row|col)span="1"| class="gt_row gt_right"'
+    element = re.sub(idle, "", element)
+    return re.sub(r"\n\s*", "\n", element)
+
+
+def _panel_table(panel: Panel, identity: str | None, render: Callable[[Cell], str]) -> GT:
+    """A panel in great-tables; with an identity as HTML, else as LaTeX, whose cells `render` writes."""
+    import pandas as pd
+    from great_tables import GT, html
+
+    as_html = identity is not None
+    frame = pd.DataFrame({"label": [row.label for row in panel.rows]})
+    for position in range(len(panel.columns)):
+        for source in SOURCES:
+            frame[f"{source}_{position}"] = [render(getattr(row, source)[position]) for row in panel.rows]
+    if as_html:
+        table = GT(frame, rowname_col="label", id=identity).fmt(
+            lambda markup: markup, columns=[name for name in frame.columns if name != "label"]
+        )
+    else:
+        # a column of row names would be set off by a vertical rule
+        table = GT(frame).cols_label(label="").cols_align("left", columns="label")
+    pairs = [[f"{source}_{position}" for source in SOURCES] for position in range(len(panel.columns))]
+    table = table.cols_align("right", columns=[name for pair in pairs for name in pair])
+    for position, (column, pair) in enumerate(zip(panel.columns, pairs, strict=True)):
+        missing = "not estimated"
+        ours = "ours" if column.is_estimated else html(f"<em>{missing}</em>") if as_html else missing
+        table = table.cols_label({pair[0]: ours, pair[1]: "printed"})
+        title = " ".join(part for part in (column.name, column.label) if part)
+        table = table.tab_spanner(title, columns=pair, id=f"column-{position}")
+    for first, last in _runs([column.spanner for column in panel.columns]):
+        if panel.columns[first].spanner:
+            under = [name for pair in pairs[first:last] for name in pair]
+            table = table.tab_spanner(panel.columns[first].spanner, columns=under, id=f"group-{first}")
+    if panel.heading:
+        everything = [name for pair in pairs for name in pair]
+        table = table.tab_spanner(panel.heading, columns=everything, id="heading")
+    return table
+
+
+def cell_html(cell: Cell) -> str:
+    """A cell whose digits line up: stars and the closing parenthesis hang in a slot of their own."""
+    if not cell.text:
+        return ""
+    text = cell.text.replace("-", "\u2212")
+    number = f"({text}" if cell.in_parentheses else text
+    after = ")" if cell.in_parentheses else "*" * cell.stars
+    slot = f"<b>{after}</b>" if after else "<b></b>"
+    symbol = mark(cell)
+    if cell.distance is None:
+        return f"<span>{escape(number)}{slot}</span>"
+    band = f' class="d{cell.band}"' if cell.band else ""
+    shown = f"<i>{symbol}</i>" if symbol else ""
+    return f'<span{band} title="{cell.distance:+.1f} se">{shown}{escape(number)}{slot}</span>'
+
+
+def _runs(values: Sequence[str]) -> list[tuple[int, int]]:
+    """Start and end of each run of equal neighbours."""
+    starts = [
+        position for position, value in enumerate(values) if position == 0 or values[position - 1] != value
+    ]
+    return list(zip(starts, [*starts[1:], len(values)], strict=True))

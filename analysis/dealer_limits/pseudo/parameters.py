@@ -1,0 +1,92 @@
+"""The named parameters of the pseudo world and the three worlds that they make.
+
+`parameters.csv` beside this module has one row per parameter: value in the world `paper`, role, unit, whether
+the calibration fits it, the printed number that it serves and what it means. A world multiplies the
+parameters of role `reaction` by its scale; nothing else differs between worlds.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from types import MappingProxyType
+
+from dealer_limits.errors import DealerLimitsError
+
+# what reactions to limits are multiplied by
+WORLDS: Mapping[str, float] = MappingProxyType({"paper": 1.0, "null": 0.0, "strong": 3.0})
+DEFAULT_WORLD = "paper"
+ROLES = ("reaction", "reaction_bounded", "mechanical", "other")
+# of what Table 2 prints, how much is reaction; the rest is VaR that moves with a position that reverts. The
+# printed numbers do not tell, so that this is a choice: the parameters are fitted with it.
+DEFAULT_REACTION_SHARE = 0.5
+
+Parameters = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ParameterRow:
+    """One row of the parameter file."""
+
+    parameter: str
+    value: float
+    role: str
+    unit: str
+    is_fitted: bool
+    serves: str
+    meaning: str
+
+
+def parameter_rows() -> tuple[ParameterRow, ...]:
+    """The parameter file, in its order. Raises DealerLimitsError for a role that does not exist."""
+    text = files(__package__).joinpath("parameters.csv").read_text(encoding="utf-8")
+    rows = tuple(
+        ParameterRow(
+            row["parameter"], float(row["value"]), row["role"], row["unit"], row["fitted"] == "yes",
+            row["serves"], row["meaning"],
+        )
+        for row in csv.DictReader(text.splitlines())
+    )  # fmt: skip
+    for row in rows:
+        if row.role not in ROLES:
+            raise DealerLimitsError(f"parameters.csv: {row.parameter} has role {row.role}")
+    return rows
+
+
+def world_parameters(
+    world: str = DEFAULT_WORLD, reaction_share: float = DEFAULT_REACTION_SHARE
+) -> Parameters:
+    """The parameters of a world, by name.
+
+    `reaction_share` moves what Table 2 prints between its two sources: reactions to usage are multiplied by
+    share / 0.5 and the loadings of VaR on positions by (1 - share) / 0.5. P&L, trades and illiquidity have no
+    such split. Raises DealerLimitsError for an unknown world or a share outside [0, 1].
+    """
+    if not 0 <= reaction_share <= 1:
+        raise DealerLimitsError(f"reaction share {reaction_share}: expected a number from 0 to 1")
+    values = {row.parameter: row.value for row in parameter_rows()}
+    return with_world(values, world, reaction_share)
+
+
+def with_world(
+    values: Mapping[str, float], world: str, reaction_share: float = DEFAULT_REACTION_SHARE
+) -> Parameters:
+    """`values` of the world `paper` turned into those of `world`; see `world_parameters`."""
+    if world not in WORLDS:
+        raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
+    scale = WORLDS[world]
+    turned = {}
+    for row in parameter_rows():
+        value = values[row.parameter]
+        if row.role == "reaction":
+            of_positions = row.parameter.startswith(("net_", "gross_", "new_"))
+            share = reaction_share / DEFAULT_REACTION_SHARE if of_positions else 1.0
+            value *= scale * share
+        elif row.role == "reaction_bounded":
+            value *= min(scale, 1.0)
+        elif row.role == "mechanical":
+            value *= (1 - reaction_share) / (1 - DEFAULT_REACTION_SHARE)
+        turned[row.parameter] = value
+    return MappingProxyType(turned)

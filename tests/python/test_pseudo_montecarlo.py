@@ -1,0 +1,141 @@
+"""Repeated worlds: what is resumed is what would have been run; the committed table says what it claims."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
+from dealer_limits.montecarlo.population import cross_products, population_coefficients, structural_effects
+from dealer_limits.montecarlo.publish import SIZE_RANGE
+from dealer_limits.montecarlo.registry import SEEDS, Row, estimate_row, read_rows
+from dealer_limits.montecarlo.run import fingerprint, headline_rows, run_montecarlo
+from dealer_limits.montecarlo.within import fixed_b_critical
+from dealer_limits.pseudo.parameters import WORLDS, parameter_rows, world_parameters
+
+KEYS = ["table", "panel", "column"]
+
+
+def row_of(name: str, *key: str) -> Row:
+    return next(row for row in read_rows(name) if row.key == key)
+
+
+@pytest.fixture(scope="module")
+def panel() -> DeskPanel:
+    return simulate_desk_panel(3, world_parameters(), scale=0.02)
+
+
+@pytest.fixture(scope="module")
+def committed() -> pd.DataFrame:
+    return pd.read_csv(SEEDS / "montecarlo.csv", dtype=dict.fromkeys(KEYS, str), keep_default_na=False)
+
+
+@pytest.fixture(scope="module")
+def tested(committed: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the tested terms of the diagnostics, with is_corrected."""
+    with (SEEDS / "diagnostics.csv").open(encoding="utf-8") as file:
+        questions = pd.DataFrame(csv.DictReader(file))[[*KEYS, "tested_term", "is_corrected"]]
+    rows = committed.merge(questions, on=KEYS)
+    return rows[rows["term"] == rows["tested_term"]]
+
+
+def test_population_value_of_one_history_is_its_estimate(panel: DeskPanel) -> None:
+    for row in (row_of("specifications", "2", "a", "2"), row_of("specifications", "8", "", "2")):
+        pooled = population_coefficients(cross_products(panel, row), row)
+        # the same sums in another order
+        assert pooled == pytest.approx(estimate_row(panel, row).coef, rel=1e-7)
+
+
+def test_usage_does_nothing_in_the_null_world() -> None:
+    effects = structural_effects((1,), world_parameters("null"), headline_rows())
+    assert max(abs(effect) for pair in effects.values() for effect in pair) == 0
+
+
+def test_usage_does_what_the_parameters_say_in_the_paper_world() -> None:
+    parameters = world_parameters()
+    effects = structural_effects((1,), parameters, (row_of("specifications", "2", "a", "4"),))
+    planted = parameters["net_securities_reaction"] + parameters["net_securities_passing_reaction"]
+    # a position near the cap of net over gross does not follow
+    assert effects["d_net_securities_position", 1][0] == pytest.approx(-planted, rel=0.02)
+
+
+def test_worlds_differ_in_reactions_only() -> None:
+    paper = world_parameters()
+    for world, scale in WORLDS.items():
+        for row in parameter_rows():
+            expected = scale if row.role == "reaction" else 1.0
+            if row.role != "reaction_bounded":
+                assert world_parameters(world)[row.parameter] == paper[row.parameter] * expected
+
+
+def test_a_run_that_was_stopped_gives_the_same_as_one_that_was_not(tmp_path: Path) -> None:
+    quiet = Console(file=io.StringIO())
+    run_montecarlo("paper", 4, tmp_path, quiet, block_size=2)
+    whole = (tmp_path / "montecarlo_paper.csv").read_bytes()
+    first, second = sorted(tmp_path.rglob("*.block"))
+    second.unlink()
+    second.with_suffix(".partial").write_bytes(b"killed while it was written")
+    finished = first.stat().st_mtime_ns
+
+    run_montecarlo("paper", 4, tmp_path, quiet, block_size=2)
+
+    assert (tmp_path / "montecarlo_paper.csv").read_bytes() == whole
+    assert first.stat().st_mtime_ns == finished
+
+
+def test_unknown_worlds_and_odd_numbers_of_worlds_are_refused(tmp_path: Path) -> None:
+    for world, reps in (("real", 20), ("paper", 25), ("paper", 10)):
+        with pytest.raises(DealerLimitsError):
+            run_montecarlo(world, reps, tmp_path, Console(file=io.StringIO()))
+
+
+def test_fixed_b_critical_value_holds_its_size_on_white_noise() -> None:
+    days, lag, samples = 400, 39, 4000
+    draws = np.random.default_rng(5).standard_normal((samples, days))
+    mean = draws.mean(axis=1, keepdims=True)
+    error = draws - mean
+    variance = (error**2).sum(axis=1)
+    for distance in range(1, lag + 1):
+        weight = 1 - distance / (lag + 1)
+        variance += 2 * weight * (error[:, distance:] * error[:, :-distance]).sum(axis=1)
+    beyond = np.abs(mean[:, 0]) * days / np.sqrt(variance) > fixed_b_critical(0.95, lag, days)
+    # three binomial errors of 4,000 draws
+    assert beyond.mean() == pytest.approx(0.05, abs=0.0105)
+
+
+def test_committed_table_is_of_the_committed_parameters() -> None:
+    page = (SEEDS.parent / "docs" / "montecarlo.md").read_text(encoding="utf-8")
+    for world in WORLDS:
+        assert fingerprint(dict(world_parameters(world)), headline_rows()) in page
+
+
+def test_corrected_specifications_have_the_right_size_in_the_null_world(tested: pd.DataFrame) -> None:
+    null = tested[(tested["world"] == "null") & (tested["is_corrected"] == "true")]
+    low, high = SIZE_RANGE
+    assert len(null) > 30
+    assert null["rejection"].mean() == pytest.approx(0.05, abs=0.02)
+    # a share of 500 worlds has an error of one percentage point
+    assert null["rejection"].between(low - 0.01, high + 0.01).all()
+
+
+def test_corrected_specifications_rank_the_worlds(tested: pd.DataFrame) -> None:
+    corrected = tested[tested["is_corrected"] == "true"].set_index([*KEYS, "world"])
+    effect = corrected["effect_lasting"].unstack("world")
+    mean = corrected["mean"].unstack("world")
+    # a rise of the limit is a fall of usage
+    sign = np.where(mean.index.get_level_values("table") == "limit_change", -1, 1)
+    reacts = (effect["strong"].abs() > 0.005).to_numpy()
+    direction = sign * np.sign(effect["strong"])
+    ordered = (mean["null"] * direction < mean["paper"] * direction) & (
+        mean["paper"] * direction < mean["strong"] * direction
+    )
+    assert reacts.sum() > 20
+    assert ordered[reacts].all()
+    assert (mean["strong"] * direction > 0)[reacts].all()

@@ -1,0 +1,107 @@
+"""The panel in memory is the panel of the warehouse: the same seed gives the same estimates."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pytest
+
+from conftest import SCALE
+from dealer_limits.estimate.quantile import Bootstrap
+from dealer_limits.estimate.run import estimate
+from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
+from dealer_limits.montecarlo.registry import Row, arrays, estimate_row, read_rows
+from dealer_limits.montecarlo.within import driscoll_kraay, fit_two_way
+from dealer_limits.pseudo.parameters import world_parameters
+from dealer_limits.pseudo.world import DEFAULT_SEED
+from workspace import Workspace
+
+# one column of each table and panel: 1, 5 and 10 days, each kind of regressor
+COLUMNS = [row for row in read_rows() if row.table != "8" and row.column in ("1", "6", "9")]
+
+
+@pytest.fixture(scope="module")
+def panel() -> DeskPanel:
+    return simulate_desk_panel(DEFAULT_SEED, world_parameters(), SCALE)
+
+
+@pytest.fixture(scope="module")
+def connection(warehouse: Workspace) -> duckdb.DuckDBPyConnection:
+    with warehouse.connect() as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("row", COLUMNS, ids=lambda row: "-".join(row.key))
+def test_panel_in_memory_gives_the_estimates_of_the_warehouse(
+    row: Row, panel: DeskPanel, connection: duckdb.DuckDBPyConnection
+) -> None:
+    registry = load_registry(connection)
+    spec = next(spec for spec in registry.specifications if (spec.table, spec.panel, spec.column) == row.key)
+    ((_, marts),) = estimate(connection, [spec], registry, Bootstrap())
+
+    memory = estimate_row(panel, row)
+
+    assert memory.nobs == marts.nobs
+    # P&L over VaR has ten decimals in the marts; all else differs in the last digits of a double
+    assert memory.r2 == pytest.approx(marts.measures["r2"], abs=1e-9)
+    assert memory.coef == pytest.approx(marts.coef, abs=1e-9)
+    assert memory.se == pytest.approx(marts.se, abs=1e-9)
+
+
+def test_instruments_in_memory_are_those_of_the_warehouse(
+    panel: DeskPanel, connection: duckdb.DuckDBPyConnection
+) -> None:
+    rows = connection.execute(
+        """
+        select firm_limit_increase, firm_limit_decrease
+        from marts.fct_desk_day where is_prime_treasury_desk and log_limit_usage is not null
+        """
+    ).df()
+    has_usage = np.isfinite(panel.terms["log_limit_usage"]) & panel.is_prime
+    for name in ("firm_limit_increase", "firm_limit_decrease"):
+        ours = panel.terms[name][has_usage]
+        ours, theirs = np.sort(ours[np.isfinite(ours)]), np.sort(rows[name].dropna())
+        assert len(ours) == len(theirs)
+        assert (theirs != 0).any()
+        assert ours == pytest.approx(theirs, abs=1e-12)
+
+
+def test_two_stage_least_squares_is_that_of_another_package(panel: DeskPanel) -> None:
+    from linearmodels.iv import IV2SLS
+
+    row = next(row for row in read_rows() if row.table == "8" and row.column == "2")
+    outcome, regressors, mask, instruments = arrays(panel, row)
+    fit = fit_two_way(outcome, regressors, mask, instruments, desk_effects=False)
+    day = np.nonzero(mask)[0]
+
+    def demeaned(values: np.ndarray) -> np.ndarray:
+        rows = values[mask]
+        return rows - (np.bincount(day, rows) / np.maximum(np.bincount(day), 1))[day]
+
+    z = np.column_stack([demeaned(values) for values in instruments])
+    reference = IV2SLS(demeaned(outcome), None, demeaned(regressors[0]), z).fit(cov_type="robust")
+    # float sums in another order
+    assert fit.coef[0] == pytest.approx(reference.params.iloc[0], rel=1e-8)
+    # linearmodels has no degrees of freedom in this covariance; ours counts the days
+    correction = np.sqrt(fit.nobs / fit.df_resid)
+    assert fit.se[0] == pytest.approx(reference.std_errors.iloc[0] * correction, rel=1e-8)
+
+
+def test_driscoll_kraay_errors_are_those_of_another_package(panel: DeskPanel) -> None:
+    import pandas as pd
+    from linearmodels.panel import PanelOLS
+
+    row = next(row for row in read_rows() if row.key == ("2", "a", "5"))
+    outcome, regressors, mask, _ = arrays(panel, row)
+    fit = fit_two_way(outcome, regressors, mask)
+    day, desk = np.nonzero(mask)
+    index = pd.MultiIndex.from_arrays([desk, day])
+    reference = PanelOLS(
+        pd.Series(outcome[mask], index=index),
+        pd.DataFrame({"x": regressors[0][mask]}, index=index),
+        entity_effects=True,
+        time_effects=True,
+    ).fit(cov_type="kernel", kernel="bartlett", bandwidth=10, debiased=True)
+    # every day of these data has rows, so that days and distances between them are the same in both
+    assert np.sqrt(driscoll_kraay(fit, 10)[0, 0]) == pytest.approx(reference.std_errors.iloc[0], rel=1e-6)
