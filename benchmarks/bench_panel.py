@@ -78,6 +78,7 @@ class Measurement:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("sizes", nargs="*", type=int, default=SIZES_MN, help="millions of rows")
+    parser.add_argument("--panels", nargs="+", choices=SHAPES, default=tuple(SHAPES))
     parser.add_argument("--output", type=Path, default=Path("output"), help="needs 3 GB for 100 million")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -86,7 +87,7 @@ def main() -> None:
         "| --- | ---: | --- | ---: | ---: | ---: | ---: | --- |",
     ]
     print("\n".join(lines), flush=True)
-    for shape in SHAPES:
+    for shape in arguments.panels:
         gib_per_row: dict[str, float] = {}
         for size in arguments.sizes:
             if shape != "unbalanced" and size not in SLOW_SIZES_MN:
@@ -114,7 +115,7 @@ def _compare(shape: str, rows: int, output: Path, gib_per_row: dict[str, float])
             try:
                 other = in_own_process(measure, package, file)
             except (ValueError, BrokenProcessPool, TimeoutError) as error:
-                reason = str(error).splitlines()[0] or f"more than {MOST_SECONDS} s"
+                reason = next(iter(str(error).splitlines()), f"more than {MOST_SECONDS} s")
                 yield f"| {shape} | {rows:,} | {package} | | | | | {reason} |"
                 continue
             gib_per_row[package] = other.peak_gib / other.rows

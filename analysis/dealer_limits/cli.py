@@ -193,6 +193,19 @@ def montecarlo(
 
 @app.command()
 @one_line_errors
+def coverage(
+    world: Annotated[str, typer.Option(help="paper, null or strong.")] = "paper",
+    reps: Annotated[int, typer.Option(help="Worlds.")] = 400,
+    output: Output = Path("output"),
+) -> None:
+    """How often 95% intervals hold the truth of Table 2, by the kind of errors."""
+    from dealer_limits.montecarlo.covariances import run_coverage
+
+    run_coverage(world, reps, output, console)
+
+
+@app.command()
+@one_line_errors
 def calibrate(
     check: Annotated[bool, typer.Option(help="Leave the parameters; compare them on fresh seeds.")] = False,
     output: Output = Path("output"),

@@ -65,6 +65,9 @@ def make_world(seed: int = 1, noise: float = 1.0, days: int = 100) -> World:
     count = len(desk_days)
     desk = desk_days["desk_id"].str.removeprefix("desk_").astype(int)
     day = desk_days["business_date"].rank(method="dense").astype(int)
+    desk_days["business_day_index"] = day
+    # two desks a firm
+    desk_days["firm_rssd"] = desk // 2 + 1
     desk_days["is_prime_treasury_desk"] = desk < PRIME_DESKS
     desk_days["is_treasury_desk"] = True
     for name in POSITIONS:

@@ -1,0 +1,172 @@
+"""Errors beside the paper's, from a warehouse file to what survives."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from dealer_limits.estimate.compare import KEYS
+from dealer_limits.estimate.inference import METHODS, RECOMMENDED, run_inference, summarise
+from dealer_limits.estimate.quantile import Bootstrap
+from dealer_limits.estimate.run import run_estimates
+from dealer_limits.estimate.specification_curve import CHOICES, COVARIANCES, run_specification_curve
+from estimate_warehouse import make_world, write_warehouse
+
+DRAWS = Bootstrap(draws=20)
+TABLES = ["2", "8", "11", "12", "15"]
+
+
+def silent() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("inference")
+
+
+@pytest.fixture(scope="module")
+def warehouse(folder: Path) -> Path:
+    return write_warehouse(folder / "w.duckdb", make_world(days=60))
+
+
+@pytest.fixture(scope="module")
+def printout() -> Console:
+    return silent()
+
+
+@pytest.fixture(scope="module")
+def rows(warehouse: Path, folder: Path, printout: Console) -> pd.DataFrame:
+    return run_inference(warehouse, folder / "output", TABLES, printout, DRAWS)
+
+
+@pytest.fixture(scope="module")
+def estimates(warehouse: Path, folder: Path) -> pd.Series:
+    found = run_estimates(warehouse, folder / "estimates", TABLES, silent(), DRAWS)
+    return found.set_index(KEYS)["value"]
+
+
+def test_the_papers_errors_come_first_and_are_those_of_the_estimates(
+    rows: pd.DataFrame, estimates: pd.Series
+):
+    first = rows.groupby(["table", "panel", "column", "term"], sort=False).first().reset_index()
+    assert set(first["covariance"]) == {"robust", "bootstrap"}
+    for statistic in ("coef", "se", "t", "p", "ci_low", "ci_high", "stars"):
+        keys = [(*key, statistic) for key in first[KEYS[:4]].itertuples(index=False, name=None)]
+        np.testing.assert_array_equal(first[statistic], estimates.loc[keys])
+
+
+def test_every_column_has_every_covariance_of_its_mart(rows: pd.DataFrame):
+    found = rows[rows["term"] != "constant"].groupby(["table", "panel", "column"])["covariance"].agg(set)
+    names = {key: {method.covariance for method in methods} for key, methods in METHODS.items()}
+    assert found["2", "a", "1"] == names["panel_desk_horizon", "ols"]
+    assert found["8", "", "1"] == names["panel_desk_horizon", "iv"]
+    assert found["11", "a", "1"] == names["fct_dealer_day", "ols"]
+    assert found["12", "", "1"] == names["fct_soma_sale", "ols"]
+    assert found["15", "a", "1"] == names["fct_market_day", "ols"]
+    assert found["15", "a", "4"] == names["fct_market_day", "quantile"]
+    assert all(RECOMMENDED[key] in known for key, known in names.items())
+
+
+def test_least_lag_is_the_horizon(rows: pd.DataFrame):
+    lags = rows[(rows["table"] == "2") & (rows["covariance"] == "driscoll_kraay")].set_index(
+        ["panel", "column"]
+    )
+    assert lags.loc[("a", "3"), "lags"].max() == 10
+
+
+def test_covariances_change_errors_and_not_coefficients(rows: pd.DataFrame):
+    table = rows[rows["table"] == "2"]
+    keys = ["panel", "column", "term"]
+    assert (table.groupby(keys)["coef"].nunique() == 1).all()
+    assert (table.groupby(keys)["se"].nunique() >= 5).all()
+
+
+def test_intervals_hold_the_coefficient_and_leave_zero_out_exactly_where_p_is_small(rows: pd.DataFrame):
+    assert (rows["ci_low"] <= rows["coef"]).all() and (rows["coef"] <= rows["ci_high"]).all()
+    without_zero = (rows["ci_low"] > 0) | (rows["ci_high"] < 0)
+    # wild intervals end within a ten-thousandth of an error
+    clear = (rows["p"] - 0.05).abs() > 1e-3
+    assert (without_zero == (rows["p"] < 0.05))[clear].all()
+
+
+def test_adjusted_p_values_are_no_smaller(rows: pd.DataFrame):
+    slopes = rows[rows["term"] != "constant"]
+    assert (slopes["p_holm"] >= slopes["p"]).all()
+    joint = slopes[slopes["covariance"].str.startswith("wild")]
+    assert (joint["p_romano_wolf"] >= joint["p"] - 1e-12).all()
+    assert slopes[~slopes["covariance"].str.startswith("wild")]["p_romano_wolf"].isna().all()
+
+
+def test_instruments_of_table_8_are_tested(rows: pd.DataFrame, folder: Path, printout: Console):
+    tests = pd.read_parquet(folder / "output" / "instruments.parquet")
+    assert set(tests["table"]) == {"8"} and tests["column"].nunique() == 6
+    column = tests[(tests["column"] == "1") & (tests["term"] == "")].set_index("statistic")
+    assert column.loc["effective_f", "value"] > 0
+    assert column.loc["weak", "value"] == float(
+        column.loc["effective_f", "value"] <= column.loc["effective_f_critical", "value"]
+    )
+    assert ("weak" in column.loc["effective_f", "text"]) == bool(column.loc["weak", "value"])
+    assert column.loc["anderson_rubin_bounded", "text"]
+    assert 0 <= column.loc["hansen_j_p", "value"] <= 1
+
+
+def test_same_warehouse_same_bytes(warehouse: Path, rows: pd.DataFrame, folder: Path):
+    run_inference(warehouse, folder / "again", ["2", "8"], silent(), DRAWS)
+    run_inference(warehouse, folder / "once more", ["2", "8"], silent(), DRAWS)
+    for name in ("inference", "inference_summary", "instruments"):
+        first, second = ((folder / run / f"{name}.parquet").read_bytes() for run in ("again", "once more"))
+        assert first == second
+
+
+def test_results_survive_where_they_were_significant_and_still_are(rows: pd.DataFrame, folder: Path):
+    summary = pd.read_parquet(folder / "output" / "inference_summary.parquet")
+    assert (summary["survives"].isna() == (summary["p_paper"] >= 0.05)).all()
+    known = summary[summary["survives"].notna()]
+    assert (known["survives"] == (known["p"] < 0.05)).all()
+    assert (~known["survives_holm"].astype(bool) | known["survives"].astype(bool)).all()
+    assert len(summary) == len(rows[rows["term"] != "constant"].drop_duplicates(KEYS[:4]))
+
+
+def test_summary_says_nothing_of_what_was_never_significant():
+    from dealer_limits.estimate.specifications import Specification
+
+    spec = Specification(
+        *("2", "a", "1", "net", 1, "prime_desks", "d_net", ("x", "z"), (), ("desk",), (), (), "", "ols"),
+        *("robust", False),
+    )
+    frame = pd.DataFrame(
+        [
+            ("2", "a", "1", term, covariance, -1.0, se, p, 0, -2.0, 0.0, p)
+            for term, values in {"x": (0.01, 0.2), "z": (0.3, 0.001)}.items()
+            for covariance, se, p in zip(("robust", "wild_desk"), (0.1, 0.2), values, strict=True)
+        ],
+        columns=[*KEYS[:4], "covariance", "coef", "se", "p", "stars", "ci_low", "ci_high", "p_holm"],
+    )
+    printed = pd.DataFrame(columns=[*KEYS[:4], "printed_stars"])
+    summary = summarise(frame, {spec: "wild_desk"}, printed).set_index("term")
+    assert summary.loc["x", "survives"] is np.False_ or not summary.loc["x", "survives"]
+    assert summary["survives"].isna().to_dict() == {"x": False, "z": True}
+
+
+def test_specification_curve_has_a_point_for_every_choice(warehouse: Path, folder: Path):
+    output = folder / "curve"
+    points = run_specification_curve(warehouse, output, silent())
+    combinations = points.drop_duplicates(list(CHOICES))
+    # the made-up days end early in 2020
+    possible = [period for period in CHOICES["period"] if period != "from 2021"]
+    assert len(combinations) == len(possible) * np.prod(
+        [len(CHOICES[kind]) for kind in CHOICES if kind != "period"]
+    )
+    assert set(points["covariance"]) == set(COVARIANCES)
+    assert (points.groupby(list(CHOICES))["coef"].nunique() == 1).all()
+    again = folder / "curve again"
+    run_specification_curve(warehouse, again, silent())
+    for suffix in ("svg", "png", "parquet"):
+        name = f"figures/specification_curve.{suffix}"
+        assert (output / name).read_bytes() == (again / name).read_bytes()
