@@ -11,7 +11,7 @@ from dealer_limits.montecarlo.moments import many_moments
 from dealer_limits.montecarlo.processes import worker_pool
 from dealer_limits.montecarlo.publish import DOCS
 from dealer_limits.montecarlo.registry import read_rows
-from dealer_limits.pseudo.parameters import DEFAULT_REACTION_SHARE, DEFAULT_WORLD, world_parameters
+from dealer_limits.pseudo.parameters import DEFAULT_WORLD, FITTED_REACTION_SHARE, world_parameters
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 SPLIT_SEEDS = tuple(range(30_001, 30_041))
@@ -32,11 +32,12 @@ def write_split(console: Console, docs: Path = DOCS, seeds: Sequence[int] = SPLI
     """Write `reaction_share.md`: mean estimates of the world `paper` at shares of reaction from 0 to 1."""
     wanted = {key for _, key, _ in SHOWN}
     rows = tuple(row for row in read_rows() + read_rows("diagnostics") if row.key in wanted)
+    fitted = " and ".join(f"{share:.0%} ({name[:-1]})" for name, share in FITTED_REACTION_SHARE.items())
     lines = [
         "# The share of reaction",
         "",
         f"Written by `dealer-limits montecarlo --split`: mean estimates over seeds {seeds[0]} to {seeds[-1]}",
-        f"of the world `paper`, whose default share is {DEFAULT_REACTION_SHARE:.0%}; securities positions,",
+        f"of the world `paper`, fitted at {fitted}; securities positions,",
         "five business days. Table 2 hardly moves, the diagnostics tell the shares apart.",
         "",
         f"| reaction | {' | '.join(heading for heading, _, _ in SHOWN)} |",

@@ -19,9 +19,12 @@ from dealer_limits.errors import DealerLimitsError
 WORLDS: Mapping[str, float] = MappingProxyType({"paper": 1.0, "null": 0.0, "strong": 3.0})
 DEFAULT_WORLD = "paper"
 ROLES = ("reaction", "reaction_bounded", "mechanical", "other")
-# of what Table 2 prints, how much is reaction; the rest is VaR that moves with a position that reverts. The
-# printed numbers do not tell, so that this is a choice: the parameters are fitted with it.
+# Of what Table 2 prints, how much is reaction; the rest is VaR that moves with a position that reverts. The
+# printed numbers do not tell, so that this is a choice: the fit aims at it.
 DEFAULT_REACTION_SHARE = 0.5
+# What the fit came to, by the start of the position's name: one less the ratio of Table 2 in the null world
+# to that in the paper's (five days, seeds/montecarlo.csv).
+FITTED_REACTION_SHARE: Mapping[str, float] = MappingProxyType({"net_": 0.57, "gross_": 0.80})
 
 Parameters = Mapping[str, float]
 
@@ -55,24 +58,22 @@ def parameter_rows() -> tuple[ParameterRow, ...]:
     return rows
 
 
-def world_parameters(
-    world: str = DEFAULT_WORLD, reaction_share: float = DEFAULT_REACTION_SHARE
-) -> Parameters:
+def world_parameters(world: str = DEFAULT_WORLD, reaction_share: float | None = None) -> Parameters:
     """The parameters of a world, by name.
 
-    `reaction_share` moves what Table 2 prints between its two sources: reactions to usage are multiplied by
-    share / 0.5 and the loadings of VaR on positions by (1 - share) / 0.5. P&L, trades and illiquidity have no
-    such split. Raises DealerLimitsError for an unknown world or a share outside [0, 1].
+    `reaction_share` moves what Table 2 prints between its two sources, by default as fitted: with f the
+    fitted share of a position, its reactions to usage are multiplied by share / f and the loading of VaR on
+    it by (1 - share) / (1 - f). New inventory, P&L, trades and illiquidity have no such split.
+
+    Raises DealerLimitsError for an unknown world or a share outside [0, 1].
     """
-    if not 0 <= reaction_share <= 1:
+    if reaction_share is not None and not 0 <= reaction_share <= 1:
         raise DealerLimitsError(f"reaction share {reaction_share}: expected a number from 0 to 1")
     values = {row.parameter: row.value for row in parameter_rows()}
     return with_world(values, world, reaction_share)
 
 
-def with_world(
-    values: Mapping[str, float], world: str, reaction_share: float = DEFAULT_REACTION_SHARE
-) -> Parameters:
+def with_world(values: Mapping[str, float], world: str, reaction_share: float | None = None) -> Parameters:
     """`values` of the world `paper` turned into those of `world`; see `world_parameters`."""
     if world not in WORLDS:
         raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
@@ -81,12 +82,20 @@ def with_world(
     for row in parameter_rows():
         value = values[row.parameter]
         if row.role == "reaction":
-            of_positions = row.parameter.startswith(("net_", "gross_", "new_"))
-            share = reaction_share / DEFAULT_REACTION_SHARE if of_positions else 1.0
-            value *= scale * share
+            value *= scale
         elif row.role == "reaction_bounded":
             value *= min(scale, 1.0)
-        elif row.role == "mechanical":
-            value *= (1 - reaction_share) / (1 - DEFAULT_REACTION_SHARE)
+        if reaction_share is not None:
+            value *= _share_factor(row, reaction_share)
         turned[row.parameter] = value
     return MappingProxyType(turned)
+
+
+def _share_factor(row: ParameterRow, reaction_share: float) -> float:
+    position = row.parameter.removeprefix("var_on_log_")
+    fitted = next(
+        (share for start, share in FITTED_REACTION_SHARE.items() if position.startswith(start)), None
+    )
+    if fitted is None or row.role not in ("reaction", "mechanical"):
+        return 1.0
+    return reaction_share / fitted if row.role == "reaction" else (1 - reaction_share) / (1 - fitted)

@@ -1,0 +1,62 @@
+"""Diagnostics on a warehouse: the regressions of the worlds whose truth is known, beside what those give."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from conftest import SCALE
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimate.diagnostics import run_diagnostics
+from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
+from dealer_limits.montecarlo.registry import estimate_row, read_rows
+from dealer_limits.pseudo.parameters import WORLDS, world_parameters
+from dealer_limits.pseudo.world import DEFAULT_SEED
+from workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def diagnostics(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    output: Path = tmp_path_factory.mktemp("output")
+    run_diagnostics(warehouse.published, output, Console(file=io.StringIO()))
+    return pd.read_csv(output / "diagnostics.csv", dtype={"column": str}, keep_default_na=False)
+
+
+def test_diagnostics_on_files_are_those_of_the_panel_in_memory(diagnostics: pd.DataFrame) -> None:
+    panel = simulate_desk_panel(DEFAULT_SEED, world_parameters(), SCALE)
+    found = diagnostics.set_index(["table", "panel", "column", "term"])
+    for row in read_rows("diagnostics")[::4]:
+        fit = estimate_row(panel, row)
+        for place, term in enumerate(row.regressors):
+            ours = found.loc[(*row.key, term)]
+            assert ours["nobs"] == fit.nobs
+            # P&L over VaR has ten decimals in the marts
+            assert ours["coef"] == pytest.approx(fit.coef[place], abs=1e-9)
+            # days on which nothing is observed are no lag in a warehouse
+            assert ours["se"] == pytest.approx(fit.se[place], rel=1e-3)
+
+
+def test_every_diagnostic_stands_beside_the_three_worlds(diagnostics: pd.DataFrame) -> None:
+    assert diagnostics.groupby(["table", "panel", "column"])["is_tested"].sum().eq(1).all()
+    for world in WORLDS:
+        assert diagnostics[f"{world}_mean"].notna().all()
+        assert diagnostics[f"{world}_rejection"].between(0, 1).all()
+
+
+def test_usage_matters_in_the_default_world_where_the_position_is_held_fixed(
+    diagnostics: pd.DataFrame,
+) -> None:
+    tested = diagnostics[diagnostics["is_tested"]]
+    corrected = tested[tested["table"] == "current_position"]
+    assert len(corrected) == 12
+    assert (corrected["coef"] < 0).all()
+    assert corrected["rejects"].mean() > 0.5
+
+
+def test_a_warehouse_without_the_registry_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DealerLimitsError):
+        run_diagnostics(tmp_path / "none.duckdb", tmp_path, Console(file=io.StringIO()))
