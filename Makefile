@@ -26,6 +26,7 @@ ifndef RAW_DATA
 	$(BIN)/dealer-limits match-quality
 endif
 	$(BIN)/dealer-limits estimate
+	$(BIN)/dealer-limits inference
 	$(BIN)/dealer-limits diagnostics
 	$(BIN)/dealer-limits report
 
