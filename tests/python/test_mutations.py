@@ -37,9 +37,9 @@ MUTATIONS = {
     ),
     "lead by row": Mutation(
         "models/marts/panel_desk_horizon.sql",
-        "        business_day_index,\n        {% for outcome in position_outcomes + age_outcomes",
+        "        business_day_index,\n        log_limit_usage,\n",
         "        row_number() over (partition by desk_id order by business_date) as business_day_index,\n"
-        "        {% for outcome in position_outcomes + age_outcomes",
+        "        log_limit_usage,\n",
         "panel_desk_horizon",
         {
             "change_is_to_the_business_day_ahead_not_to_the_next_row",
@@ -90,7 +90,7 @@ MUTATIONS = {
     ),
     "profit over all days of the horizon": Mutation(
         "models/marts/panel_desk_horizon.sql",
-        "nullif(count(profits.pnl_total_to_var), 0)",
+        "nullif(count(profits.{{ outcome }}), 0)",
         "max(horizons.horizon)",
         "panel_desk_horizon",
         {"profit_change_is_the_mean_of_the_days_that_there_are_less_today"},
