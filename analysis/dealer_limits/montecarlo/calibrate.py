@@ -50,9 +50,6 @@ AFFECTED = {
     "slr_": ("4", "5"),
     "new_": ("3",),
     "further_desks": ("9",),
-    "curve_fit": (),
-    "on_the_run": (),
-    "illiquidity": (),
 }
 
 

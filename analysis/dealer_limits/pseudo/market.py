@@ -67,7 +67,8 @@ def simulate_market_series(
     for name, (level, size) in ILLIQUIDITY.items():
         # right-skewed, wider in volatile markets, with the variance that Table 15's R2 leaves
         skewed = (rng.gamma(2.2, 1.0, len(days)) - 2.2) / np.sqrt(2.2)
-        widening = np.clip(1 + parameters[f"{name}_widening"] * move_std, 0.4, None)
+        widening = 1 + parameters[f"{name}_widening"] * move_std
+        widening = np.clip(widening + parameters["illiquidity_widening_on_usage"] * residual, 0.3, None)
         standardised = (
             parameters[f"{name}_on_move"] * move_std
             + parameters[f"{name}_on_usage"] * residual
