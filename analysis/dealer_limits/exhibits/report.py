@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.compare import KEYS
 from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.exhibits.credibility import make_credibility, read_montecarlo
 from dealer_limits.exhibits.data_quality import (
     checks_table,
     levels_table,
@@ -23,6 +24,16 @@ from dealer_limits.exhibits.data_quality import (
 from dealer_limits.exhibits.definitions import Definitions, TableDefinition, load_definitions
 from dealer_limits.exhibits.figures import FIGURES, read_rows, write_figure
 from dealer_limits.exhibits.layout import BANDS, Cell, Numbers, Panel, lay_out, read_numbers
+from dealer_limits.exhibits.result_files import (
+    COVERAGE,
+    CURVE,
+    DIAGNOSTICS,
+    INFERENCE,
+    INSTRUMENTS,
+    SUMMARY,
+    read_result,
+)
+from dealer_limits.exhibits.survival import curve_lines, make_instruments, make_survival, same_estimates
 from dealer_limits.exhibits.tables import (
     cell_html,
     frame_html,
@@ -43,6 +54,7 @@ if TYPE_CHECKING:
 
     from dealer_limits.estimate.specifications import Registry, Specification
     from dealer_limits.exhibits.figures import Drawn, PaperFigure
+    from dealer_limits.exhibits.survival import Instruments
 
 _SUMMARY_MART = "fct_summary_statistics"
 _ESTIMATOR_NAMES = {"ols": "OLS", "iv": "Two-stage least squares", "quantile": "Quantile regression at"}
@@ -52,7 +64,10 @@ _COVARIANCE_NAMES = {"robust": "robust errors (HC1)", "bootstrap": "bootstrapped
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A section of the page. `panels` are (title, HTML of a table or figure), `files` are (label, path)."""
+    """A section of the page. `panels` are (title, HTML of a table or figure), `files` are (label, path).
+
+    `warning` stands over the panels; `instruments` is a table of tests under them.
+    """
 
     identity: str
     number: str
@@ -63,6 +78,17 @@ class Exhibit:
     panels: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     method: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+    warning: str = ""
+    instruments: str = ""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The specification curve: the drawing for the page, a line per covariance, and files (label, path)."""
+
+    svg: str
+    lines: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
 
 
@@ -99,16 +125,23 @@ class Inputs:
     build: Mapping[str, Any] | None
     match_quality: pd.DataFrame | None
     shadow_cost: pd.DataFrame | None
+    diagnostics: pd.DataFrame | None
+    coverage: pd.DataFrame | None
+    inference: pd.DataFrame | None
+    summary: pd.DataFrame | None
+    instruments: pd.DataFrame | None
+    curve: pd.DataFrame | None
 
 
 def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, console: Console) -> Path:
     """Write `report/index.html` to the folder `output`, with `tables/` and `figures/` beside it.
 
-    Reads `estimates.parquet` and, where they are there, `quality/results.json`, `match_quality.csv` and
-    `shadow_cost.csv` from `output`, the record of the pseudo world from `truth`, and the time of the build
-    from dbt's `run_results`. The same inputs give the same bytes.
+    Reads `estimates.parquet` and, where they are there, `quality/results.json`, `match_quality.csv`,
+    `shadow_cost.csv` and the files of `result_files` from `output`, the record of the pseudo world from
+    `truth`, and the time of the build from dbt's `run_results`. The same inputs give the same bytes.
 
-    Raises DealerLimitsError where the warehouse, a mart or the estimates are missing.
+    Raises DealerLimitsError where the warehouse, a mart or the estimates are missing, or a file of another
+    command cannot be read.
     """
     definitions = load_definitions()
     inputs = _read_inputs(output, truth, run_results)
@@ -121,14 +154,23 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         descriptions = dict(connection.execute('select "sample", description from seeds.samples').fetchall())
         figure_rows = {figure.name: read_rows(connection, figure) for figure in FIGURES}
         levels = read_match_levels(connection)
+        montecarlo = read_montecarlo(connection)
     layouts = {table.number: lay_out(table, definitions, registry, numbers) for table in definitions.tables}
+    is_current = inputs.summary is None or same_estimates(inputs.summary, numbers.ours)
+    tests = {
+        table.number: make_instruments(inputs.instruments if is_current else None, table.number)
+        for table in definitions.tables
+    }
     for table in definitions.tables:
-        _write_table(folder / "tables", table, layouts[table.number])
+        warning = tests[table.number].warning if tests[table.number] else ""
+        _write_table(folder / "tables", table, layouts[table.number], warning)
     scores = {
         table.number: score(layouts[table.number], numbers, table.number) for table in definitions.tables
     }
     exhibits = [
-        _table_exhibit(table, layouts[table.number], scores[table.number], registry, descriptions)
+        _table_exhibit(
+            table, layouts[table.number], scores[table.number], registry, descriptions, tests[table.number]
+        )
         for table in definitions.tables
     ]
     for figure in FIGURES:
@@ -146,6 +188,16 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         ),
         printed_count=sum(_count_printed(panels) for panels in layouts.values()),
         legend=_legend(),
+        credibility=make_credibility(
+            definitions,
+            inputs.diagnostics,
+            montecarlo,
+            inputs.coverage,
+            {key[:4]: value for key, value in numbers.ours.items() if key[4] == "coef"},
+        ),
+        survival=make_survival(definitions, inputs.summary, inputs.inference) if is_current else None,
+        survival_is_current=is_current,
+        curve=_curve(output, folder, inputs) if is_current else None,
         world=inputs.world,
         checks=inputs.checks,
         checks_table=checks_table(inputs.checks),
@@ -241,6 +293,12 @@ def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
         if quality.is_file() and world
         else None,
         shadow_cost=pd.read_csv(cost) if cost.is_file() else None,
+        diagnostics=read_result(output, DIAGNOSTICS),
+        coverage=read_result(output, COVERAGE),
+        inference=read_result(output, INFERENCE),
+        summary=read_result(output, SUMMARY),
+        instruments=read_result(output, INSTRUMENTS),
+        curve=read_result(output, CURVE),
     )
 
 
@@ -258,11 +316,11 @@ def _is_complete(build: Mapping[str, Any]) -> bool:
     return arguments.get("which") == "build" and not arguments.get("select") and not arguments.get("exclude")
 
 
-def _write_table(folder: Path, table: TableDefinition, panels: tuple[Panel, ...]) -> None:
+def _write_table(folder: Path, table: TableDefinition, panels: tuple[Panel, ...], warning: str) -> None:
     caption = f"Table {table.number}: {table.title}"
     latex = "\n".join(panel_latex(panel, caption) for panel in panels)
     header = "% needs \\usepackage{booktabs, caption, amsmath}\n"
-    notes = latex_symbols(" ".join(table.notes))
+    notes = latex_symbols(" ".join((*table.notes, warning)).strip())
     notes = re.sub(r"(?<!\\)([%&#_])", r"\\\1", notes)
     notes = re.sub(r"\$ (billions|millions)", r"\\$ \1", notes)
     (folder / f"{table.exhibit}.tex").write_text(
@@ -277,6 +335,7 @@ def _table_exhibit(
     of_table: Score,
     registry: Registry,
     descriptions: Mapping[str, str],
+    tests: Instruments | None,
 ) -> Exhibit:
     specifications = registry.of_tables([table.number])
     if table.number == "1":
@@ -311,6 +370,8 @@ def _table_exhibit(
         notes=table.notes,
         method=method,
         files=(("CSV", f"tables/{table.exhibit}.csv"), ("LaTeX", f"tables/{table.exhibit}.tex")),
+        warning=tests.warning if tests else "",
+        instruments=tests.table if tests else "",
     )
 
 
@@ -370,6 +431,28 @@ def _shadow_cost_table(definitions: Definitions, cost: pd.DataFrame) -> str:
     for name in names:
         spanners.setdefault(name.partition("|")[0], []).append(name)
     return frame_html(pd.DataFrame(rows), "shadow_cost_table", names, raw=names, spanners=spanners)
+
+
+def _curve(output: Path, folder: Path, inputs: Inputs) -> Curve | None:
+    """The drawing that `dealer-limits inference` made, copied beside the other figures."""
+    sources = [output / "figures" / f"specification_curve.{kind}" for kind in ("svg", "png")]
+    if inputs.curve is None or not all(source.is_file() for source in sources):
+        return None
+    files = []
+    for source in sources:
+        (folder / "figures" / source.name).write_bytes(source.read_bytes())
+        files.append((source.suffix[1:].upper(), f"figures/{source.name}"))
+    labels = (
+        {}
+        if inputs.inference is None
+        else dict(zip(inputs.inference["covariance"], inputs.inference["label"], strict=True))
+    )
+    title = "Specification curve: estimates under every choice, with 95% intervals"
+    return Curve(
+        svg=inline_svg(sources[0].read_text(encoding="utf-8"), "specification_curve", title),
+        lines=curve_lines(inputs.curve, labels),
+        files=tuple(files),
+    )
 
 
 def _overview(definitions: Definitions, scores: Mapping[str, Score]) -> str:

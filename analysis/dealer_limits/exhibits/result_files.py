@@ -1,0 +1,103 @@
+"""Files that other commands write for the report: which columns each has, and how they are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dealer_limits.errors import DealerLimitsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+_KEYS = ("table", "panel", "column")
+_TEXT = (*_KEYS, "term", "covariance", "label", "recommended", "outcome", "question", "statistic", "text")
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """A CSV or Parquet file among the results, the command that writes it, and the columns that are read."""
+
+    name: str
+    command: str
+    columns: tuple[str, ...]
+
+
+DIAGNOSTICS = ResultFile(
+    "diagnostics.csv",
+    "diagnostics",
+    (
+        *_KEYS,
+        "outcome",
+        "horizon",
+        "coef",
+        "se",
+        "critical_95",
+        "rejects",
+        "is_corrected",
+        "question",
+        "is_tested",
+    ),
+)
+COVERAGE = ResultFile(
+    "covariance_coverage.csv", "coverage", ("outcome", "horizon", "covariance", "reps", "coverage", "error")
+)
+INFERENCE = ResultFile(
+    "inference.parquet",
+    "inference",
+    (*_KEYS, "term", "covariance", "label", "coef", "se", "p", "stars", "p_holm", "p_romano_wolf"),
+)
+SUMMARY = ResultFile(
+    "inference_summary.parquet",
+    "inference",
+    (
+        *_KEYS,
+        "term",
+        "coef",
+        "se_paper",
+        "stars_paper",
+        "recommended",
+        "se",
+        "p",
+        "stars",
+        "ci_low",
+        "ci_high",
+        "p_holm",
+        "printed_stars",
+        "survives",
+        "survives_holm",
+    ),
+)
+INSTRUMENTS = ResultFile("instruments.parquet", "inference", (*_KEYS, "term", "statistic", "value", "text"))
+CURVE = ResultFile(
+    "figures/specification_curve.parquet", "inference", ("covariance", "coef", "p", "sample", "usage")
+)
+
+
+def read_result(folder: Path, file: ResultFile) -> pd.DataFrame | None:
+    """The rows of a file, missing text as ""; None where the file is not there.
+
+    Raises DealerLimitsError where the file cannot be read, has no rows or lacks a column.
+    """
+    import pandas as pd
+
+    path = folder / file.name
+    if not path.is_file():
+        return None
+    again = f"run `dealer-limits {file.command}` again"
+    try:
+        if path.suffix == ".parquet":
+            rows = pd.read_parquet(path)
+        else:
+            rows = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=True)
+    except (ValueError, OSError) as error:
+        raise DealerLimitsError(f"{path} cannot be read ({str(error).splitlines()[0]}): {again}") from error
+    missing = [name for name in file.columns if name not in rows]
+    if missing:
+        raise DealerLimitsError(f"{path} has no column {', '.join(missing)}: {again}")
+    if rows.empty and file is not INSTRUMENTS:
+        raise DealerLimitsError(f"{path} has no rows: {again}")
+    texts = [name for name in _TEXT if name in rows]
+    return rows.assign(**{name: rows[name].fillna("").astype(str) for name in texts})

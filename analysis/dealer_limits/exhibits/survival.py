@@ -1,0 +1,359 @@
+"""Which results survive other errors: tables of the report on inference, instruments and the many choices."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from dealer_limits.estimate.inference import LEVEL
+from dealer_limits.exhibits.credibility import number
+from dealer_limits.exhibits.tables import frame_html
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from dealer_limits.exhibits.definitions import Definitions
+
+_KEYS = ["table", "panel", "column", "term"]
+_VERDICTS = {
+    "survives": '<span class="pass">✓ yes</span>',
+    "alone": '<span class="warn">! alone, not after Holm</span>',
+    "lost": '<span class="fail">✗ no</span>',
+    "gained": '<span class="soft">only with these</span>',
+    "never": '<span class="soft">·</span>',
+}
+
+
+@dataclass(frozen=True)
+class Survival:
+    """The section: counts of coefficients, a table by table of the paper, and a table per table in full.
+
+    `tables` are (identity, title, what happens in it, HTML). `lost` lists the results that do not survive,
+    `alone` those that do, but not after Holm's correction.
+    """
+
+    coefficients: int
+    significant: int
+    surviving: int
+    after_holm: int
+    overview: str
+    lost: str
+    alone: str
+    tables: tuple[tuple[str, str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """Under an instrumented table: a warning ("" where instruments are strong) and tests per column."""
+
+    warning: str
+    table: str
+
+
+def make_survival(
+    definitions: Definitions, summary: pd.DataFrame | None, inference: pd.DataFrame | None
+) -> Survival | None:
+    """Lay out the two files of `dealer-limits inference`; None where one is not there."""
+    if summary is None or inference is None:
+        return None
+    verdicts = summary.assign(verdict=[_verdict(row) for row in summary.to_dict("records")])
+    labels = dict(zip(inference["covariance"], inference["label"], strict=True))
+    counts = verdicts["verdict"].value_counts()
+    is_significant = verdicts["verdict"].isin(["survives", "alone", "lost"])
+    return Survival(
+        coefficients=len(verdicts),
+        significant=int(is_significant.sum()),
+        surviving=int(counts.get("survives", 0) + counts.get("alone", 0)),
+        after_holm=int(counts.get("survives", 0)),
+        overview=_overview(definitions, verdicts, labels),
+        lost=_results(definitions, verdicts[verdicts["verdict"] == "lost"], "lost_table"),
+        alone=_results(definitions, verdicts[verdicts["verdict"] == "alone"], "alone_table"),
+        tables=tuple(
+            _table(definitions, str(table), of_table, inference[inference["table"] == table], labels)
+            for table, of_table in verdicts.groupby("table", sort=False)
+        ),
+    )
+
+
+def same_estimates(summary: pd.DataFrame, estimates: Mapping[tuple[str, str, str, str, str], float]) -> bool:
+    """Whether the coefficients beside which errors stand are those of the page, to five digits."""
+    pairs = [
+        (coef, estimates[(*key, "coef")])
+        for *key, coef in summary[[*_KEYS, "coef"]].itertuples(index=False, name=None)
+        if (*key, "coef") in estimates
+    ]
+    return all(math.isclose(one, other, rel_tol=1e-5, abs_tol=1e-7) for one, other in pairs)
+
+
+def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | None:
+    """Tests of a table's instruments: strength, sets that hold whatever the strength, J, both stages."""
+    import pandas as pd
+
+    of_table = None if tests is None else tests[tests["table"] == table]
+    if of_table is None or of_table.empty:
+        return None
+    columns = list(dict.fromkeys(of_table["column"]))
+    values = of_table.set_index(["column", "term", "statistic"])["value"]
+    texts = of_table.set_index(["column", "term", "statistic"])["text"]
+
+    def line(label: str, cells: list[str]) -> dict[str, str]:
+        return {"Column": label, **{f"({name})": cell for name, cell in zip(columns, cells, strict=True)}}
+
+    def each(statistic: str, form: str, term: str = "") -> list[str]:
+        found = [values.get((name, term, statistic), math.nan) for name in columns]
+        return ["" if value != value else format(value, form).replace("-", "−") for value in found]
+
+    def p_values(statistic: str) -> list[str]:
+        return [_p_value(values.get((name, "", statistic), math.nan)) for name in columns]
+
+    weak = [name for name in columns if values.get((name, "", "weak"), 0.0)]
+    rows = [
+        line("Effective F", each("effective_f", ".1f")),
+        line("needed for a bias under 10%", each("effective_f_critical", ".1f")),
+        line(
+            "instruments",
+            [
+                '<span class="fail">✗ weak</span>' if name in weak else '<span class="pass">✓ strong</span>'
+                for name in columns
+            ],
+        ),
+        line(
+            "Anderson–Rubin 95% set",
+            [
+                _set(values, name, str(texts.get((name, "", "anderson_rubin_bounded"), "")))
+                for name in columns
+            ],
+        ),
+        line("p of no effect, Anderson–Rubin", p_values("anderson_rubin_p")),
+        line("Hansen J", each("hansen_j", ".2f")),
+        line("p of J", p_values("hansen_j_p")),
+    ]
+    for stage, title in (("first_stage", "first stage"), ("reduced_form", "reduced form")):
+        for term in dict.fromkeys(of_table.loc[of_table["statistic"] == f"{stage}_coef", "term"]):
+            rows.append(line(f"{title}: {term.replace('_', ' ')}", each(f"{stage}_coef", ".3f", term)))
+            errors = each(f"{stage}_se", ".3f", term)
+            rows.append(line("", [f"({error})" if error else "" for error in errors]))
+    rows.append(line("firm-days (clusters)", each("clusters", ",.0f")))
+    frame = pd.DataFrame(rows)
+    names = list(frame.columns[1:])
+    return Instruments(
+        warning=_warning(values, weak, columns),
+        table=frame_html(frame, "instruments_table", names, raw=names),
+    )
+
+
+def curve_lines(points: pd.DataFrame, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """What the specification curve shows, in a line per covariance: signs, and how many are significant."""
+    lines = []
+    for covariance, rows in points.groupby("covariance", sort=False):
+        significant = rows["p"] < LEVEL
+        below, above = rows["coef"] < 0, rows["coef"] > 0
+        lines.append(
+            f"{labels.get(covariance, covariance)}: of {len(rows)} estimates {below.sum()} are negative, "
+            f"{(significant & below).sum()} significantly at 5%; {(significant & above).sum()} are "
+            "significantly positive."
+        )
+    return tuple(lines)
+
+
+def _verdict(row: dict[str, object]) -> str:
+    import pandas as pd
+
+    if pd.isna(row["survives"]):
+        return "gained" if row["p"] < LEVEL else "never"
+    if not row["survives"]:
+        return "lost"
+    return "survives" if row["survives_holm"] else "alone"
+
+
+def _overview(definitions: Definitions, verdicts: pd.DataFrame, labels: Mapping[str, str]) -> str:
+    import pandas as pd
+
+    titles = {table.number: table.title for table in definitions.tables}
+    rows = []
+    for table, of_table in verdicts.groupby("table", sort=False):
+        counts = of_table["verdict"].value_counts()
+        kept, alone, lost = (int(counts.get(name, 0)) for name in ("survives", "alone", "lost"))
+        recommended = ", ".join(labels.get(name, name) for name in dict.fromkeys(of_table["recommended"]))
+        rows.append(
+            {
+                "Table": f'<a href="#survival_{escape(str(table))}">{escape(str(table))}</a> '
+                f"{escape(titles.get(str(table), ''))}",
+                "coefficients": str(len(of_table)),
+                "significant, paper’s errors": str(kept + alone + lost),
+                "survive": str(kept + alone),
+                "also after Holm": str(kept),
+                "lost": str(lost) if lost else "·",
+                "significant only with these": str(int(counts.get("gained", 0)) or "·"),
+                "recommended errors": escape(recommended),
+            }
+        )
+    frame = pd.DataFrame(rows)
+    return frame_html(frame, "survival_overview", list(frame.columns[1:-1]), raw=["Table"])
+
+
+def _results(definitions: Definitions, rows: pd.DataFrame, identity: str) -> str:
+    """A row per coefficient: where it stands, both errors with their stars, p-values."""
+    import pandas as pd
+
+    if rows.empty:
+        return ""
+    frame = pd.DataFrame(
+        [
+            {
+                "Result": f"{row['table']}{_in_parentheses(row['panel'])}, column {row['column']}: "
+                f"{_term(definitions, row)}",
+                "coef": number(row["coef"]),
+                "printed": "*" * _whole(row["printed_stars"]),
+                "paper’s errors": _error(row["se_paper"], row["stars_paper"]),
+                "recommended": _error(row["se"], row["stars"]),
+                "p": _p_value(row["p"]),
+                "p, Holm": _p_value(row["p_holm"]),
+            }
+            for row in rows.to_dict("records")
+        ]
+    )
+    names = list(frame.columns[1:])
+    return frame_html(frame, identity, names, raw=names)
+
+
+def _table(
+    definitions: Definitions,
+    table: str,
+    verdicts: pd.DataFrame,
+    inference: pd.DataFrame,
+    labels: Mapping[str, str],
+) -> tuple[str, str, str, str]:
+    """A row per coefficient: the paper's errors, the recommended ones, its survival, then all others."""
+    import pandas as pd
+
+    found = {
+        (*key, covariance): row
+        for row in inference.to_dict("records")
+        for key, covariance in [(tuple(row[name] for name in _KEYS), row["covariance"])]
+    }
+    paper = inference["covariance"].iloc[0]
+    shown_already = {paper, *verdicts["recommended"]}
+    others = [name for name in dict.fromkeys(inference["covariance"]) if name not in shown_already]
+    recommended = ", ".join(labels.get(name, name) for name in dict.fromkeys(verdicts["recommended"]))
+    lines = []
+    for row in verdicts.to_dict("records"):
+        key = tuple(row[name] for name in _KEYS)
+        safe = found.get((*key, row["recommended"]), {})
+        place = f"{_in_parentheses(row['panel'])} {row['column']}".strip()
+        lines.append(
+            {
+                "Coefficient": f"{place} {_term(definitions, row)}",
+                "ours|coef": number(row["coef"]),
+                "ours|printed": "*" * _whole(row["printed_stars"]),
+                "paper|se": _error(row["se_paper"], row["stars_paper"]),
+                "safe|se": _error(row["se"], row["stars"]),
+                "safe|95% interval": f"{_end(row['ci_low'])} to {_end(row['ci_high'])}",
+                "safe|Holm p": _p_value(row["p_holm"]),
+                "safe|Romano–Wolf p": _p_value(safe.get("p_romano_wolf", math.nan)),
+                "safe|survives": _VERDICTS[row["verdict"]],
+                **{
+                    f"other|{labels.get(name, name)}": _error(
+                        found.get((*key, name), {}).get("se", math.nan),
+                        found.get((*key, name), {}).get("stars", 0),
+                    )
+                    for name in others
+                },
+            }
+        )
+    frame = pd.DataFrame(lines)
+    groups = {
+        "ours": "",
+        "paper": labels.get(paper, paper),
+        "safe": f"{recommended} (recommended)",
+        "other": "other errors",
+    }
+    # a heading of its own, also over what needs none: the part before | goes with the heading
+    spanners = {
+        title or "\u00a0": [name for name in frame if name.startswith(f"{group}|")]
+        for group, title in groups.items()
+        if any(name.startswith(f"{group}|") for name in frame)
+    }
+    numeric = [name for name in frame.columns[1:] if not name.endswith("survives")]
+    html = frame_html(
+        frame, f"survival_{table}_table", numeric, raw=list(frame.columns[1:]), spanners=spanners
+    )
+    counts = verdicts["verdict"].value_counts()
+    alone, kept, lost = (int(counts.get(name, 0)) for name in ("alone", "survives", "lost"))
+    significant = alone + kept + lost
+    sentence = (
+        f"{alone + kept} of {significant} significant results survive, {kept} also after Holm"
+        if significant
+        else "no coefficient is significant with the paper’s errors"
+    )
+    return f"survival_{table}", f"Table {table}", sentence, html
+
+
+def _in_parentheses(panel: str) -> str:
+    return f"({panel})" if panel else ""
+
+
+def _term(definitions: Definitions, row: Mapping[str, str]) -> str:
+    own = {table.number: table.terms for table in definitions.tables}.get(row["table"], {})
+    return {**definitions.terms, **own}.get(row["term"], row["term"].replace("_", " "))
+
+
+def _error(value: float, stars: float) -> str:
+    if value != value:
+        return ""
+    return f"<span>({value:.3f})<b>{'*' * _whole(stars)}</b></span>"
+
+
+def _p_value(value: float) -> str:
+    if value != value:
+        return ""
+    return "&lt;0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def _end(value: float) -> str:
+    if math.isinf(value):
+        return "−∞" if value < 0 else "∞"
+    return number(value)
+
+
+def _whole(value: float) -> int:
+    return 0 if value != value else int(value)
+
+
+def _set(values: pd.Series, column: str, text: str) -> str:
+    """The Anderson-Rubin set, with a word on what has no end."""
+    intervals = []
+    while (column, "", f"anderson_rubin_low_{len(intervals) + 1}") in values:
+        place = len(intervals) + 1
+        low, high = (values[column, "", f"anderson_rubin_{end}_{place}"] for end in ("low", "high"))
+        intervals.append(f"{_end(low)} to {_end(high)}")
+    if not intervals:
+        return escape(text)
+    bounded = bool(values.get((column, "", "anderson_rubin_bounded"), 1.0))
+    written = "<br>or ".join(intervals)
+    return written if bounded else f'{written}<br><span class="fail">unbounded</span>'
+
+
+def _warning(values: pd.Series, weak: list[str], columns: list[str]) -> str:
+    if not weak:
+        return ""
+    strengths = [values[name, "", "effective_f"] for name in weak]
+    needed = min(values[name, "", "effective_f_critical"] for name in weak)
+    which = "all columns" if weak == columns else f"columns {', '.join(weak)}"
+    span = f"{min(strengths):.1f}" if len(weak) == 1 else f"{min(strengths):.1f} to {max(strengths):.1f}"
+    unbounded = [name for name in columns if values.get((name, "", "anderson_rubin_bounded"), 1.0) == 0.0]
+    ending = (
+        f" The set has no bound in column{'s' if len(unbounded) > 1 else ''} {', '.join(unbounded)}: there "
+        "the data do not say how large the effect is."
+        if unbounded
+        else ""
+    )
+    return (
+        f"Weak instruments in {which}: effective F of {span}, where {needed:.1f} and more is needed for a "
+        "bias under 10%. Estimates, errors and stars of the table are not to be relied on; the "
+        f"Anderson–Rubin sets are.{ending}"
+    )
