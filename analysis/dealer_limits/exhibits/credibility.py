@@ -41,7 +41,7 @@ class Credibility:
 
     `rejecting` of `corrected` corrected specifications reject on these data, `expected` is how many do on
     average in each world. Tables are HTML, "" where a command has not been run; `reps` is the number of
-    worlds behind the coverage.
+    worlds behind the coverage, whose Monte Carlo error where it is 95% is `coverage_error`, in points.
     """
 
     rejecting: int
@@ -52,6 +52,7 @@ class Credibility:
     worlds: str
     coverage: str
     reps: int
+    coverage_error: float
 
 
 def read_montecarlo(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | None:
@@ -98,6 +99,7 @@ def make_credibility(
     ours: dict[tuple[str, str, str, str], float],
 ) -> Credibility:
     """Lay out what there is; `ours` has the estimated coefficients by table, panel, column and term."""
+    reps = 0 if coverage is None else int(coverage["reps"].max())
     tested = None if diagnostics is None else diagnostics[diagnostics["is_tested"]]
     corrected = None if tested is None else tested[tested["is_corrected"]]
     return Credibility(
@@ -110,7 +112,8 @@ def make_credibility(
         questions=() if tested is None else tuple(_questions(definitions, tested)),
         worlds="" if montecarlo is None or montecarlo.empty else _worlds_table(definitions, montecarlo, ours),
         coverage="" if coverage is None else _coverage_table(definitions, coverage),
-        reps=0 if coverage is None else int(coverage["reps"].max()),
+        reps=reps,
+        coverage_error=100 * (0.95 * 0.05 / reps) ** 0.5 if reps else 0.0,
     )
 
 

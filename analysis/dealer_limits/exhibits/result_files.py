@@ -29,7 +29,6 @@ DIAGNOSTICS = ResultFile(
     "diagnostics.csv",
     "diagnostics",
     (
-        *_KEYS,
         "outcome",
         "horizon",
         "coef",
@@ -42,12 +41,12 @@ DIAGNOSTICS = ResultFile(
     ),
 )
 COVERAGE = ResultFile(
-    "covariance_coverage.csv", "coverage", ("outcome", "horizon", "covariance", "reps", "coverage", "error")
+    "covariance_coverage.csv", "coverage", ("outcome", "horizon", "covariance", "reps", "coverage")
 )
 INFERENCE = ResultFile(
     "inference.parquet",
     "inference",
-    (*_KEYS, "term", "covariance", "label", "coef", "se", "p", "stars", "p_holm", "p_romano_wolf"),
+    (*_KEYS, "term", "covariance", "label", "se", "stars", "p_romano_wolf"),
 )
 SUMMARY = ResultFile(
     "inference_summary.parquet",
@@ -70,10 +69,10 @@ SUMMARY = ResultFile(
         "survives_holm",
     ),
 )
-INSTRUMENTS = ResultFile("instruments.parquet", "inference", (*_KEYS, "term", "statistic", "value", "text"))
-CURVE = ResultFile(
-    "figures/specification_curve.parquet", "inference", ("covariance", "coef", "p", "sample", "usage")
+INSTRUMENTS = ResultFile(
+    "instruments.parquet", "inference", ("table", "column", "term", "statistic", "value", "text")
 )
+CURVE = ResultFile("figures/specification_curve.parquet", "inference", ("covariance", "coef", "p"))
 
 
 def read_result(folder: Path, file: ResultFile) -> pd.DataFrame | None:

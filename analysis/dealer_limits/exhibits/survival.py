@@ -248,8 +248,8 @@ def _table(
         lines.append(
             {
                 "Coefficient": f"{place} {_term(definitions, row)}",
-                "ours|coef": number(row["coef"]),
-                "ours|printed": "*" * _whole(row["printed_stars"]),
+                "ours|ours": number(row["coef"]),
+                "ours|printed stars": "*" * _whole(row["printed_stars"]),
                 "paper|se": _error(row["se_paper"], row["stars_paper"]),
                 "safe|se": _error(row["se"], row["stars"]),
                 "safe|95% interval": f"{_end(row['ci_low'])} to {_end(row['ci_high'])}",
@@ -267,14 +267,13 @@ def _table(
         )
     frame = pd.DataFrame(lines)
     groups = {
-        "ours": "",
+        "ours": "coefficient",
         "paper": labels.get(paper, paper),
         "safe": f"{recommended} (recommended)",
         "other": "other errors",
     }
-    # a heading of its own, also over what needs none: the part before | goes with the heading
     spanners = {
-        title or "\u00a0": [name for name in frame if name.startswith(f"{group}|")]
+        title: [name for name in frame if name.startswith(f"{group}|")]
         for group, title in groups.items()
         if any(name.startswith(f"{group}|") for name in frame)
     }

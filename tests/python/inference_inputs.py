@@ -1,0 +1,202 @@
+"""What the commands on inference and diagnostics write, made up: each verdict once, in known places."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from dealer_limits.estimate.inference import Row, summarise
+from dealer_limits.estimate.panel import stars
+from dealer_limits.estimate.specification_curve import CHOICES, Point, draw_curve
+from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.warehouse import open_warehouse
+from report_inputs import KEYS, make_estimates, write_inputs
+
+LABELS = {
+    "robust": "robust (the paper's)",
+    "driscoll_kraay": "Driscoll-Kraay",
+    "wild_desk": "wild bootstrap by desk",
+}
+# p-values of Table 2 by panel and column: the paper's errors, the recommended, the same after Holm
+P_VALUES = {
+    ("a", "1"): (0.001, 0.0001, 0.001),
+    ("a", "2"): (0.02, 0.04, 0.2),
+    ("a", "3"): (0.04, 0.3, 0.9),
+    ("b", "1"): (0.2, 0.03, 0.2),
+    ("b", "2"): (0.5, 0.6, 1.0),
+}
+# question, panel, whether corrected, horizon, coefficient, error, rejects, means and rejections in the worlds
+DIAGNOSTICS = (
+    ("Is Q&A <plain>?", "a", False, 1, -0.2, 0.05, True, (-0.1, -0.2, -0.3), (0.48, 0.99, 1.0)),
+    ("Is it corrected?", "b", True, 1, -0.1004, 0.02, True, (0.0, -0.1, -0.3), (0.07, 0.95, 1.0)),
+    ("Is it corrected?", "b", True, 5, 0.01, 0.1, False, (-0.0002, -0.2, -0.4), (0.05, 0.9, 1.0)),
+)
+COVERAGE = {"robust": (0.99, 0.924), "wild_desk": (0.96, 0.934), "driscoll_kraay": (0.97, 0.98)}
+WORLDS = ("null", "paper", "strong")
+
+
+def write_all(folder: Path, weak: bool = True) -> Path:
+    """The inputs of the report with every file of the other commands; returns the folder."""
+    write_inputs(folder)
+    output = folder / "output"
+    rows = inference_rows()
+    rows.to_parquet(output / "inference.parquet", index=False)
+    with open_warehouse(folder / "w.duckdb") as connection:
+        specs = load_registry(connection).of_tables(["2"])
+    printed = pd.DataFrame(
+        [("2", "a", "1", "log_limit_usage", 3.0), ("2", "a", "3", "log_limit_usage", 2.0)],
+        columns=[*KEYS[:4], "printed_stars"],
+    )
+    summary = summarise(rows, dict.fromkeys(specs, "wild_desk"), printed)
+    summary.to_parquet(output / "inference_summary.parquet", index=False)
+    instrument_rows(weak).to_parquet(output / "instruments.parquet", index=False)
+    (output / "figures").mkdir()
+    points = curve_points()
+    points.to_parquet(output / "figures/specification_curve.parquet", index=False)
+    draw_curve(points, output / "figures")
+    diagnostics_rows().to_csv(output / "diagnostics.csv", index=False)
+    coverage_rows().to_csv(output / "covariance_coverage.csv", index=False)
+    with duckdb.connect(str(folder / "w.duckdb")) as connection:
+        worlds = world_rows()
+        connection.execute("create table seeds.montecarlo as from worlds")
+        assert len(worlds) == 3
+    return folder
+
+
+def inference_rows() -> pd.DataFrame:
+    """Rows of Table 2 under three kinds of errors; the wild interval of column (a) 3 has no lower end."""
+    coefs = make_estimates().set_index(KEYS)["value"]
+    rows = []
+    for (panel, column), (paper, safe, after_holm) in P_VALUES.items():
+        coef = coefs["2", panel, column, "log_limit_usage", "coef"]
+        for place, (covariance, p_value) in enumerate(zip(LABELS, (paper, paper, safe), strict=True)):
+            low = float("-inf") if (panel, column, covariance) == ("a", "3", "wild_desk") else coef - 1
+            row = Row(
+                *("2", panel, column, "log_limit_usage", covariance, LABELS[covariance], coef),
+                *(0.011 * (place + 1), -2.0, 100.0, p_value, stars(p_value), low, coef + 1, 18.0, 7.0),
+            )
+            is_wild = covariance == "wild_desk"
+            adjusted = {"p_holm": after_holm, "p_romano_wolf": after_holm / 2 if is_wild else float("nan")}
+            rows.append(vars(row) | adjusted)
+    return pd.DataFrame(rows)
+
+
+def instrument_rows(weak: bool = True) -> pd.DataFrame:
+    """Two columns of Table 8: weak instruments with a set of two rays, and strong ones with an interval."""
+    infinity = float("inf")
+    facts = {
+        "1": {
+            "effective_f": 4.21 if weak else 30.0,
+            "effective_f_critical": 19.9,
+            "weak": float(weak),
+            "anderson_rubin_p": 0.2261,
+            "anderson_rubin_bounded": float(not weak),
+            "anderson_rubin_low_1": -infinity if weak else -1.0,
+            "anderson_rubin_high_1": -0.5,
+            **({"anderson_rubin_low_2": 0.25, "anderson_rubin_high_2": infinity} if weak else {}),
+            "hansen_j": 2.652,
+            "hansen_j_p": 0.1034,
+        },
+        "2": {
+            "effective_f": 92.5,
+            "effective_f_critical": 19.7,
+            "weak": 0.0,
+            "anderson_rubin_p": 0.0001,
+            "anderson_rubin_bounded": 1.0,
+            "anderson_rubin_low_1": -0.339,
+            "anderson_rubin_high_1": -0.187,
+            "hansen_j": 0.01,
+            "hansen_j_p": 0.907,
+        },
+    }
+    rows = [
+        ("8", "", column, "", statistic, value, "")
+        for column, of_column in facts.items()
+        for statistic, value in of_column.items()
+    ]
+    for column, stage in product(facts, ("first_stage", "reduced_form")):
+        rows.append(("8", "", column, "firm_limit_increase", f"{stage}_coef", -0.1498, ""))
+        rows.append(("8", "", column, "firm_limit_increase", f"{stage}_se", 0.1457, ""))
+    return pd.DataFrame(rows, columns=[*KEYS, "value", "text"])
+
+
+def curve_points() -> pd.DataFrame:
+    """A point per choice and two covariances: all negative; with robust errors the first is significant."""
+    return pd.DataFrame(
+        [
+            vars(Point(*names, covariance, -0.1 - 0.001 * place, 0.05, p_value, -0.2, 0.0, 100))
+            for place, names in enumerate(product(*CHOICES.values()))
+            for covariance, p_value in (("robust", 0.01 if place == 0 else 0.2), ("wild_desk", 0.5))
+        ]
+    )
+
+
+def diagnostics_rows() -> pd.DataFrame:
+    """Tested terms, each followed by a control that the page does not show."""
+    rows = []
+    for question, panel, corrected, horizon, coef, se, rejects, means, rejections in DIAGNOSTICS:
+        row = {
+            "table": "asked",
+            "panel": panel,
+            "column": str(horizon),
+            "outcome": "net_position",
+            "horizon": horizon,
+            "term": "log_limit_usage",
+            "coef": coef,
+            "se": se,
+            "critical_95": 2.5,
+            "rejects": rejects,
+            "is_corrected": corrected,
+            "question": question,
+            "is_tested": True,
+            **{f"{world}_mean": mean for world, mean in zip(WORLDS, means, strict=True)},
+            **{f"{world}_rejection": share for world, share in zip(WORLDS, rejections, strict=True)},
+        }
+        rows += [row, row | {"term": "log_net_position", "coef": 77.7, "is_tested": False}]
+    return pd.DataFrame(rows)
+
+
+def coverage_rows() -> pd.DataFrame:
+    """Coverage at two horizons of one outcome."""
+    return pd.DataFrame(
+        [
+            {
+                "panel": "a",
+                "column": str(place),
+                "outcome": "d_net_position",
+                "horizon": horizon,
+                "covariance": covariance,
+                "reps": 400,
+                "coverage": shares[place],
+                "error": 0.01,
+            }
+            for place, horizon in enumerate((1, 10))
+            for covariance, shares in COVERAGE.items()
+        ]
+    )
+
+
+def world_rows() -> pd.DataFrame:
+    """Table 2(a), column 1 in the worlds, laid out as the seed."""
+    return pd.DataFrame(
+        [
+            {
+                "world": world,
+                "table": "2",
+                "panel": "a",
+                "column": "1",
+                "horizon": 1,
+                "worlds": 500,
+                "dependent": "d_net_position",
+                "term": "log_limit_usage",
+                "population": -0.01 * place,
+                "mean": -0.011 * place,
+                "coverage_95": 0.9 + 0.05 * place,
+                "rejection": 0.05 + 0.3 * place,
+            }
+            for place, world in enumerate(WORLDS)
+        ]
+    )

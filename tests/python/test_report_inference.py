@@ -1,0 +1,306 @@
+"""The report on belief: verdicts, diagnostics beside known worlds, coverage, instruments, choices."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from html import unescape
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from browser import BROWSER, NO_BROWSER, look_at
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimate.inference import Row
+from dealer_limits.estimate.specification_curve import Point
+from dealer_limits.exhibits.result_files import CURVE, INFERENCE
+from inference_inputs import instrument_rows, write_all
+from report_inputs import KEYS, make_estimates, write_inputs
+from test_report import write
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_all(tmp_path_factory.mktemp("inference"))
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return write(folder).read_text(encoding="utf-8")
+
+
+def plain(markup: str) -> str:
+    return unescape(re.sub("<.*?>", "", markup)).replace("−", "-").strip()
+
+
+def read_table(page: str, identity: str) -> tuple[list[str], list[list[str]]]:
+    """Headings and body rows, as text, of the table whose cells have names that begin with `identity`."""
+    (table,) = [
+        table
+        for table in re.findall("<table.*?</table>", page, flags=re.DOTALL)
+        if f'id="{identity}-' in table
+    ]
+    head, _, body = table.partition("<tbody")
+    cell = r"<t[hd][ >].*?</t[hd]>"
+    rows = re.findall("<tr.*?</tr>", body, flags=re.DOTALL)
+    return (
+        [plain(found) for found in re.findall(cell, head, flags=re.DOTALL)],
+        [[plain(found) for found in re.findall(cell, row, flags=re.DOTALL)] for row in rows],
+    )
+
+
+def section(page: str, identity: str) -> str:
+    return re.search(rf'<section[^>]* id="{identity}".*?</section>', page, flags=re.DOTALL)[0]
+
+
+def facts(part: str) -> list[str]:
+    """Each fact as its figure and what it counts."""
+    found = re.findall(r"<div><dd>(.*?)</dd><dt>(.*?)</dt></div>", part)
+    return [f"{figure} {plain(caption)}" for figure, caption in found]
+
+
+def coefficient(panel: str, column: str, plus: float = 0.0) -> str:
+    values = make_estimates().set_index(KEYS)["value"]
+    return f"{values['2', panel, column, 'log_limit_usage', 'coef'] + plus:.3f}"
+
+
+def test_each_coefficient_has_the_verdict_of_its_p_values(page: str):
+    _, rows = read_table(page, "survival_2_table")
+    assert [row[0] for row in rows] == [
+        f"({panel}) {column} log(Limit Usage)" for panel, column in ("a1", "a2", "a3", "b1", "b2")
+    ]
+    verdicts = ["✓ yes", "! alone, not after Holm", "✗ no", "only with these", "·"]
+    assert [row[8] for row in rows] == verdicts
+    assert facts(section(page, "survival")) == [
+        "3 of 5 coefficients significant at 5%, paper’s errors",
+        "2 of 3 survive the recommended errors",
+        "1 of 3 also after Holm, over their table",
+    ]
+    assert "2 of 3 significant results survive safe errors" in facts(section(page, "overview"))
+    _, (overview,) = read_table(page, "survival_overview")
+    assert overview[1:] == ["5", "3", "2", "1", "1", "1", "wild bootstrap by desk"]
+
+
+def test_papers_errors_stand_first_and_safe_ones_beside_with_stars_of_each(page: str):
+    headings, rows = read_table(page, "survival_2_table")
+    assert headings == [
+        *("Coefficient", "coefficient", "robust (the paper's)", "wild bootstrap by desk (recommended)"),
+        *("other errors", "ours", "printed stars", "se", "se", "95% interval", "Holm p", "Romano–Wolf p"),
+        *("survives", "Driscoll-Kraay"),
+    ]
+    assert rows[2][1:] == [
+        *(coefficient("a", "3"), "**", "(0.011)**", "(0.033)"),
+        *(f"-∞ to {coefficient('a', '3', 1.0)}", "0.900", "0.450", "✗ no", "(0.022)**"),
+    ]
+
+
+def test_results_that_do_not_survive_are_listed_apart_from_those_that_holm_takes(page: str):
+    _, lost = read_table(page, "lost_table")
+    _, alone = read_table(page, "alone_table")
+    assert [row[0] for row in lost] == ["2(a), column 3: log(Limit Usage)"]
+    assert [row[0] for row in alone] == ["2(a), column 2: log(Limit Usage)"]
+    assert lost[0][3:] == ["(0.011)**", "(0.033)", "0.300", "0.900"]
+
+
+def test_diagnostics_stand_beside_what_they_give_in_the_worlds(page: str):
+    part = section(page, "credibility")
+    assert facts(part) == [
+        "1 of 2 corrected regressions reject here, at 5%",
+        # the sum of the rejection rates: 7% and 5%, 95% and 90%, 100% twice
+        "0.1 of them reject on average in null",
+        "1.9 of them reject on average in paper",
+        "2.0 of them reject on average in strong",
+    ]
+    _, overview = read_table(page, "diagnostics_overview")
+    # what can answer comes first
+    assert overview == [
+        ["Is it corrected?", "yes", "1 of 2", "5–7%", "90–95%", "100%"],
+        ["Is Q&A <plain>?", "no", "1 of 1", "48%", "99%", "100%"],
+    ]
+    headings, rows = read_table(page, "diagnostic_1")
+    assert headings[-6:] == ["mean", "rejects"] * 3
+    assert rows == [
+        ["Net positions", "1", "-0.100", "(0.020)", "yes", "", "0.000", "7%", "-0.100", "95%",
+         "-0.300", "100%"],
+        ["", "5", "0.010", "(0.100)", "no", "", "0.000", "5%", "-0.200", "90%", "-0.400", "100%"],
+    ]  # fmt: skip
+    assert "77.7" not in part
+    assert "Is Q&amp;A &lt;plain&gt;?" in part
+
+
+def test_drawing_puts_ours_and_the_worlds_where_their_numbers_are(page: str):
+    (drawing,) = [
+        svg for svg in re.findall(r'<svg class="strip".*?</svg>', page) if 'class="strong" cx="7.0"' in svg
+    ][:1]
+    circles = dict(re.findall(r'class="(null|paper|strong)" cx="([\d.]+)"', drawing))
+    ours = [float(place) for place in re.findall(r"[MH]([\d.]+) ?", drawing.partition('"ours"')[2])]
+    # of the first corrected row: -0.3 at the left end 7, 0 at the right end 125; ours -0.1004 ± 2.5 × 0.02
+    places = {"null": 125.0, "paper": 85.7, "strong": 7.0}
+    assert {world: float(place) for world, place in circles.items()} == places
+    assert ours[:3] == pytest.approx([65.8, 105.2, 85.5], abs=0.1)
+
+
+def test_coverage_is_marked_outside_93_to_97_percent(page: str):
+    headings, rows = read_table(page, "coverage_table")
+    assert headings == [
+        *("Outcome", "h", "robust (the paper's)", "wild bootstrap by desk, recommended", "Driscoll-Kraay")
+    ]
+    assert rows == [
+        ["Net positions", "1", "△ 99%", "96%", "97%"],
+        ["", "10", "▽ 92%", "93%", "△ 98%"],
+    ]
+    assert "Share of 400 simulated worlds" in page
+    # 100 × √(0.95 × 0.05 / 400)
+    assert "is 1.1 points" in page
+
+
+def test_printed_regressions_stand_beside_the_truth_of_the_worlds(page: str):
+    _, rows = read_table(page, "worlds_table")
+    assert rows == [
+        ["Table 2(a)", "1", "Net positions", "1", coefficient("a", "1"), "0.000", "▽ 90%", "5%",
+         "-0.010", "95%", "35%", "-0.020", "△ 100%", "65%"]
+    ]  # fmt: skip
+
+
+def test_weak_instruments_are_warned_of_on_the_table_and_their_sets_may_have_no_bound(
+    page: str, folder: Path
+):
+    part = section(page, "table_8")
+    assert part.index("Weak instruments in columns 1") < part.index("<table")
+    assert "effective F of 4.2, where 19.9 and more is needed" in part
+    assert "The set has no bound in column 1:" in part
+    headings, rows = read_table(page, "instruments_table")
+    found = {row[0]: row[1:] for row in rows if row[0]}
+    assert headings == ["Column", "(1)", "(2)"]
+    assert found["instruments"] == ["✗ weak", "✓ strong"]
+    assert found["Effective F"] == ["4.2", "92.5"]
+    assert found["Anderson–Rubin 95% set"] == [*("-∞ to -0.500or 0.250 to ∞unbounded", "-0.339 to -0.187")]
+    assert found["p of no effect, Anderson–Rubin"] == ["0.226", "<0.001"]
+    assert found["p of J"] == ["0.103", "0.907"]
+    assert found["first stage: firm limit increase"] == ["-0.150", "-0.150"]
+    assert ["", "(0.146)", "(0.146)"] in rows
+    latex = (folder / "output/report/tables/table_8.tex").read_text(encoding="utf-8")
+    assert "Weak instruments" in latex
+    assert "under 10\\%" in latex
+
+
+def test_strong_instruments_get_no_warning(tmp_path: Path):
+    write_inputs(tmp_path)
+    instrument_rows(weak=False).to_parquet(tmp_path / "output/instruments.parquet")
+    page = write(tmp_path).read_text(encoding="utf-8")
+    assert "Weak instruments" not in page
+    assert "unbounded" not in page
+    assert "✓ strong" in page
+
+
+def test_specification_curve_is_drawn_and_counted(page: str, folder: Path):
+    part = section(page, "survival")
+    assert 'aria-label="Specification curve' in part
+    # 2 samples, 5 periods, 2 outcomes, 4 measures of usage
+    assert "robust (the paper&#39;s): of 80 estimates 80 are negative, 1 significantly at 5%; 0 are" in part
+    copied = folder / "output/report/figures/specification_curve.png"
+    assert copied.read_bytes() == (folder / "output/figures/specification_curve.png").read_bytes()
+
+
+def test_errors_of_other_estimates_are_not_shown(tmp_path: Path):
+    write_all(tmp_path)
+    path = tmp_path / "output/inference_summary.parquet"
+    summary = pd.read_parquet(path)
+    summary["coef"] *= 1.0001
+    summary.to_parquet(path)
+    page = write(tmp_path).read_text(encoding="utf-8")
+    assert "belong to other estimates" in section(page, "survival")
+    assert "survival_overview" not in page
+    assert "instruments_table" not in page
+
+
+def test_without_the_files_the_page_names_the_command_that_makes_each(tmp_path: Path):
+    write_inputs(tmp_path)
+    page = write(tmp_path).read_text(encoding="utf-8")
+    assert "<code>dealer-limits inference</code> makes" in section(page, "survival")
+    part = section(page, "credibility")
+    assert "<code>dealer-limits diagnostics</code> makes" in part
+    assert "<code>dealer-limits coverage</code> makes" in part
+    assert not re.search("<table", part + section(page, "survival"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("diagnostics.csv", "table\n1\n", r"diagnostics\.csv has no column outcome, .*`dealer-limits"),
+        ("diagnostics.csv", "", r"diagnostics\.csv cannot be read \(.*\): run `dealer-limits diag"),
+        ("inference.parquet", "nonsense", r"inference\.parquet cannot be read .*: run `dealer-limits inf"),
+        ("covariance_coverage.csv", "outcome,horizon,covariance,reps,coverage\n", r"has no rows: run"),
+    ],
+)  # fmt: skip
+def test_files_that_cannot_be_used_are_named_in_one_line(
+    name: str, content: str, message: str, tmp_path: Path
+):
+    write_inputs(tmp_path)
+    (tmp_path / "output" / name).write_text(content, encoding="utf-8")
+    with pytest.raises(DealerLimitsError, match=message) as caught:
+        write(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_the_page_reads_is_what_the_commands_write():
+    adjusted = {"p_holm", "p_romano_wolf"}
+    assert set(INFERENCE.columns) <= {field.name for field in fields(Row)} | adjusted
+    assert set(CURVE.columns) <= {field.name for field in fields(Point)}
+
+
+def test_page_with_everything_needs_nothing_but_itself(page: str, folder: Path):
+    assert not re.search(r"https?:|\bsrc=|@import|url\((?!#)|xmlns|srcset|<iframe", page)
+    links = re.findall(r'href="([^"]*)"', page)
+    beside = [link for link in links if not link.startswith(("#", "data:,"))]
+    assert "figures/specification_curve.svg" in beside
+    assert all((folder / "output/report" / link).is_file() for link in beside)
+    identities = re.findall(r'\bid="([^"]*)"', page)
+    assert len(identities) == len(set(identities))
+    assert {link[1:] for link in links if link.startswith("#") and len(link) > 1} <= set(identities)
+    assert len(page.encode()) < 5_000_000
+
+
+def test_same_files_same_bytes_in_another_process(page: str, folder: Path):
+    program = (
+        "import sys; from pathlib import Path; from rich.console import Console\n"
+        "from dealer_limits.exhibits.report import write_report\n"
+        "folder = Path(sys.argv[1])\n"
+        "paths = [folder / name for name in ('w.duckdb', 'output', 'truth', 'no_run_results.json')]\n"
+        "write_report(*paths, Console(quiet=True))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, str(folder)], env=os.environ | {"PYTHONHASHSEED": "7"}, check=True
+    )
+    assert (folder / "output/report/index.html").read_text(encoding="utf-8") == page
+
+
+@pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
+@pytest.mark.parametrize("width", [390, 1440])
+def test_everything_unfolded_fits_a_window_of(width: int, page: str, tmp_path: Path):
+    measure = """(() => {
+      document.querySelectorAll("details").forEach(element => element.open = true);
+      const root = document.documentElement;
+      // what sticks out of a section, and is in no box that scrolls
+      const all = [...document.querySelectorAll("#credibility *, #survival *, #table_8 *")];
+      const right = element => element.getBoundingClientRect().right;
+      const loose = all.filter(each => !each.closest(".scroll") && right(each) > innerWidth);
+      return `width ${innerWidth}, overflow ${root.scrollWidth - root.clientWidth}, loose ${loose.length}`;
+    })()"""
+    look = look_at(page, width, measure, tmp_path)
+    assert look.posted == f"width {width}, overflow 0, loose 0"
+    assert look.console == ()
+
+
+@pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
+def test_link_to_a_folded_table_opens_it(page: str, tmp_path: Path):
+    click = """(() => {
+      const fold = document.getElementById("survival_2"), before = fold.open;
+      document.querySelector('a[href="#survival_2"]').click();
+      return `${before} ${fold.open}`;
+    })()"""
+    assert look_at(page, 1440, click, tmp_path).posted == "false true"
