@@ -170,7 +170,7 @@ def test_weak_instruments_are_warned_of_on_the_table_and_their_sets_may_have_no_
     page: str, folder: Path
 ):
     part = section(page, "table_8")
-    assert part.index("Weak instruments in columns 1") < part.index("<table")
+    assert part.index("Weak instruments in column 1:") < part.index("<table")
     assert "effective F of 4.2, where 19.9 and more is needed" in part
     assert "The set has no bound in column 1:" in part
     headings, rows = read_table(page, "instruments_table")

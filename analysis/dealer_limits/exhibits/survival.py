@@ -342,12 +342,11 @@ def _warning(values: pd.Series, weak: list[str], columns: list[str]) -> str:
         return ""
     strengths = [values[name, "", "effective_f"] for name in weak]
     needed = min(values[name, "", "effective_f_critical"] for name in weak)
-    which = "all columns" if weak == columns else f"columns {', '.join(weak)}"
+    which = "all columns" if weak == columns else _columns(weak)
     span = f"{min(strengths):.1f}" if len(weak) == 1 else f"{min(strengths):.1f} to {max(strengths):.1f}"
     unbounded = [name for name in columns if values.get((name, "", "anderson_rubin_bounded"), 1.0) == 0.0]
     ending = (
-        f" The set has no bound in column{'s' if len(unbounded) > 1 else ''} {', '.join(unbounded)}: there "
-        "the data do not say how large the effect is."
+        f" The set has no bound in {_columns(unbounded)}: there the data do not say how large the effect is."
         if unbounded
         else ""
     )
@@ -356,3 +355,7 @@ def _warning(values: pd.Series, weak: list[str], columns: list[str]) -> str:
         "bias under 10%. Estimates, errors and stars of the table are not to be relied on; the "
         f"Anderson–Rubin sets are.{ending}"
     )
+
+
+def _columns(names: list[str]) -> str:
+    return f"column{'s' if len(names) > 1 else ''} {', '.join(names)}"
