@@ -5,11 +5,37 @@
 -- A view: writing half of all reports again takes longer than cleaning them, and each reader takes few of them.
 with
 
+reports as (
+
+    select * from {{ ref('stg_trace__reports') }}
+
+),
+
+undone as (
+
+    select * from {{ ref('int_trades_undone') }}
+
+),
+
+-- Those that int_trades_classified sets apart as nothing, by conditions that each take rows away before the join.
 trades as (
 
-    select * from {{ ref('int_trades_classified') }}
-    where set_apart_as is null
-
+    select
+        reports.control_number as trade_id,
+        reports.cusip,
+        cast(reports.executed_at as date) as trade_date,
+        reports.executed_at,
+        coalesce(reports.reporting_give_up_mpid, reports.reporting_mpid) as dealer_mpid,
+        reports.report_side,
+        reports.par_usd,
+        reports.entered_price,
+    from reports
+    left join undone on reports.control_number = undone.control_number
+    where
+        true
+        {% for condition, name in trade_filters() -%}
+        and not coalesce({{ condition }}, false)
+        {% endfor %}
 ),
 
 bills as (
