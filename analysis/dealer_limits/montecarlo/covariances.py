@@ -1,7 +1,8 @@
 """Which errors are right: coverage of 95% intervals, by covariance, of what endless data would give.
 
 Worlds are simulated in memory and each column of Table 2 is estimated with every covariance of
-`estimate.inference`. The population value is that of all worlds laid end to end (see `population`).
+`estimate.inference`. The value to be covered is the regression on all worlds laid end to end, desk and day
+effects of each world its own: what estimates of one world's length are after.
 """
 
 from __future__ import annotations
