@@ -11,6 +11,7 @@ from scipy import stats
 
 from dealer_limits.estimate.covariance import (
     cluster_covariance,
+    cluster_jackknife_covariance,
     driscoll_kraay_covariance,
     newey_west_covariance,
     rule_of_thumb_lags,
@@ -63,6 +64,28 @@ def test_clustered_errors_equal_those_of_pyfixest(clusters: tuple[str, ...], eff
     # with the degrees of freedom of the fewer clusters; p is computed from t in the eighth digit
     p_values = 2 * stats.t.sf(np.abs(other.tstat().to_numpy()), ours.df)
     np.testing.assert_allclose(p_values, other.pvalue().to_numpy(), rtol=1e-6)
+
+
+def test_jackknife_is_the_spread_of_estimates_without_one_cluster():
+    """Each estimate is pyfixest's on the rows that are left, demeaned to 1e-13: 1e-8 leaves room for that."""
+    import pyfixest as pf
+
+    frame = panel()
+    ours = cluster_jackknife_covariance(fit(frame).parts, frame["firm"].to_numpy())
+
+    def coefficients(rows: pd.DataFrame) -> np.ndarray:
+        demeaner = pf.MapDemeaner(fixef_tol=1e-13)
+        return pf.feols("y ~ x1 + x2 | unit + period", rows, demeaner=demeaner).coef().to_numpy()
+
+    firms = frame["firm"].unique()
+    gaps = np.array([coefficients(frame[frame["firm"] != firm]) for firm in firms]) - coefficients(frame)
+    np.testing.assert_allclose(ours.matrix, gaps.T @ gaps * (len(firms) - 1) / len(firms), rtol=1e-8)
+    assert (ours.clusters, ours.df) == (len(firms), len(firms) - 1)
+
+
+def test_jackknife_of_one_cluster_is_refused():
+    with pytest.raises(ValueError, match="all rows are in one cluster"):
+        cluster_jackknife_covariance(fit(panel()).parts, np.zeros(len(panel()), dtype=int))
 
 
 @pytest.mark.parametrize("lags", [0, 3, 10])

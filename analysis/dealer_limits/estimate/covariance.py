@@ -6,6 +6,8 @@ Conventions, each as in the package that the tests compare with:
   effects nested in the clusters (fixest, pyfixest, reghdfe);
 - two-way: one way plus the other less both, the smaller G for all three (fixest's "min"); a negative
   eigenvalue is set to zero (Cameron, Gelbach and Miller 2011);
+- cluster jackknife (CV3): (G - 1) / G times the squared distances of the estimates without one cluster from
+  the estimate with all, t with G - 1 (MacKinnon, Nielsen and Webb 2023; pyfixest's CRV3);
 - Driscoll-Kraay: Bartlett weights 1 - l / (L + 1) on sums of scores by day, with the factor of clustering by
   day, which it is for L = 0; t with T - 1;
 - Newey-West: the same weights on rows in the order of time, n / (n - k) as statsmodels' `use_correction`;
@@ -17,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dealer_limits.estimate.absorb import demean, prepare_effects
 from dealer_limits.estimate.panel import robust_covariance
 
 if TYPE_CHECKING:
@@ -70,6 +73,33 @@ def cluster_covariance(parts: Parts, *clusters: np.ndarray) -> Covariance:
     if len(ways) == 2:
         matrix = _without_negative_part(matrix)
     return Covariance(matrix, int(smallest) - 1, clusters=int(smallest))
+
+
+def cluster_jackknife_covariance(parts: Parts, clusters: np.ndarray) -> Covariance:
+    """For few or unequal clusters: least squares again without each of them, its effects taken out anew.
+
+    What effects leave of the variables has the same residuals on the effects of fewer rows as the variables
+    themselves, so that no more than `parts` is needed. A coefficient that the rows without a cluster do not
+    identify takes the least-norm solution. `clusters` (n,) are whole numbers; least squares without constant.
+
+    Raises ValueError for fewer than two clusters.
+    """
+    import numpy as np
+
+    ways = np.unique(clusters, return_inverse=True)[1]
+    count = int(ways.max()) + 1
+    if count < 2:
+        raise ValueError("all rows are in one cluster")
+    levels = np.column_stack(parts.effects.levels)
+    distances = []
+    for cluster in range(count):
+        kept = ways != cluster
+        effects = prepare_effects(levels[kept])
+        x = np.column_stack([demean(effects, column) for column in parts.score_regressors[kept].T])
+        # of the residuals, not of the outcome: what changes is the distance from the estimate with all
+        distances.append(np.linalg.lstsq(x, demean(effects, parts.residuals[kept]))[0])
+    matrix = np.einsum("gi,gj->ij", distances, distances) * (count - 1) / count
+    return Covariance(matrix, count - 1, clusters=count)
 
 
 def driscoll_kraay_covariance(parts: Parts, days: np.ndarray, lags: int) -> Covariance:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dealer_limits.estimate.covariance import (
     Covariance,
     cluster_covariance,
+    cluster_jackknife_covariance,
     driscoll_kraay_covariance,
     newey_west_covariance,
     robust_covariance_of,
@@ -62,8 +63,9 @@ KEYS = ("table", "panel", "column", "term")
 class Method:
     """One way to make errors: `kind` names the estimator, `clusters` what it clusters by.
 
-    kinds: robust, cluster (one or two ways), cell (one cluster per combination), driscoll_kraay, newey_west,
-    wild (bootstrap by the first of `clusters`, put together by the second), bootstrap (of quantiles).
+    kinds: robust, cluster (one or two ways), cell (one cluster per combination), jackknife, driscoll_kraay,
+    newey_west, wild (bootstrap by the first of `clusters`, put together by the second), bootstrap (of
+    quantiles).
     """
 
     covariance: str
@@ -82,6 +84,7 @@ METHODS: dict[tuple[str, str], tuple[Method, ...]] = {
         Method("day", "clustered by day", "cluster", ("day",)),
         Method("desk_day", "clustered by desk and by day", "cluster", ("desk", "day")),
         Method("firm", "clustered by firm", "cluster", ("firm",)),
+        Method("jackknife_firm", "jackknife by firm", "jackknife", ("firm",)),
         Method("driscoll_kraay", "Driscoll-Kraay", "driscoll_kraay", ("day",)),
         Method("wild_desk", "wild bootstrap by desk", "wild", ("desk",)),
         Method("wild_firm", "wild bootstrap by firm", "wild", ("desk", "firm")),
@@ -283,6 +286,8 @@ def covariance_of(fit: Fit, method: Method, groups: dict[str, np.ndarray], horiz
         return cluster_covariance(fit.parts, cell_numbers(*chosen))
     if method.kind == "cluster":
         return cluster_covariance(fit.parts, *chosen)
+    if method.kind == "jackknife":
+        return cluster_jackknife_covariance(fit.parts, *chosen)
     if method.kind == "driscoll_kraay":
         (days,) = chosen
         periods = int(days.max() - days.min()) + 1
