@@ -71,10 +71,21 @@ def with_singletons() -> pd.DataFrame:
     return with_variables(np.array(unit), np.array(period))
 
 
+def in_joined_blocks(units: int = 40, periods: int = 20, seed: int = 6) -> pd.DataFrame:
+    """Two dense blocks that one mover joins: what tells them apart comes last, and may be next to nothing."""
+    rng = np.random.default_rng(seed)
+    unit, period = (grid.ravel() for grid in np.indices((2 * units, 2 * periods)))
+    same_block = unit // units == period // periods
+    kept = same_block & (rng.uniform(size=unit.size) < 0.5)
+    mover = np.full(2, 2 * units)
+    return with_variables(np.append(unit[kept], mover), np.append(period[kept], [0, periods]))
+
+
 PANELS = {
     "holes": with_holes,
     "spells": in_spells,
     "mobility": with_sparse_mobility,
     "two parts": in_two_parts,
     "singletons": with_singletons,
+    "joined blocks": in_joined_blocks,
 }

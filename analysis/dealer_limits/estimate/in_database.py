@@ -67,7 +67,7 @@ class DatabaseFit:
     covariances have G / (G - 1) · (n - 1) / (n - k'), where k' leaves out effects nested in the clusters; the
     two-way ones take the smaller G (see `clusters`). `singletons` counts the rows that a package which drops
     singletons would drop, one after the other; here they stay. `error` is what the demeaned variables are
-    known to, relative to their norm, largest over the variables.
+    known to, relative to their norm, largest over the variables (see `solve_effects` for what is guaranteed).
     """
 
     coef: np.ndarray
