@@ -71,7 +71,7 @@ def cluster_covariance(parts: Parts, *clusters: np.ndarray) -> Covariance:
     factor = smallest / (smallest - 1) * (rows - 1) / (rows - parameters_beside(parts, ways))
     matrix = parts.bread @ meat @ parts.bread * factor
     if len(ways) == 2:
-        matrix = _without_negative_part(matrix)
+        matrix = without_negative_part(matrix)
     return Covariance(matrix, int(smallest) - 1, clusters=int(smallest))
 
 
@@ -186,7 +186,8 @@ def _bartlett(scores: np.ndarray, lags: int) -> np.ndarray:
     return meat
 
 
-def _without_negative_part(matrix: np.ndarray) -> np.ndarray:
+def without_negative_part(matrix: np.ndarray) -> np.ndarray:
+    """A symmetric matrix (k, k) with its negative eigenvalues set to zero."""
     import numpy as np
 
     values, vectors = np.linalg.eigh(matrix)

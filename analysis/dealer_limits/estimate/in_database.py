@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.covariance import absorbed_parameters
+from dealer_limits.estimate.covariance import absorbed_parameters, without_negative_part
 from dealer_limits.estimate.effects import Effects, solve_effects
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
 
-# To what accuracy, relative to its norm, every demeaned variable must be known.
+# To what accuracy, relative to its norm, every demeaned variable must be known (see `solve_effects`).
 TOLERANCE = 1e-10
 MOST_ITERATIONS = 5_000
 
@@ -46,7 +46,8 @@ _NAME = re.compile(r'("[^"]+"|\w+)(\.("[^"]+"|\w+)){0,2}')
 class PanelQuery:
     """A panel in the database and the regression on it; every name is an SQL expression over `relation`.
 
-    `relation` is the name of a table or view, or a query in parentheses. `effects` has up to two
+    `relation` is the name of a table or view of the database, or a query on such in parentheses; temporary
+    ones and registered frames are a connection's own and not seen here. `effects` has up to two
     expressions. `clusters` has one entry per covariance: the expressions, one or two, that errors are
     clustered by. `constant` adds the constant that Stata's reghdfe reports as the last regressor.
     """
@@ -65,9 +66,10 @@ class DatabaseFit:
 
     `robust` is HC1: n / (n - k), k counting the regressors and the effects that are not collinear. Clustered
     covariances have G / (G - 1) · (n - 1) / (n - k'), where k' leaves out effects nested in the clusters; the
-    two-way ones take the smaller G (see `clusters`). `singletons` counts the rows that a package which drops
-    singletons would drop, one after the other; here they stay. `error` is what the demeaned variables are
-    known to, relative to their norm, largest over the variables (see `solve_effects` for what is guaranteed).
+    two-way ones take the smaller G and have no negative eigenvalue, as those of `covariance`. `singletons`
+    counts the rows that a package which drops singletons would drop, one after the other; here they stay.
+    `iterations` counts those for the effects. `error` is at least the error of the demeaned variables over
+    their norm, largest over the variables (see `solve_effects` for what is guaranteed).
     """
 
     coef: np.ndarray
@@ -98,16 +100,24 @@ def fit_in_database(
     """Regress the dependent variable on the regressors with the effects absorbed (eq. 8), in the database.
 
     Rows with a missing value count nowhere. A read-only connection does: all that is written is temporary.
-    Memory is that of the database plus a few numbers per level of the smaller effect.
+    Memory is that of the database plus a few numbers per level of the smaller effect. `tolerance` is what the
+    demeaned variables must be known to, over their norm, or over a thousandth of the variable's where the
+    effects leave less.
 
     Raises DealerLimitsError where the panel has no rows or fewer than parameters, values that are not
-    finite, a regressor that does not vary within the effects or is collinear with others, where an
-    expression is unknown, or where the effects do not converge to `tolerance`.
+    finite, a regressor that does not vary within the effects or is collinear with others; where a cluster is
+    missing or all rows are in one; where a table or expression is unknown or is no number; or where the
+    effects do not converge to `tolerance`.
     """
     import duckdb
 
     if len(panel.effects) > 2:
         raise DealerLimitsError(f"the sql engine absorbs two effects at most, not {', '.join(panel.effects)}")
+    for clusters in panel.clusters:
+        if len(clusters) not in (1, 2):
+            raise DealerLimitsError(
+                f"errors can be clustered in one way or in two, not in {len(clusters)}: {', '.join(clusters)}"
+            )
     try:
         with connection.cursor() as cursor:
             session = _Session(cursor)
@@ -277,12 +287,16 @@ def _make_panel(session: _Session, panel: PanelQuery, names: tuple[str, ...]) ->
     columns = ("g", "h", *(f"v{j}" for j in range(len(names))))
     query = f"select {', '.join(selected)} from {panel.relation}"
     whole = all(_INTEGERS.fullmatch(kind) for kind in session.types(query)[:2])
-    observed = session.columns(
-        f"select count(*), {', '.join(f'count({column})' for column in columns)} from ({query})"
-    )
+    complete = " and ".join(f"{column} is not null" for column in columns)
+    clusters = _extra_clusters(panel)
+    counts = ["count(*)", *(f"count({column})" for column in columns)]
+    counts += [f"count(*) filter (where {complete} and c{j} is null)" for j in range(len(clusters))]
+    observed = [int(count[0]) for count in session.columns(f"select {', '.join(counts)} from ({query})")]
+    for name, missing in zip(clusters, observed[1 + len(columns) :], strict=True):
+        if missing:
+            raise DealerLimitsError(f"errors cannot be clustered by {name}: it is missing in {missing} rows")
     # a filter on every column is not free, scan after scan
-    if any(count[0] < observed[0][0] for count in observed):
-        complete = " and ".join(f"{column} is not null" for column in columns)
+    if min(observed[1 : 1 + len(columns)]) < observed[0]:
         query = f"select * from ({query}) where {complete}"
     if whole and _NAME.fullmatch(panel.relation.strip()):
         session.run(f"create or replace temp view within_panel as {query}")
@@ -606,21 +620,19 @@ def _estimate(
         bread = np.block([[bread, at_means[:-1, None]], [at_means[None, :]]])
     scores = _Scores(session, slopes, means, panel.constant)
     columns = _cluster_columns(panel, levels.swapped)
-    counts = {}
-    meats = {}
+    counts, covariance = {}, {}
     for clusters in panel.clusters:
         names = [columns[name] for name in clusters]
+        meat, smallest = scores.clustered_in_ways(names)
+        if smallest < 2:
+            raise DealerLimitsError(f"errors by {', '.join(clusters)}: all rows are in one cluster")
         nested = [effect for effect in "gh" if any(_nested(session, effect, name) for name in names)]
         parameters = regressors + absorbed_parameters(levels_of, components, nested)
-        parts = [scores.clustered([name]) for name in names]
-        smallest = min(count for _, count in parts)
-        meat = sum(part for part, _ in parts)
-        if len(names) == 2:
-            meat = meat - scores.clustered(names)[0]
-        meats[clusters] = meat * smallest / (smallest - 1) * (nobs - 1) / (nobs - parameters)
+        factor = smallest / (smallest - 1) * (nobs - 1) / (nobs - parameters)
+        matrix = bread @ meat @ bread * factor
+        covariance[clusters] = without_negative_part(matrix) if len(names) == 2 else matrix
         counts[clusters] = smallest
-    meats[()] = scores.robust() * nobs / (nobs - all_parameters)
-    covariance = {clusters: bread @ meat @ bread for clusters, meat in meats.items()}
+    covariance[()] = bread @ scores.robust() @ bread * nobs / (nobs - all_parameters)
     periods, units = len(levels.periods), levels.units
     return DatabaseFit(
         coef=coef,
@@ -702,6 +714,14 @@ class _Scores:
             )
             self._robust = _symmetric((answer[0] for answer in answers), self._terms)
         return self._robust
+
+    def clustered_in_ways(self, ways: list[str]) -> tuple[np.ndarray, int]:
+        """The meat (k, k) in one way, or in two less that of both, and the smaller number of clusters."""
+        parts = [self.clustered([way]) for way in ways]
+        meat = sum(part for part, _ in parts)
+        if len(ways) == 2:
+            meat = meat - self.clustered(ways)[0]
+        return meat, min(count for _, count in parts)
 
     def clustered(self, by: list[str]) -> tuple[np.ndarray, int]:
         """The meat (k, k) of sums per cluster, and the number of clusters; White's comes with the first."""
