@@ -240,6 +240,38 @@ def test_read_only_database_does(tmp_path):
     np.testing.assert_allclose(ours.coef, fit(panel).coef, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"relation": "no_such_table"}, "no_such_table does not exist.*temporary tables"),
+        ({"relation": "mine"}, "mine does not exist.*temporary tables"),
+        ({"dependent": "no_such_function(y)"}, "no_such_function"),
+        ({"dependent": "no_such_column"}, "no_such_column"),
+        ({"dependent": "y +"}, "syntax error"),
+        ({"dependent": "'text' || unit"}, "text"),
+    ],
+    ids=["table", "temporary table", "function", "column", "syntax", "text"],
+)
+def test_what_the_database_refuses_is_an_error_in_one_line(query: dict, message: str):
+    connection = duckdb.connect()
+    connection.register("frame", with_holes())
+    connection.execute("create table panel as select * from frame")
+    connection.execute("create temp table mine as select * from frame")
+    question = {"relation": "panel", "dependent": "y", "regressors": REGRESSORS, "effects": EFFECTS} | query
+    with pytest.raises(DealerLimitsError, match=message) as caught:
+        fit_in_database(connection, PanelQuery(**question))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_view_of_the_database_does():
+    connection = duckdb.connect()
+    connection.register("frame", with_holes())
+    connection.execute("create table panel as select * from frame")
+    connection.execute("create view seen as select * from panel")
+    ours = fit_in_database(connection, PanelQuery("seen", "y", REGRESSORS, EFFECTS))
+    np.testing.assert_allclose(ours.coef, fit(with_holes()).coef, rtol=1e-12)
+
+
 def test_singletons_are_counted_as_pyfixest_drops_them():
     import pyfixest as pf
 

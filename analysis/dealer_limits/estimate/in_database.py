@@ -124,8 +124,11 @@ def fit_in_database(
             levels = _prepare(session, panel)
             effects, cross = _solve(session, levels, tolerance, most_iterations)
             return _estimate(session, panel, levels, effects, cross)
-    except duckdb.BinderException as error:
-        raise DealerLimitsError(str(error).splitlines()[0]) from error
+    except (duckdb.ProgrammingError, duckdb.DataError) as error:
+        message = str(error).splitlines()[0]
+        if isinstance(error, duckdb.CatalogException):
+            message += " (temporary tables and registered frames are not seen by the sql engine)"
+        raise DealerLimitsError(message) from error
 
 
 class _Session:
