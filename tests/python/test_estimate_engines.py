@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,9 +14,12 @@ from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate import engines
-from dealer_limits.estimate.compare import KEYS
+from dealer_limits.estimate.compare import KEYS, compare, read_printed
+from dealer_limits.estimate.engines import SQL_MEASURES
+from dealer_limits.estimate.in_database import TOLERANCE
 from dealer_limits.estimate.quantile import Bootstrap
 from dealer_limits.estimate.run import run_estimates
+from dealer_limits.exhibits.layout import read_numbers
 from estimate_warehouse import make_world, write_warehouse
 
 # one table of every mart, with one, two and no effects, the constant, interactions and an instrumented column
@@ -26,17 +31,65 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_warehouse(tmp_path_factory.mktemp("engines") / "w.duckdb", make_world(days=60))
 
 
-def run(warehouse: Path, engine: str, tables: list[str] | None = None) -> pd.DataFrame:
+def run(
+    warehouse: Path, engine: str, tables: list[str] | None = None, console: Console | None = None
+) -> pd.DataFrame:
     output = warehouse.parent / engine
-    console = Console(file=io.StringIO(), width=120)
+    console = console or Console(file=io.StringIO(), width=160)
     return run_estimates(warehouse, output, tables or TABLES, console, Bootstrap(draws=2), engine)
 
 
 def test_both_engines_estimate_the_same(warehouse: Path):
     """1e-8 is asked for; p-values of 1e-20 magnify the last digits of t, hence their absolute tolerance."""
     memory, database = (run(warehouse, engine).set_index(KEYS)["value"] for engine in ("memory", "sql"))
+    database = database.drop(index=list(SQL_MEASURES), level="statistic")
     assert memory.index.equals(database.index)
     np.testing.assert_allclose(database, memory, rtol=1e-8, atol=1e-14)
+
+
+def test_columns_say_how_well_the_database_did(warehouse: Path):
+    """Two effects are iterated, to the tolerance; one effect is exact at once."""
+    estimates = run(warehouse, "sql", ["2", "4"])
+    measures = estimates[estimates["statistic"].isin(SQL_MEASURES)].pivot(
+        index=["table", "panel", "column"], columns="statistic", values="value"
+    )
+    assert len(measures) == estimates["statistic"].eq("nobs").sum()
+    assert (measures["iterations"] >= 1).all()
+    assert measures["demeaning_error"].between(0, TOLERANCE).all()
+    assert (measures["singletons"] >= 0).all()
+    written = pd.read_parquet(warehouse.parent / "sql" / "estimates.parquet")
+    assert set(SQL_MEASURES) <= set(written["statistic"])
+
+
+def test_further_statistics_change_no_comparison(warehouse: Path):
+    estimates = run(warehouse, "sql", ["2"])
+    fewer = estimates[~estimates["statistic"].isin(SQL_MEASURES)]
+    with duckdb.connect(warehouse, read_only=True) as connection:
+        pd.testing.assert_frame_equal(
+            *(compare(read_printed(connection, ["2"]), frame) for frame in (estimates, fewer))
+        )
+        assert read_numbers(connection, estimates).distances == read_numbers(connection, fewer).distances
+
+
+@pytest.mark.parametrize(
+    ("engine", "tables", "said"),
+    [
+        ("memory", ["2"], r"^engine memory: 12 columns$"),
+        ("auto", ["2"], r"^engine memory: 12 columns$"),
+        (
+            "sql",
+            ["2"],
+            r"^engine sql: 12 columns in up to \d+ iterations, demeaned variables known to \de-1\d, "
+            r"up to \d+ singletons kept$",
+        ),
+        ("sql", ["2", "15"], r"^engine memory: 8 columns\nengine sql: 12 columns in "),
+    ],
+)
+def test_engine_used_is_said(warehouse: Path, engine: str, tables: list[str], said: str):
+    console = Console(file=io.StringIO(), width=160)
+    run(warehouse, engine, tables, console)
+    assert re.search(said, console.file.getvalue(), flags=re.MULTILINE)
+    assert ("engine sql" in console.file.getvalue()) == (engine == "sql")
 
 
 def test_least_squares_was_estimated_in_the_database(warehouse: Path, monkeypatch: pytest.MonkeyPatch):

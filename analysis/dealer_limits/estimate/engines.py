@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 ENGINES = ("auto", "memory", "sql")
 
+# Statistics of a column that the sql engine alone has.
+SQL_MEASURES = ("iterations", "demeaning_error", "singletons")
+
 # From so many rows of a mart on, `auto` leaves them in the database. In memory a million rows of one
 # regression take about 0.3 GB, and the sql engine is the quicker one long before.
 ROWS_FOR_SQL = 2_000_000
@@ -44,6 +47,9 @@ def fit_column_in_database(
 ) -> Fit:
     """Fit one column of least squares where its rows are, with the errors and the R² of `fit_linear`.
 
+    `measures` has, beside r2, what only this engine has: `iterations`, `demeaning_error` and `singletons`
+    (see `DatabaseFit`).
+
     Of a mart below the size at which `auto` chooses the database, one thread adds up the rows, so that the
     same warehouse gives the same bytes. Raises DealerLimitsError as `fit_in_database` does.
     """
@@ -58,7 +64,13 @@ def fit_column_in_database(
         raise DealerLimitsError(str(error).replace('"term ', "").replace('"', "")) from error
     finally:
         connection.execute(f"set threads = {threads}")
-    return infer(np.asarray(fit.coef), fit.se(), fit.nobs, fit.df_resid, {"r2": fit.r2})
+    measures = {
+        "r2": fit.r2,
+        "iterations": float(fit.iterations),
+        "demeaning_error": fit.error,
+        "singletons": float(fit.singletons),
+    }
+    return infer(np.asarray(fit.coef), fit.se(), fit.nobs, fit.df_resid, measures)
 
 
 def panel_query(spec: Specification, registry: Registry) -> PanelQuery:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.compare import KEYS, compare, read_printed, sort_by_key
 from dealer_limits.estimate.display import show_comparison
-from dealer_limits.estimate.engines import choose_engine, fit_column_in_database
+from dealer_limits.estimate.engines import SQL_MEASURES, choose_engine, fit_column_in_database
 from dealer_limits.estimate.observations import (
     SOURCES,
     check_marts,
@@ -65,7 +65,7 @@ def run_estimates(
 
     The estimates have columns table, panel, column, term, statistic (text) and value (float), sorted.
     Table 1 has its variable as term and no column; Appendix A is table "A", with the panels and columns of
-    Table 14.
+    Table 14. Columns of the sql engine also have the statistics `SQL_MEASURES`.
 
     Raises DealerLimitsError where the warehouse or a mart is missing, or where a table asked for does not
     exist or cannot be estimated.
@@ -93,7 +93,7 @@ def run_estimates(
     _write(output, estimates, comparison, costs)
     shown = comparison[comparison["table"].isin(tables or HEADLINE_TABLES)]
     show_comparison(console, shown, registry.coefficients)
-    for line in _account(comparison, reasons):
+    for line in (*_account(comparison, reasons), *_engines_used(estimates)):
         console.print(line, highlight=False)
     return estimates
 
@@ -351,3 +351,17 @@ def _account(comparison: pd.DataFrame, reasons: dict[Specification, str]) -> Ite
         columns = [spec for spec, given in reasons.items() if given == reason]
         tables = ", ".join(dict.fromkeys(spec.table for spec in columns))
         yield f"not estimated: {len(columns)} columns of Table {tables}: {reason}"
+
+
+def _engines_used(estimates: pd.DataFrame) -> Iterator[str]:
+    """Lines that say where the columns were estimated, and how well the sql engine did."""
+    columns = int(estimates["statistic"].eq("nobs").sum())
+    of_sql = [estimates.loc[estimates["statistic"] == name, "value"] for name in SQL_MEASURES]
+    iterations, errors, singletons = of_sql
+    if columns > len(iterations):
+        yield f"engine memory: {columns - len(iterations)} columns"
+    if len(iterations):
+        yield (
+            f"engine sql: {len(iterations)} columns in up to {iterations.max():.0f} iterations, demeaned "
+            f"variables known to {errors.max():.0e}, up to {singletons.max():.0f} singletons kept"
+        )
