@@ -20,8 +20,14 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
+
+from dealer_limits.errors import DealerLimitsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SIZES_MN = (1, 6, 30, 100)
 # the panels that converge slowly, at these sizes only
@@ -29,6 +35,9 @@ SLOW_SIZES_MN = (1, 6)
 SETTINGS = {"threads": 2, "memory_limit": "6GB"}
 RUNS = 2
 MOST_SECONDS = 300
+
+# what ends one measurement and not the run
+FAILURES = (ValueError, DealerLimitsError, duckdb.Error, BrokenProcessPool, TimeoutError)
 
 REGRESSORS = ("x1", "x2")
 DAYS, SHARE, SPELL, YEARS = 2063, 0.6, 60, 10
@@ -98,42 +107,58 @@ def main() -> None:
     (arguments.output / "bench_panel.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _compare(shape: str, rows: int, output: Path, gib_per_row: dict[str, float]):
-    """A line per package, the sql engine first."""
+def _compare(shape: str, rows: int, output: Path, gib_per_row: dict[str, float]) -> Iterator[str]:
+    """A line per package, the sql engine first; of one that fails it says why, and the others go on."""
     with tempfile.TemporaryDirectory(dir=output) as scratch:
         file = Path(scratch) / "panel.duckdb"
-        in_own_process(write_panel, file, shape, rows)
-        sql = in_own_process(measure, "sql", file)
-        yield _line(shape, sql, sql)
+        try:
+            in_own_process(write_panel, file, shape, rows)
+        except FAILURES as error:
+            yield _line_without_numbers(shape, rows, "none, the panel was not written", _reason(error))
+            return
+        sql: Measurement | None = None
         for package in ESTIMATORS:
-            if package == "sql":
-                continue
             needed = gib_per_row.get(package, 0.0) * rows
-            if needed > available_gib():
-                yield f"| {shape} | {rows:,} | {package} | | | | | would need {needed:.0f} GiB |"
+            # the sql engine keeps within the limit that it is given
+            if package != "sql" and needed > available_gib():
+                yield _line_without_numbers(shape, rows, package, f"would need {needed:.0f} GiB")
                 continue
             try:
-                other = in_own_process(measure, package, file)
-            except (ValueError, BrokenProcessPool, TimeoutError) as error:
-                reason = next(iter(str(error).splitlines()), f"more than {MOST_SECONDS} s")
-                yield f"| {shape} | {rows:,} | {package} | | | | | {reason} |"
+                measured = in_own_process(measure, package, file)
+            except FAILURES as error:
+                yield _line_without_numbers(shape, rows, package, _reason(error))
                 continue
-            gib_per_row[package] = other.peak_gib / other.rows
-            yield _line(shape, other, sql)
+            gib_per_row[package] = measured.peak_gib / measured.rows
+            if package == "sql":
+                sql = measured
+            yield _line(shape, measured, sql)
 
 
-def _line(shape: str, measured: Measurement, sql: Measurement) -> str:
-    differences = [
-        max(abs(ours / theirs - 1) for ours, theirs in zip(sql_values, values, strict=True))
-        for sql_values, values in ((sql.coef, measured.coef), (sql.se, measured.se))
-    ]
-    compared = "" if measured is sql else f"{differences[0]:.0e}, {differences[1]:.0e}"
+def _reason(error: Exception) -> str:
+    """The first line of what an error says; that of a timeout says nothing."""
+    return next(iter(str(error).splitlines()), f"more than {MOST_SECONDS} s")
+
+
+def _line_without_numbers(shape: str, rows: int, package: str, reason: str) -> str:
+    return f"| {shape} | {rows:,} | {package} | | | | | {reason} |"
+
+
+def _line(shape: str, measured: Measurement, sql: Measurement | None) -> str:
+    """A line of the table; without a measurement of the sql engine there is nothing to compare with."""
+    times, compared = "", ""
+    if sql is not None:
+        times = f"{measured.seconds / sql.seconds:.1f}"
+        differences = [
+            max(abs(ours / theirs - 1) for ours, theirs in zip(sql_values, values, strict=True))
+            for sql_values, values in ((sql.coef, measured.coef), (sql.se, measured.se))
+        ]
+        compared = "" if measured is sql else f"{differences[0]:.0e}, {differences[1]:.0e}"
     cells = (
         shape,
         f"{measured.rows:,}",
         measured.package,
         f"{measured.seconds:.2f}",
-        f"{measured.seconds / sql.seconds:.1f}",
+        times,
         f"{measured.peak_gib:.1f} GiB",
         compared,
         measured.remark,
