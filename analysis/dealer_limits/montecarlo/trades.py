@@ -106,11 +106,13 @@ def summarise(worlds: Sequence[WholeWorld], parameters: Parameters) -> pd.DataFr
 def planted_effects(parameters: Parameters) -> Mapping[Place, float]:
     """What is planted in a world, by the column and term that it serves: a parameter, or two multiplied."""
     with PLANTED_FILE.open(encoding="utf-8", newline="") as file:
-        return {
-            (row["table"], row["panel"], row["column"], row["term"]): parameters[row["parameter"]]
-            * (parameters[row["times"]] if row["times"] else 1.0)
-            for row in csv.DictReader(file)
-        }
+        rows = list(csv.DictReader(file))
+    effects = {}
+    for row in rows:
+        effect = parameters[row["parameter"]] * (parameters[row["times"]] if row["times"] else 1.0)
+        # no negative zero in the world `null`
+        effects[row["table"], row["panel"], row["column"], row["term"]] = effect + 0.0
+    return effects
 
 
 def pooled_with_error(columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
