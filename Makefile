@@ -42,7 +42,8 @@ lint: setup
 	$(BIN)/ruff format --check analysis tests benchmarks
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests
 
-# fits the parameters of the world `paper` (about ten minutes); the check is on fresh seeds and changes nothing
+# fits the parameters of the world `paper` (about ten minutes); the check runs twenty whole worlds of fresh seeds through
+# the pipeline (about fifteen minutes), goes on where it was stopped, and changes nothing
 calibrate: setup
 	$(BIN)/dealer-limits calibrate
 
@@ -50,11 +51,15 @@ calibrate-check: setup
 	$(BIN)/dealer-limits calibrate --check
 	cp output/calibration.md docs/calibration.md
 
-# 500 worlds of each kind, which goes on where it was stopped; writes seeds/montecarlo.csv and docs/montecarlo.md
+# 500 worlds of each kind, and whole worlds for the trade tables and Table 15; goes on where it was stopped; writes
+# seeds/montecarlo.csv and docs/montecarlo.md
 montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --world paper
 	$(BIN)/dealer-limits montecarlo --world null
 	$(BIN)/dealer-limits montecarlo --world strong
+	$(BIN)/dealer-limits montecarlo --trades --world paper --reps 20
+	$(BIN)/dealer-limits montecarlo --trades --world null --reps 10
+	$(BIN)/dealer-limits montecarlo --trades --world strong --reps 10
 	$(BIN)/dealer-limits montecarlo --publish
 	$(BIN)/dealer-limits montecarlo --split
 

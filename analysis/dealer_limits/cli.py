@@ -171,8 +171,11 @@ def report(
 @one_line_errors
 def montecarlo(
     world: Annotated[str, typer.Option(help="paper, null or strong.")] = "paper",
-    reps: Annotated[int, typer.Option(help="Worlds, a multiple of 10.")] = 500,
+    reps: Annotated[int | None, typer.Option(help="Worlds, a multiple of 10; 500, with --trades 20.")] = None,
     output: Output = Path("output"),
+    trades: Annotated[
+        bool, typer.Option(help="Instead: whole worlds, for Tables 11, 12, 13 and 15.")
+    ] = False,
     publish: Annotated[bool, typer.Option(help="Put three finished worlds into seeds/ and docs/.")] = False,
     split: Annotated[
         bool, typer.Option(help="Instead: diagnostics over shares of reaction, to docs/.")
@@ -182,13 +185,16 @@ def montecarlo(
     from dealer_limits.montecarlo.publish import publish_montecarlo
     from dealer_limits.montecarlo.run import run_montecarlo
     from dealer_limits.montecarlo.split import write_split
+    from dealer_limits.montecarlo.trades import run_trades
 
     if split:
         write_split(console)
     elif publish:
         publish_montecarlo(output)
+    elif trades:
+        run_trades(world, reps or 20, output, console)
     else:
-        run_montecarlo(world, reps, output, console)
+        run_montecarlo(world, reps or 500, output, console)
 
 
 @app.command()
@@ -210,8 +216,9 @@ def calibrate(
     check: Annotated[bool, typer.Option(help="Leave the parameters; compare them on fresh seeds.")] = False,
     output: Output = Path("output"),
 ) -> None:
-    """Fit the world `paper` to the printed numbers, or check the fit on 20 fresh seeds."""
-    from dealer_limits.montecarlo.calibrate import check_calibration, fit_parameters
+    """Fit the world `paper` to the printed numbers, or check all of them on 20 fresh whole worlds."""
+    from dealer_limits.montecarlo.calibrate import fit_parameters
+    from dealer_limits.montecarlo.check import check_calibration
 
     if check:
         check_calibration(console, output)

@@ -82,7 +82,7 @@ def run_estimates(
             spec, reason = next(iter(reasons.items()))
             raise DealerLimitsError(f"{spec.label} cannot be estimated: {reason}")
         if "1" in chosen:
-            rows += _summary_statistics(connection)
+            rows += summary_statistics(connection)
         if SHADOW_COSTS_FROM in chosen:
             estimated = [spec for spec in registry.of_tables([SHADOW_COSTS_FROM]) if spec not in reasons]
             costs = estimate_shadow_costs(connection, estimated, registry)
@@ -126,7 +126,7 @@ def _estimate_all(
         if isinstance(result, str):
             reasons[spec] = result
         else:
-            rows += _long_rows(spec, result)
+            rows += long_rows(spec, result)
     return rows, {spec: reasons[spec] for spec in specifications if spec in reasons}
 
 
@@ -282,7 +282,8 @@ def estimate_shadow_costs(
     return pd.DataFrame(results).sort_values(["panel", "column"], kind="stable").reset_index(drop=True)
 
 
-def _long_rows(spec: Specification, fit: Fit) -> list[Row]:
+def long_rows(spec: Specification, fit: Fit) -> list[Row]:
+    """Everything that a fit says of a printed column, in long form."""
     column = (spec.table, spec.panel, spec.column)
     rows = [(*column, "", "nobs", float(fit.nobs))]
     rows += [(*column, "", name, value) for name, value in fit.measures.items()]
@@ -304,7 +305,8 @@ def _shadow_cost_rows(costs: pd.DataFrame) -> list[Row]:
     return rows
 
 
-def _summary_statistics(connection: duckdb.DuckDBPyConnection) -> list[Row]:
+def summary_statistics(connection: duckdb.DuckDBPyConnection) -> list[Row]:
+    """Table 1 in long form, its variable as term."""
     return connection.execute(
         """
         select "table", panel, '' as "column", outcome as term, statistic, value

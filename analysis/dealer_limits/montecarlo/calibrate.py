@@ -1,14 +1,13 @@
-"""Calibration of the world `paper`: fitted parameters, and a check of them on fresh seeds.
+"""Calibration of the world `paper`: the fit of its parameters, which `check` sets beside the printed numbers.
 
 `fit_parameters` moves the parameters marked `fitted` in the parameter file until the mean estimates over some
-seeds are near the printed ones; `check_calibration` sets fresh seeds beside every printed number.
+seeds are near the printed ones.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,8 @@ from dealer_limits.montecarlo.processes import worker_pool
 from dealer_limits.montecarlo.registry import Row, read_rows
 from dealer_limits.pseudo.parameters import DEFAULT_REACTION_SHARE, DEFAULT_WORLD, parameter_rows, with_world
 
-MISSES_FILE = Path(__file__).with_name("misses.csv")
 PARAMETER_FILE = Path(__file__).resolve().parents[1] / "pseudo" / "parameters.csv"
 FITTING_SEEDS = tuple(range(7_001, 7_009))
-CHECK_SEEDS = tuple(range(9_001, 9_021))
 
 # what the fit cares about: a miss of one of these counts as one
 SE_SCALE, R2_SCALE = 0.15, 0.015
@@ -32,14 +29,6 @@ SPLIT_SCALE = 0.3
 ROUNDING = 0.0005
 # a parameter is not moved beyond this factor of where it stood, per run
 WIDEST_FACTOR = 8.0
-# the targets of the check
-COEF_TARGET, SE_TARGET, NOBS_TARGET, R2_TARGET = 2.0, 0.30, 0.02, 0.03
-TARGETS = {
-    "coef": "coefficients within two combined standard errors",
-    "se": "standard errors within 30%, beyond what rounding leaves open",
-    "r2": "R2 within 0.03",
-    "nobs": "N within 2%",
-}
 # relative step of the numerical derivatives
 STEP = 0.08
 ALL_TABLES = ("2", "3", "4", "5", "7", "8", "9", "14")
@@ -51,20 +40,6 @@ AFFECTED = {
     "new_": ("3",),
     "further_desks": ("9",),
 }
-
-
-@dataclass(frozen=True)
-class Checked:
-    """One printed number beside the mean over fresh seeds; `distance` in units of its target."""
-
-    key: Key
-    printed: float
-    mean: float
-    distance: float
-
-    @property
-    def is_hit(self) -> bool:
-        return self.distance <= 1
 
 
 def residuals(moments: Moments, printed: dict[Key, str]) -> dict[Key, float]:
@@ -176,98 +151,3 @@ def write_parameters(values: dict[str, float]) -> None:
         writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
-
-
-def check_numbers(moments: Moments, printed: dict[Key, str]) -> list[Checked]:
-    """Every printed coefficient, standard error, R2 and N beside its mean over the worlds.
-
-    A coefficient may be two combined standard errors away, printed and ours; a standard error 30%, beyond
-    what rounding leaves open; R2 0.03; N 2%.
-    """
-    mean = dict(zip(moments.keys, moments.values.mean(axis=0), strict=True))
-    checked = []
-    for key, value in mean.items():
-        if key not in printed:
-            continue
-        number = float(printed[key])
-        gap = abs(value - number)
-        if key[-1] == "coef":
-            error = np.hypot(float(printed[*key[:4], "se"]), mean[*key[:4], "se"])
-            distance = max(gap - ROUNDING, 0.0) / (COEF_TARGET * error)
-        elif key[-1] == "se":
-            distance = max(gap - ROUNDING, 0.0) / (SE_TARGET * max(number, ROUNDING))
-        elif key[-1] == "r2":
-            distance = max(gap - ROUNDING, 0.0) / R2_TARGET
-        elif key[-1] == "nobs":
-            distance = gap / (NOBS_TARGET * number)
-        else:
-            continue
-        checked.append(Checked(key, number, float(value), float(distance)))
-    return checked
-
-
-def check_calibration(console: Console, output: Path, seeds: Sequence[int] = CHECK_SEEDS) -> list[Checked]:
-    """Print how many numbers of the desk panel and of Table 15 are within target, and every miss.
-
-    Writes all of them to `calibration.csv` in the folder `output`.
-    """
-    parameters = with_world({row.parameter: row.value for row in parameter_rows()}, DEFAULT_WORLD)
-    with worker_pool() as pool:
-        checked = check_numbers(many_moments(seeds, parameters, pool=pool), printed_numbers())
-    _write_check(output, checked, seeds)
-    for line in _check_lines(checked):
-        console.print(line, highlight=False)
-    return checked
-
-
-def reason(number: Checked) -> str:
-    """The first recorded reason that fits a miss; a panel or term left empty stands for all."""
-    table, panel, _, term, statistic = number.key
-    with MISSES_FILE.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            is_place = row["table"] == table and panel.startswith(row["panel"])
-            if is_place and row["statistic"] == statistic and term.startswith(row["term"]):
-                return row["reason"]
-    return "no reason recorded"
-
-
-def _check_lines(checked: list[Checked]) -> list[str]:
-    lines = []
-    for statistic, target in TARGETS.items():
-        of_kind = [number for number in checked if number.key[-1] == statistic]
-        hits = sum(number.is_hit for number in of_kind)
-        lines.append(f"{statistic}: {hits} of {len(of_kind)} ({hits / len(of_kind):.0%}) {target}")
-    for number in sorted(checked, key=lambda number: (number.key[-1], int(number.key[0]), number.key[1:4])):
-        if not number.is_hit:
-            table, panel, column, term, statistic = number.key
-            place = f"Table {table}{f'({panel})' if panel else ''} column {column} {term}".strip()
-            gap = f"printed {number.printed:g}, ours {number.mean:.4g}"
-            lines.append(f"missed {statistic}, {place}: {gap}: {reason(number)}")
-    return lines
-
-
-def _write_check(output: Path, checked: list[Checked], seeds: Sequence[int]) -> None:
-    """All numbers as `calibration.csv`, the account of them as `calibration.md`."""
-    output.mkdir(parents=True, exist_ok=True)
-    with (output / "calibration.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["table", "panel", "column", "term", "statistic", "printed", "mean", "is_hit"])
-        for number in checked:
-            writer.writerow([*number.key, number.printed, f"{number.mean:.6g}", number.is_hit])
-    summary, misses = [], []
-    for line in _check_lines(checked):
-        (misses if line.startswith("missed ") else summary).append(f"- {line.removeprefix('missed ')}")
-    page = [
-        "# Calibration",
-        "",
-        f"Written by `make calibrate-check`: means over seeds {seeds[0]} to {seeds[-1]}, apart from",
-        "those of the fit, in the world `paper`, beside the printed numbers of Tables 2 to 10, 14 and",
-        "column 1 of Table 15.",
-        "",
-        *summary,
-        "",
-        "## Misses",
-        "",
-        *misses,
-    ]
-    (output / "calibration.md").write_text("\n".join(page) + "\n", encoding="utf-8")

@@ -16,6 +16,8 @@ from dealer_limits.pseudo.parameters import Parameters
 Key = tuple[str, str, str, str, str]
 
 ILLIQUIDITY_COLUMNS = {"a": "curve_fit_error", "b": "on_the_run_premium"}
+# statistics of the printed tables that are numbers
+NUMBERS = ("coef", "se", "r2", "pseudo_r2", "nobs", "mean", "sd", "p25", "p50", "p75", "count")
 ILLIQUIDITY_TERMS = ("move", "limit_usage_index_residual")
 
 
@@ -71,13 +73,17 @@ def illiquidity_moments(panel: DeskPanel) -> dict[Key, float]:
 
 
 def printed_numbers() -> dict[Key, str]:
-    """The printed regressions as typed: by column, term and statistic, the digits as text."""
+    """The printed numbers as typed: by column, term and statistic, the digits as text; in the file's order.
+
+    Table 1 has its variable as term. Stars, and which effects a column has, are no numbers.
+    """
     text = (SEEDS / "printed_tables.csv").read_text(encoding="utf-8")
     return {
-        (row["table"], row["panel"], row["column"], row["term"], row["statistic"]): row["value"]
+        (row["table"], row["panel"], row["column"], row["outcome" if row["table"] == "1" else "term"],
+         row["statistic"]): row["value"]
         for row in csv.DictReader(text.splitlines())
-        if row["table"] != "1"
-    }
+        if row["statistic"] in NUMBERS
+    }  # fmt: skip
 
 
 def _moments_of(task: tuple[int, dict[str, float], tuple[Row, ...]]) -> dict[Key, float]:

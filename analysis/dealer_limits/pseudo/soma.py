@@ -26,8 +26,6 @@ CUSIP_DAYS_BOUGHT_TWICE = 60
 MEAN_AWARD_USD_MN = 133.5
 
 OFFER_NOISE_USD = (0.004, 0.012, 0.035)
-# trades that are no sales to the Fed, matched all the same, have no concession and dilute it
-OFFER_ATTENUATION = 1.8
 MEAN_SALE_PROBABILITY = 0.82
 # dealers differ: most sell nearly every day, the two smallest rarely (R2 of Table 11(a) with dealer effects)
 SALE_PROBABILITY_TASTES = (-0.55, -0.3, *(0.106,) * 8)
@@ -418,7 +416,7 @@ def _offer_prices(
     sample = min(log_usage.shape[1], deviation.shape[1])
     deviation[:, :sample] = (log_usage - log_usage.mean())[:, :sample]
     effect = np.array([parameters[f"offer_on_usage_{life}"] for life in ("short", "middle", "long")])
-    effect = OFFER_ATTENUATION * effect
+    effect = parameters["offer_attenuation"] * effect
     own = effect[life_class] * deviation[day, fills["dealer"]]
     noise = np.array(OFFER_NOISE_USD)[life_class] * rng.normal(size=len(fills))
     return tick(prices[security, day] - own + noise)

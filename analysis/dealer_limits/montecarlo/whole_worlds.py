@@ -1,0 +1,246 @@
+"""Whole worlds: raw files, the marts and every estimate of the paper's tables, once per seed.
+
+What the desk panel in memory lacks is here: Table 1, the trade tables and the quantile columns, each through
+the files, the models and the estimators that real data take. A finished world is one small file, written
+under another name and then renamed: a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimate.observations import (
+    check_marts,
+    complete_rows,
+    read_rows,
+    term_column,
+    variables_of,
+)
+from dealer_limits.estimate.quantile import Bootstrap
+from dealer_limits.estimate.run import estimate, long_rows, summary_statistics
+from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.montecarlo.moments import Key
+from dealer_limits.montecarlo.processes import worker_pool
+from dealer_limits.montecarlo.registry import SEEDS
+from dealer_limits.pseudo.parameters import WORLDS, world_parameters
+from dealer_limits.pseudo.world import write_world
+from dealer_limits.warehouse import open_warehouse
+
+PROJECT = SEEDS.parent
+FIRST_SEED = 9_001
+# a world holds up to 2 GB at its peak
+PROCESSES = 2
+# tables that the desk panel in memory does not give: what pooling their columns needs is kept
+POOLED_TABLES = ("11", "12", "13", "15")
+# what estimation reads
+REGISTRY = ("printed_tables", "specifications", "samples", "terms")
+MARTS = (
+    "fct_desk_day",
+    "panel_desk_horizon",
+    "fct_dealer_day",
+    "fct_soma_sale",
+    "fct_market_day",
+    "fct_summary_statistics",
+)
+# by which files of the project a world comes to be what it is
+PROJECT_FILES = ("dbt_project.yml", "macros/*.sql", "models/**/*.sql", "models/**/*.yml", "seeds/*.*")
+# written by this package or printed: no world depends on them
+OTHER_SEEDS = ("montecarlo.csv", "diagnostics.csv", "printed_tables.csv")
+LONGEST_MESSAGE = 300
+# an error of 200 draws is good to 5%, its mean over twenty worlds to 1%
+BOOTSTRAP = Bootstrap(draws=200)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of Tables 11, 12, 13 or 15 in one world.
+
+    coef, se, p: (k,) of `terms`. bread: (k, k) of a linear column, as in `estimate.panel.Parts`. rows:
+    (n, 1 + k) standardised outcome and regressors of a quantile column, and its quantile.
+    """
+
+    key: tuple[str, str, str]
+    dependent: str
+    terms: tuple[str, ...]
+    coef: np.ndarray
+    se: np.ndarray
+    p: np.ndarray
+    bread: np.ndarray | None = None
+    rows: np.ndarray | None = None
+    quantile: float | None = None
+
+
+@dataclass(frozen=True)
+class WholeWorld:
+    """Every estimate of one world in long form, the columns to be pooled, and processor seconds."""
+
+    seed: int
+    numbers: dict[Key, float]
+    columns: tuple[Column, ...]
+    seconds: float
+
+
+def run_worlds(
+    world: str,
+    seeds: Sequence[int],
+    output: Path,
+    console: Console,
+    scale: float = 1.0,
+    bootstrap: Bootstrap = BOOTSTRAP,
+    processes: int = PROCESSES,
+) -> list[WholeWorld]:
+    """One world per seed, in the order of the seeds; those that are finished in `output` are read.
+
+    Raises DealerLimitsError for an unknown world, and where a world cannot be built or estimated.
+    """
+    if world not in WORLDS:
+        raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
+    folder = output / "whole_worlds" / f"{world}-{fingerprint(world)}-{pipeline_digest(scale, bootstrap)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {seed: folder / f"{seed}.world" for seed in seeds}
+    missing = [(seed, world, scale, bootstrap, path) for seed, path in paths.items() if not path.exists()]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(
+            f"whole worlds {world}", total=len(paths), completed=len(paths) - len(missing)
+        )
+        if missing:
+            with worker_pool(min(processes, len(missing))) as pool:
+                for _ in pool.imap_unordered(simulate_world, missing):
+                    progress.advance(task)
+    for unfinished in folder.glob("*.building"):
+        shutil.rmtree(unfinished)
+    return [pickle.loads(path.read_bytes()) for path in paths.values()]
+
+
+def simulate_world(task: tuple[int, str, float, Bootstrap, Path]) -> Path:
+    """Write, build and estimate the world of one seed, in a folder that no other process has.
+
+    Raw files and warehouse are removed again. What dbt made of the project is kept for the next world of this
+    process: nothing in it differs but the time that it takes.
+    """
+    seed, world, scale, bootstrap, path = task
+    started = processor_seconds()
+    folder = path.parent.absolute() / f"{multiprocessing.current_process().name}.building"
+    data, warehouse = folder / "data", folder / "warehouse"
+    # of a run that was killed
+    for part in (data, warehouse):
+        shutil.rmtree(part, ignore_errors=True)
+    try:
+        write_world(data, seed, scale, lambda step: None, world)
+        numbers, columns = estimate_world(build_marts(data / "raw", folder), bootstrap)
+    except DealerLimitsError as error:
+        raise DealerLimitsError(f"world {world}, seed {seed}: {error}") from error
+    finally:
+        for part in (data, warehouse):
+            shutil.rmtree(part, ignore_errors=True)
+    finished = WholeWorld(seed, numbers, columns, processor_seconds() - started)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(pickle.dumps(finished))
+    partial.replace(path)
+    return path
+
+
+def build_marts(raw: Path, folder: Path) -> Path:
+    """Build the marts of some raw files in `folder`/warehouse, by dbt in a process of its own.
+
+    Returns the file of the build. Raises DealerLimitsError with what dbt says, in one line.
+    """
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("RAW_DATA")}
+    settings |= {
+        "RAW_DATA": str(raw),
+        "WAREHOUSE_DIR": str(folder / "warehouse"),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+        "DBT_PROJECT_DIR": str(PROJECT),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "--log-level-file", "none"]
+    command += ["--no-write-json", "build", "--threads", "1"]
+    # no tests: those of the marts are left to builds
+    command += ["--resource-type", "model", "--resource-type", "seed"]
+    command += ["--select", *REGISTRY, *(f"+{mart}" for mart in MARTS)]
+    finished = subprocess.run(
+        command, cwd=PROJECT, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if finished.returncode:
+        said = " ".join((finished.stdout.strip() or finished.stderr).split())
+        raise DealerLimitsError(f"dbt failed: {said[:LONGEST_MESSAGE]}")
+    return folder / "warehouse" / "build" / "dealer_limits.duckdb"
+
+
+def estimate_world(warehouse: Path, bootstrap: Bootstrap) -> tuple[dict[Key, float], tuple[Column, ...]]:
+    """Tables 1 to 15 of a warehouse in long form, and the columns of POOLED_TABLES.
+
+    Raises DealerLimitsError where a mart is missing or a printed column cannot be estimated.
+    """
+    numbers: dict[Key, float] = {}
+    columns = []
+    with open_warehouse(warehouse) as connection:
+        check_marts(connection)
+        registry = load_registry(connection)
+        numbers |= {row[:5]: row[5] for row in summary_statistics(connection)}
+        for spec, fit in estimate(connection, registry.specifications, registry, bootstrap):
+            if isinstance(fit, str):
+                raise DealerLimitsError(f"{spec.label} cannot be estimated: {fit}")
+            numbers |= {row[:5]: row[5] for row in long_rows(spec, fit)}
+            if spec.table not in POOLED_TABLES:
+                continue
+            key, terms = (spec.table, spec.panel, spec.column), spec.coefficients
+            estimates = (key, spec.dependent, terms, fit.coef, fit.se, fit.p)
+            name, _, quantile = spec.estimator.partition(":")
+            if name == "quantile":
+                read = read_rows(connection, [spec], registry)
+                variables = variables_of(read, [spec], complete_rows(read, spec)).levels
+                names = (spec.dependent, *map(term_column, spec.regressors))
+                rows = np.column_stack([variables[name] for name in names])
+                columns.append(Column(*estimates, rows=rows, quantile=float(quantile)))
+            else:
+                columns.append(Column(*estimates, bread=fit.parts.bread))
+    return numbers, tuple(sorted(columns, key=lambda column: (int(column.key[0]), *column.key[1:])))
+
+
+def fingerprint(world: str) -> str:
+    """Twelve digits that change with any parameter of a world."""
+    text = json.dumps(dict(world_parameters(world)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def pipeline_digest(scale: float, bootstrap: Bootstrap) -> str:
+    """Twelve digits that change with the code behind a world: worlds of two versions are never mixed."""
+    digest = hashlib.sha256(f"{scale} {bootstrap}".encode())
+    for path in _sources():
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _sources() -> Iterable[Path]:
+    package = Path(__file__).resolve().parents[1]
+    yield Path(__file__).resolve()
+    yield package / "bond_calendar.py"
+    for folder in ("pseudo", "estimate"):
+        yield from sorted((package / folder).glob("*.py"))
+    for pattern in PROJECT_FILES:
+        yield from (path for path in sorted(PROJECT.glob(pattern)) if path.name not in OTHER_SEEDS)
+
+
+def processor_seconds() -> float:
+    """Of this process and of those that it has waited for."""
+    return sum(os.times()[:4])

@@ -1,0 +1,149 @@
+"""Whole worlds: through files and marts they give what the panel in memory gives; a stopped run goes on."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from conftest import SCALE
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimate.quantile import Bootstrap
+from dealer_limits.montecarlo import whole_worlds
+from dealer_limits.montecarlo.check import check_numbers
+from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
+from dealer_limits.montecarlo.moments import printed_numbers
+from dealer_limits.montecarlo.registry import estimate_row, read_rows
+from dealer_limits.montecarlo.whole_worlds import (
+    POOLED_TABLES,
+    WholeWorld,
+    build_marts,
+    fingerprint,
+    pipeline_digest,
+    run_worlds,
+    simulate_world,
+)
+from dealer_limits.pseudo.parameters import WORLDS, world_parameters
+from dealer_limits.pseudo.world import DEFAULT_SEED
+
+QUICK = Bootstrap(draws=2)
+QUIET = Console(file=io.StringIO())
+
+
+@pytest.fixture(scope="module")
+def whole(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[WholeWorld, set[str]]:
+    """The raw files that the tests share as a whole world, and what is left in its folder besides."""
+
+    def same_files(out: Path, *_: object) -> None:
+        out.mkdir(parents=True)
+        (out / "raw").symlink_to(world / "raw")
+
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whole_worlds, "write_world", same_files)
+        path = simulate_world((DEFAULT_SEED, "paper", SCALE, QUICK, folder / f"{DEFAULT_SEED}.world"))
+    left = {found.name for found in folder.glob("*.building/*")} | {found.name for found in folder.iterdir()}
+    return pickle.loads(path.read_bytes()), left
+
+
+def test_whole_world_gives_what_the_panel_in_memory_gives(whole: tuple[WholeWorld, set[str]]) -> None:
+    numbers = whole[0].numbers
+    panel = simulate_desk_panel(DEFAULT_SEED, world_parameters(), SCALE)
+    rows = [row for row in read_rows() if row.table == "2"]
+    assert len(rows) == 12
+    for row in rows:
+        fit = estimate_row(panel, row)
+        # all but the last digits of a double
+        assert numbers[*row.key, "log_limit_usage", "coef"] == pytest.approx(fit.coef[0], abs=1e-9)
+        assert numbers[*row.key, "log_limit_usage", "se"] == pytest.approx(fit.se[0], abs=1e-9)
+        assert numbers[*row.key, "", "nobs"] == fit.nobs
+
+
+def test_every_printed_number_is_checked(whole: tuple[WholeWorld, set[str]]) -> None:
+    checked = check_numbers([whole[0]], printed_numbers())
+
+    assert len({number.key for number in checked}) == len(checked) == 1034
+    assert {number.key[0] for number in checked} == {str(table) for table in range(1, 16)}
+
+
+def test_pooled_tables_are_kept_whole(whole: tuple[WholeWorld, set[str]]) -> None:
+    printed = {key[:3] for key in printed_numbers() if key[0] in POOLED_TABLES}
+
+    assert {column.key for column in whole[0].columns} == printed
+
+
+def test_raw_files_and_warehouse_are_removed(whole: tuple[WholeWorld, set[str]]) -> None:
+    assert f"{DEFAULT_SEED}.world" in whole[1]
+    assert not whole[1] & {"data", "warehouse", f"{DEFAULT_SEED}.partial"}
+
+
+@contextmanager
+def no_pool(processes: int) -> Iterator[SimpleNamespace]:
+    yield SimpleNamespace(imap_unordered=map)
+
+
+def stub(made: list[int], killed_at: int | None = None) -> Callable[[tuple], Path]:
+    """In place of `simulate_world`: notes the seed; dies at one, in the middle of writing."""
+
+    def simulate(task: tuple) -> Path:
+        seed, path = task[0], task[-1]
+        if seed == killed_at:
+            path.with_suffix(".partial").write_bytes(b"killed while it was written")
+            raise KeyboardInterrupt
+        made.append(seed)
+        path.write_bytes(pickle.dumps(WholeWorld(seed, {}, (), 1.0)))
+        return path
+
+    return simulate
+
+
+def test_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_worlds, "worker_pool", no_pool)
+    made: list[int] = []
+    monkeypatch.setattr(whole_worlds, "simulate_world", stub(made, killed_at=3))
+    with pytest.raises(KeyboardInterrupt):
+        run_worlds("paper", (1, 2, 3, 4), tmp_path, QUIET, SCALE, QUICK)
+    monkeypatch.setattr(whole_worlds, "simulate_world", stub(made))
+
+    worlds = run_worlds("paper", (1, 2, 3, 4), tmp_path, QUIET, SCALE, QUICK)
+
+    assert made == [1, 2, 3, 4]
+    assert [one.seed for one in worlds] == [1, 2, 3, 4]
+
+
+def test_worlds_of_other_parameters_or_code_are_not_taken(tmp_path: Path) -> None:
+    assert len({fingerprint(world) for world in WORLDS}) == len(WORLDS)
+    others = (pipeline_digest(SCALE, QUICK), pipeline_digest(1.0, QUICK), pipeline_digest(1.0, Bootstrap()))
+    assert len(set(others)) == len(others)
+
+
+def test_pipeline_digest_sees_a_model_that_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    model = tmp_path / "models" / "fct_desk_day.sql"
+    monkeypatch.setattr(whole_worlds, "PROJECT", tmp_path)
+    model.write_text("select 1")
+    before = pipeline_digest(SCALE, QUICK)
+    model.write_text("select 2")
+
+    assert pipeline_digest(SCALE, QUICK) != before
+
+
+def test_failure_of_dbt_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a folder without a project
+    monkeypatch.setattr(whole_worlds, "PROJECT", tmp_path)
+
+    with pytest.raises(DealerLimitsError, match=r"dbt failed: .*dbt_project\.yml") as caught:
+        build_marts(tmp_path / "raw", tmp_path)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_world_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DealerLimitsError, match="unknown world real"):
+        run_worlds("real", (1,), tmp_path, QUIET)
