@@ -169,6 +169,23 @@ def test_critical_value_of_one_instrument_is_the_printed_one():
     assert effective_f(projections_of(instrumented(), ["z1"])).critical_value == pytest.approx(23.1, abs=0.05)
 
 
+@pytest.mark.parametrize("spread", [1.0, 3.0, 25.0])
+def test_critical_value_of_two_instruments_is_that_of_the_worst_bias(spread: float):
+    """The 95% point of z'z / tr(W), z of variance W = diag(spread, 1), where the bias may be a tenth of the
+    worst: z'z is then 10 tr(W) beyond its own, along the noisier instrument. A percent is left to the
+    approximation by a noncentral chi-squared and to the noise of 400,000 draws."""
+    ours = plain(0.3)
+    root = np.linalg.inv(np.linalg.cholesky(ours.gram).T)
+    variance = np.diag([spread, 1.0])
+    covariance = np.kron(np.diag([1.0, 0.0]), np.eye(2)) + np.kron(
+        np.diag([0.0, 1.0]), root @ variance @ root.T
+    )
+    found = effective_f(dataclasses.replace(ours, covariance=covariance)).critical_value
+    draws = np.random.default_rng(3).normal(size=(400_000, 2)) * np.sqrt([spread, 1.0])
+    draws[:, 0] += np.sqrt(10 * (spread + 1))
+    assert found == pytest.approx(np.quantile(np.sum(draws**2, axis=1) / (spread + 1), 0.95), rel=0.01)
+
+
 def test_effective_f_without_clusters_is_the_usual_f():
     """With errors of one variance the trace is the number of instruments: F of both."""
     ours = plain(0.3)
