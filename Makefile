@@ -51,8 +51,8 @@ calibrate-check: setup
 	$(BIN)/dealer-limits calibrate --check
 	cp output/calibration.md docs/calibration.md
 
-# 500 worlds of each kind, and whole worlds for the trade tables and Table 15; goes on where it was stopped; writes
-# seeds/montecarlo.csv and docs/montecarlo.md
+# 500 worlds of each kind, and whole worlds for the trade tables and Table 15, which goes on where it was stopped; writes
+# seeds/montecarlo.csv, docs/montecarlo.md, docs/reaction_share.md and seeds/covariance_coverage.csv
 montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --world paper
 	$(BIN)/dealer-limits montecarlo --world null
@@ -62,6 +62,8 @@ montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --trades --world strong --reps 10
 	$(BIN)/dealer-limits montecarlo --publish
 	$(BIN)/dealer-limits montecarlo --split
+	$(BIN)/dealer-limits coverage
+	cp output/covariance_coverage.csv seeds/covariance_coverage.csv
 
 # up to 100 million rows: 6 GB of disk and 8 GiB of memory
 bench-matching bench-estimates bench-panel: setup

@@ -10,6 +10,8 @@ import jinja2
 import numpy as np
 import pandas as pd
 
+from dealer_limits.estimate.observations import REGISTRY_SEEDS
+
 PROJECT = Path(__file__).parents[2]
 SEEDS = PROJECT / "seeds"
 
@@ -193,7 +195,7 @@ def write_warehouse(path: Path, world: World) -> Path:
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema seeds; create schema marts")
-        for name in ("printed_tables", "specifications", "samples", "terms"):
+        for name in REGISTRY_SEEDS:
             connection.execute(
                 f"create table seeds.{name} as from read_csv($file, all_varchar = true, header = true)",
                 {"file": str(SEEDS / f"{name}.csv")},

@@ -34,7 +34,11 @@ DIAGNOSTICS = (
     ("Is it corrected?", "b", True, 1, -0.1004, 0.02, True, (0.0, -0.1, -0.3), (0.07, 0.95, 1.0)),
     ("Is it corrected?", "b", True, 5, 0.01, 0.1, False, (-0.0002, -0.2, -0.4), (0.05, 0.9, 1.0)),
 )
-COVERAGE = {"robust": (0.99, 0.924), "wild_desk": (0.96, 0.934), "driscoll_kraay": (0.97, 0.98)}
+# shares by printed table and covariance, at 1 and 10 days
+COVERAGE = {
+    "2": {"robust": (0.99, 0.924), "jackknife_firm": (0.96, 0.934), "driscoll_kraay": (0.97, 0.98)},
+    "8": {"robust": (0.95, 0.75), "anderson_rubin_firm": (0.94, 0.9)},
+}
 WORLDS = ("null", "paper", "strong")
 
 
@@ -58,11 +62,12 @@ def write_all(folder: Path, weak: bool = True) -> Path:
     points.to_parquet(output / "figures/specification_curve.parquet", index=False)
     draw_curve(points, output / "figures")
     diagnostics_rows().to_csv(output / "diagnostics.csv", index=False)
-    coverage_rows().to_csv(output / "covariance_coverage.csv", index=False)
     with duckdb.connect(str(folder / "w.duckdb")) as connection:
         worlds = world_rows()
         connection.execute("create table seeds.montecarlo as from worlds")
-        assert len(worlds) == 3
+        coverage = coverage_rows()
+        connection.execute("create table seeds.covariance_coverage as from coverage")
+        assert (len(worlds), len(coverage)) == (3, 10)
     return folder
 
 
@@ -160,21 +165,23 @@ def diagnostics_rows() -> pd.DataFrame:
 
 
 def coverage_rows() -> pd.DataFrame:
-    """Coverage at two horizons of one outcome."""
+    """Coverage at two horizons of one outcome in two tables, laid out as the seed."""
     return pd.DataFrame(
         [
             {
+                "table": table,
                 "panel": "a",
                 "column": str(place),
-                "outcome": "d_net_position",
+                "outcome": "net_position",
                 "horizon": horizon,
                 "covariance": covariance,
                 "reps": 400,
                 "coverage": shares[place],
                 "error": 0.01,
             }
+            for table, of_table in COVERAGE.items()
             for place, horizon in enumerate((1, 10))
-            for covariance, shares in COVERAGE.items()
+            for covariance, shares in of_table.items()
         ]
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from dealer_limits.estimate.observations import REGISTRY_SEEDS
 from figure_marts import make_marts, write_marts
 from workspace import ROOT
 
@@ -50,7 +51,7 @@ def write_inputs(folder: Path) -> Path:
     warehouse = write_marts(folder / "w.duckdb", make_marts())
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("create schema seeds; create schema quality")
-        for name in ("printed_tables", "specifications", "samples", "terms"):
+        for name in REGISTRY_SEEDS:
             connection.execute(
                 f"create table seeds.{name} as from read_csv($file, all_varchar = true, header = true)",
                 {"file": str(ROOT / "seeds" / f"{name}.csv")},

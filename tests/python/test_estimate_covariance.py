@@ -83,51 +83,72 @@ def test_jackknife_is_the_spread_of_estimates_without_one_cluster():
     assert (ours.clusters, ours.df) == (len(firms), len(firms) - 1)
 
 
+def test_jackknife_repeats_both_stages_without_one_cluster():
+    """Each estimate is pyfixest's two-stage least squares on the rows that are left."""
+    import pyfixest as pf
+
+    frame = panel()
+    rng = np.random.default_rng(8)
+    frame["z"] = 0.6 * frame["x1"] + rng.normal(size=len(frame))
+    names = ["y", "x1", "z"]
+    variables = take_out_effects(
+        {name: frame[name].to_numpy() for name in names}, frame[["period"]].to_numpy()
+    )
+    own = fit_linear(variables, "y", ["x1"], endogenous=["x1"], instruments=["z"])
+    ours = cluster_jackknife_covariance(own.parts, frame["firm"].to_numpy())
+
+    def coefficient(rows: pd.DataFrame) -> float:
+        return pf.feols("y ~ 1 | period | x1 ~ z", rows).coef().iloc[0]
+
+    firms = frame["firm"].unique()
+    gaps = np.array([coefficient(frame[frame["firm"] != firm]) for firm in firms]) - coefficient(frame)
+    # demeaning in pyfixest stops at 1e-6
+    np.testing.assert_allclose(ours.matrix[0, 0], gaps @ gaps * (len(firms) - 1) / len(firms), rtol=1e-5)
+
+
 def test_jackknife_of_one_cluster_is_refused():
     with pytest.raises(ValueError, match="all rows are in one cluster"):
         cluster_jackknife_covariance(fit(panel()).parts, np.zeros(len(panel()), dtype=int))
 
 
 @pytest.mark.parametrize("lags", [0, 3, 10])
-def test_driscoll_kraay_equals_linearmodels_without_factors(lags: int):
-    """linearmodels scales by n / (n - k) with all effects, ours as clustering by day: both are taken out."""
-    from linearmodels.panel import PanelOLS
+def test_driscoll_kraay_equals_pyfixest(lags: int):
+    """Demeaned there to 1e-13, exactly here: 1e-8 leaves room for it."""
+    import pyfixest as pf
 
     frame = panel()
-    days = frame["period"].to_numpy()
-    ours = driscoll_kraay_covariance(fit(frame).parts, days, lags)
-    indexed = frame.set_index(["unit", "period"])
-    other = PanelOLS(indexed["y"], indexed[REGRESSORS], entity_effects=True, time_effects=True).fit(
-        cov_type="kernel", kernel="bartlett", bandwidth=lags, debiased=True
+    ours = driscoll_kraay_covariance(fit(frame).parts, frame["period"].to_numpy(), lags)
+    other = pf.feols(
+        "y ~ x1 + x2 | unit + period",
+        frame,
+        vcov="DK",
+        vcov_kwargs={"panel_id": "unit", "time_id": "period", "lag": lags},
+        demeaner=pf.MapDemeaner(fixef_tol=1e-13),
+        fixef_rm="none",
     )
-    rows, count = len(frame), frame["period"].nunique()
-    factor = count / (count - 1) * (rows - 1) / (rows - 2 - frame["unit"].nunique())
-    theirs = other.std_errors * np.sqrt(other.df_resid / rows)
-    np.testing.assert_allclose(se(ours.matrix) / np.sqrt(factor), theirs, rtol=1e-8)
-    assert (ours.df, ours.lags) == (count - 1, lags)
-
-
-def test_driscoll_kraay_without_lags_is_clustering_by_day():
-    frame = panel()
-    parts, days = fit(frame).parts, frame["period"].to_numpy()
-    np.testing.assert_allclose(
-        driscoll_kraay_covariance(parts, days, 0).matrix, cluster_covariance(parts, days).matrix, rtol=1e-12
-    )
+    np.testing.assert_allclose(se(ours.matrix), other.se(), rtol=1e-8)
+    p_values = 2 * stats.t.sf(np.abs(other.coef() / se(ours.matrix)), ours.df)
+    np.testing.assert_allclose(p_values, other.pvalue(), rtol=1e-6)
+    assert ours.lags == lags
 
 
 def test_driscoll_kraay_counts_days_and_not_rows_between_two_days():
-    """A week without rows keeps the days before and after it apart."""
+    """A week without rows keeps the days before and after it apart: its scores are zeros of their own."""
     frame = panel()
     gap = frame.assign(period=frame["period"] + 7 * (frame["period"] >= 30))
-    parts = fit(frame).parts
+    parts, lags = fit(frame).parts, 5
     close, apart = (
-        driscoll_kraay_covariance(parts, each["period"].to_numpy(), 5).matrix for each in (frame, gap)
+        driscoll_kraay_covariance(parts, each["period"].to_numpy(), lags).matrix for each in (frame, gap)
     )
     assert np.abs(close / apart - 1).max() > 1e-4
-    by_day = fit(gap).parts
-    np.testing.assert_allclose(
-        apart, driscoll_kraay_covariance(by_day, gap["period"].to_numpy(), 5).matrix, rtol=1e-9
-    )
+    scores = pd.DataFrame(parts.score_regressors * parts.residuals[:, None]).groupby(gap["period"]).sum()
+    scores = scores.reindex(range(gap["period"].min(), gap["period"].max() + 1), fill_value=0.0).to_numpy()
+    distance = np.abs(np.subtract.outer(np.arange(len(scores)), np.arange(len(scores))))
+    meat = scores.T @ np.clip(1 - distance / (lags + 1), 0, None) @ scores
+    days, rows = gap["period"].nunique(), len(gap)
+    factor = days / (days - 1) * (rows - 1) / (rows - parts.df_model)
+    # the same sums in another order
+    np.testing.assert_allclose(apart, parts.bread @ meat @ parts.bread * factor, rtol=1e-9)
 
 
 @pytest.mark.parametrize("lags", [0, 4, 12])

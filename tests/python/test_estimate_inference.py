@@ -11,10 +11,11 @@ import pytest
 from rich.console import Console
 
 from dealer_limits.estimate.compare import KEYS
-from dealer_limits.estimate.inference import METHODS, RECOMMENDED, run_inference, summarise
+from dealer_limits.estimate.inference import run_inference, summarise
 from dealer_limits.estimate.quantile import Bootstrap
 from dealer_limits.estimate.run import run_estimates
 from dealer_limits.estimate.specification_curve import CHOICES, COVARIANCES, run_specification_curve
+from dealer_limits.montecarlo.registry import read_methods
 from estimate_warehouse import make_world, write_warehouse
 
 DRAWS = Bootstrap(draws=20)
@@ -63,14 +64,13 @@ def test_the_papers_errors_come_first_and_are_those_of_the_estimates(
 
 def test_every_column_has_every_covariance_of_its_mart(rows: pd.DataFrame):
     found = rows[rows["term"] != "constant"].groupby(["table", "panel", "column"])["covariance"].agg(set)
-    names = {key: {method.covariance for method in methods} for key, methods in METHODS.items()}
+    names = {key: {method.covariance for method in own} for key, own in read_methods().of.items()}
     assert found["2", "a", "1"] == names["panel_desk_horizon", "ols"]
     assert found["8", "", "1"] == names["panel_desk_horizon", "iv"]
     assert found["11", "a", "1"] == names["fct_dealer_day", "ols"]
     assert found["12", "", "1"] == names["fct_soma_sale", "ols"]
     assert found["15", "a", "1"] == names["fct_market_day", "ols"]
     assert found["15", "a", "4"] == names["fct_market_day", "quantile"]
-    assert all(RECOMMENDED[key] in known for key, known in names.items())
 
 
 def test_least_lag_is_the_horizon(rows: pd.DataFrame):

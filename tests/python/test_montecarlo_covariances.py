@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.inference import METHODS, SEED
+from dealer_limits.estimate.inference import SEED
 from dealer_limits.estimate.wild_bootstrap import draw_signs
-from dealer_limits.montecarlo.covariances import _estimate_world, coverage_rows, run_coverage
+from dealer_limits.montecarlo.covariances import SETS, coverage_rows, estimate_world, run_coverage
 from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
-from dealer_limits.montecarlo.registry import estimate_row
+from dealer_limits.montecarlo.registry import critical_values, estimate_row, read_methods
 from dealer_limits.pseudo.parameters import world_parameters
 
 SEED_OF_WORLD = 7_000_001
@@ -22,25 +23,34 @@ SEED_OF_WORLD = 7_000_001
 
 @pytest.fixture(scope="module")
 def estimated():
-    return _estimate_world((SEED_OF_WORLD, dict(world_parameters("paper"))))
+    return estimate_world((SEED_OF_WORLD, dict(world_parameters("paper"))))
 
 
 def test_coefficients_and_robust_intervals_are_those_of_the_monte_carlo(estimated):
-    """Two implementations of one regression: 1e-9 is rounding in either."""
+    """Two implementations of one regression: 1e-8 is rounding in either."""
     panel = simulate_desk_panel(SEED_OF_WORLD, dict(world_parameters("paper")))
     for row, own in zip(coverage_rows(), estimated, strict=True):
         fit = estimate_row(panel, row)
-        assert own.product / own.square == pytest.approx(fit.coef[0], rel=1e-9)
-        low, high = own.intervals["robust"]
-        assert (low + high) / 2 == pytest.approx(fit.coef[0], rel=1e-9)
+        assert own.coef == pytest.approx(fit.coef[0], rel=1e-8)
+        ((low, high),) = own.intervals["robust"]
+        assert (low + high) / 2 == pytest.approx(fit.coef[0], rel=1e-8)
+
+
+def test_jackknife_intervals_are_those_of_the_diagnostics(estimated):
+    """The long form of the estimator and the dense one of the Monte Carlo: 1e-6 is rounding in either."""
+    panel = simulate_desk_panel(SEED_OF_WORLD, dict(world_parameters("paper")))
+    for row, own in zip(coverage_rows(), estimated, strict=True):
+        fit = estimate_row(panel, replace(row, covariance="jackknife_firm"))
+        ((low, high),) = own.intervals["jackknife_firm"]
+        reach = critical_values(fit)[1] * fit.se[0]
+        assert (low, high) == pytest.approx((fit.coef[0] - reach, fit.coef[0] + reach), rel=1e-6)
 
 
 def test_intervals_cover_their_own_coefficient_and_nothing_far_off(estimated):
-    methods = [method.covariance for method in METHODS["panel_desk_horizon", "ols"]]
     for own in estimated:
-        coef = own.product / own.square
-        assert all(own.covers(name, coef) for name in methods)
-        assert not any(own.covers(name, coef + 10) for name in methods)
+        methods = [*own.tests, *(name for name in own.intervals if not name.startswith("anderson"))]
+        assert all(own.covers(name, own.coef) for name in methods)
+        assert not any(own.covers(name, own.coef + 10) for name in methods)
 
 
 def test_wild_intervals_cover_what_the_bootstrap_does_not_reject(estimated):
@@ -53,7 +63,8 @@ def test_wild_intervals_cover_what_the_bootstrap_does_not_reject(estimated):
 
 def test_coverage_counts_worlds(tmp_path: Path):
     frame = run_coverage("null", 2, tmp_path, Console(file=io.StringIO()))
-    assert len(frame) == len(coverage_rows()) * len(METHODS["panel_desk_horizon", "ols"])
+    ols, iv = (len(read_methods().of["panel_desk_horizon", name]) for name in ("ols", "iv"))
+    assert len(frame) == 12 * ols + 6 * (iv + len(SETS))
     assert set(np.round(frame["coverage"] * 2, 9)) <= {0.0, 1.0, 2.0}
     assert (tmp_path / "covariance_coverage.csv").read_text().count("\n") == len(frame) + 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from conftest import SCALE
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimate import diagnostics as diagnostics_module
 from dealer_limits.estimate.diagnostics import run_diagnostics
 from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
 from dealer_limits.montecarlo.registry import estimate_row, read_rows
@@ -36,8 +38,7 @@ def test_diagnostics_on_files_are_those_of_the_panel_in_memory(diagnostics: pd.D
             assert ours["nobs"] == fit.nobs
             # P&L over VaR has ten decimals in the marts
             assert ours["coef"] == pytest.approx(fit.coef[place], abs=1e-9)
-            # days on which nothing is observed are no lag in a warehouse
-            assert ours["se"] == pytest.approx(fit.se[place], rel=1e-3)
+            assert ours["se"] == pytest.approx(fit.se[place], rel=1e-6)
 
 
 def test_every_diagnostic_stands_beside_the_three_worlds(diagnostics: pd.DataFrame) -> None:
@@ -55,6 +56,23 @@ def test_usage_matters_in_the_default_world_where_the_position_is_held_fixed(
     assert len(corrected) == 12
     assert (corrected["coef"] < 0).all()
     assert corrected["rejects"].mean() > 0.5
+
+
+def test_a_regression_that_the_data_do_not_identify_is_named_and_left_out(
+    warehouse: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = diagnostics_module.load_diagnostics
+
+    def of_two_kinds(connection):
+        first, second, *_ = (spec for spec in read(connection) if spec.column == "1")
+        # the same regressor twice
+        return first, replace(second, regressors=("log_limit_usage", "log_limit_usage"))
+
+    monkeypatch.setattr(diagnostics_module, "load_diagnostics", of_two_kinds)
+    printed = io.StringIO()
+    found = run_diagnostics(warehouse.published, tmp_path, Console(file=printed, width=200))
+    assert set(found["table"]) == {"current_position"}
+    assert "is not estimated: " in printed.getvalue()
 
 
 def test_a_warehouse_without_the_registry_is_refused(tmp_path: Path) -> None:

@@ -14,10 +14,16 @@ from rich.console import Console
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
 from dealer_limits.montecarlo.population import cross_products, population_coefficients, structural_effects
-from dealer_limits.montecarlo.publish import SIZE_RANGE
+from dealer_limits.montecarlo.publish import SIZE_RANGE, read_montecarlo
 from dealer_limits.montecarlo.registry import SEEDS, Row, estimate_row, read_rows
-from dealer_limits.montecarlo.run import fingerprint, headline_rows, run_montecarlo
-from dealer_limits.montecarlo.within import fixed_b_critical
+from dealer_limits.montecarlo.run import (
+    FIRST_HISTORY,
+    FIRST_SEED,
+    HISTORIES,
+    fingerprint,
+    panel_rows,
+    run_montecarlo,
+)
 from dealer_limits.pseudo.parameters import WORLDS, parameter_rows, world_parameters
 
 KEYS = ["table", "panel", "column"]
@@ -34,7 +40,7 @@ def panel() -> DeskPanel:
 
 @pytest.fixture(scope="module")
 def committed() -> pd.DataFrame:
-    return pd.read_csv(SEEDS / "montecarlo.csv", dtype=dict.fromkeys(KEYS, str), keep_default_na=False)
+    return read_montecarlo(SEEDS / "montecarlo.csv")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,7 @@ def test_population_value_of_one_history_is_its_estimate(panel: DeskPanel) -> No
 
 
 def test_usage_does_nothing_in_the_null_world() -> None:
-    effects = structural_effects((1,), world_parameters("null"), headline_rows())
+    effects = structural_effects((1,), world_parameters("null"), panel_rows())
     assert max(abs(effect) for pair in effects.values() for effect in pair) == 0
 
 
@@ -63,7 +69,7 @@ def test_usage_does_what_the_parameters_say_in_the_paper_world() -> None:
     effects = structural_effects((1,), parameters, (row_of("specifications", "2", "a", "4"),))
     planted = parameters["net_securities_reaction"] + parameters["net_securities_passing_reaction"]
     # a position near the cap of net over gross does not follow
-    assert effects["d_net_securities_position", 1][0] == pytest.approx(-planted, rel=0.02)
+    assert effects["d_net_securities_position", 1, "prime_desks"][0] == pytest.approx(-planted, rel=0.02)
 
 
 def test_worlds_differ_in_reactions_only() -> None:
@@ -77,14 +83,15 @@ def test_worlds_differ_in_reactions_only() -> None:
 
 def test_a_run_that_was_stopped_gives_the_same_as_one_that_was_not(tmp_path: Path) -> None:
     quiet = Console(file=io.StringIO())
-    run_montecarlo("paper", 4, tmp_path, quiet, block_size=2)
+    run_montecarlo("paper", 4, tmp_path, quiet, block_size=2, histories=4)
     whole = (tmp_path / "montecarlo_paper.csv").read_bytes()
-    first, second = sorted(tmp_path.rglob("*.block"))
-    second.unlink()
-    second.with_suffix(".partial").write_bytes(b"killed while it was written")
+    first, second, pooled, _ = sorted(tmp_path.rglob("*.block"))
+    for killed in (second, pooled):
+        killed.unlink()
+        killed.with_suffix(".partial").write_bytes(b"killed while it was written")
     finished = first.stat().st_mtime_ns
 
-    run_montecarlo("paper", 4, tmp_path, quiet, block_size=2)
+    run_montecarlo("paper", 4, tmp_path, quiet, block_size=2, histories=4)
 
     assert (tmp_path / "montecarlo_paper.csv").read_bytes() == whole
     assert first.stat().st_mtime_ns == finished
@@ -96,24 +103,27 @@ def test_unknown_worlds_and_odd_numbers_of_worlds_are_refused(tmp_path: Path) ->
             run_montecarlo(world, reps, tmp_path, Console(file=io.StringIO()))
 
 
-def test_fixed_b_critical_value_holds_its_size_on_white_noise() -> None:
-    days, lag, samples = 400, 39, 4000
-    draws = np.random.default_rng(5).standard_normal((samples, days))
-    mean = draws.mean(axis=1, keepdims=True)
-    error = draws - mean
-    variance = (error**2).sum(axis=1)
-    for distance in range(1, lag + 1):
-        weight = 1 - distance / (lag + 1)
-        variance += 2 * weight * (error[:, distance:] * error[:, :-distance]).sum(axis=1)
-    beyond = np.abs(mean[:, 0]) * days / np.sqrt(variance) > fixed_b_critical(0.95, lag, days)
-    # three binomial errors of 4,000 draws
-    assert beyond.mean() == pytest.approx(0.05, abs=0.0105)
+def test_population_values_come_from_other_seeds_than_estimates() -> None:
+    estimated = range(FIRST_SEED, FIRST_SEED + 100_000)
+    assert not set(estimated) & set(range(FIRST_HISTORY, FIRST_HISTORY + HISTORIES))
+
+
+def test_every_printed_regression_has_a_truth_in_every_world(committed: pd.DataFrame) -> None:
+    known = committed.set_index(["world", *KEYS, "term"])[["population", "population_error"]]
+    with (SEEDS / "specifications.csv").open(encoding="utf-8") as file:
+        registry = list(csv.DictReader(file))
+    assert len(registry) == 173
+    for world in WORLDS:
+        for row in registry:
+            for term in row["regressors"].split(";"):
+                found = known.loc[(world, row["table"], row["panel"], row["column"], term)]
+                assert np.isfinite(found).all()
 
 
 def test_committed_table_is_of_the_committed_parameters() -> None:
     page = (SEEDS.parent / "docs" / "montecarlo.md").read_text(encoding="utf-8")
     for world in WORLDS:
-        assert fingerprint(dict(world_parameters(world)), headline_rows()) in page
+        assert fingerprint(dict(world_parameters(world)), panel_rows()) in page
 
 
 def test_corrected_specifications_have_the_right_size_in_the_null_world(tested: pd.DataFrame) -> None:
@@ -121,9 +131,7 @@ def test_corrected_specifications_have_the_right_size_in_the_null_world(tested: 
     low, high = SIZE_RANGE
     assert len(null) > 30
     assert null["rejection"].mean() == pytest.approx(0.05, abs=0.02)
-    # two binomial errors of a share
-    error = 2 * np.sqrt(null["rejection"] * (1 - null["rejection"]) / null["worlds"])
-    assert ((null["rejection"] + error >= low) & (null["rejection"] - error <= high)).all()
+    assert null["rejection"].between(low, high).all()
 
 
 def test_corrected_specifications_rank_the_worlds(tested: pd.DataFrame) -> None:

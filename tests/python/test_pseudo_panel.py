@@ -12,7 +12,7 @@ from dealer_limits.estimate.run import estimate
 from dealer_limits.estimate.specifications import load_registry
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
 from dealer_limits.montecarlo.registry import Row, arrays, estimate_row, read_rows
-from dealer_limits.montecarlo.within import driscoll_kraay, fit_two_way
+from dealer_limits.montecarlo.within import fit_two_way
 from dealer_limits.pseudo.parameters import world_parameters
 from dealer_limits.pseudo.world import DEFAULT_SEED
 from workspace import Workspace
@@ -84,24 +84,36 @@ def test_two_stage_least_squares_is_that_of_another_package(panel: DeskPanel) ->
     # float sums in another order
     assert fit.coef[0] == pytest.approx(reference.params.iloc[0], rel=1e-8)
     # linearmodels has no degrees of freedom in this covariance; ours counts the days
-    correction = np.sqrt(fit.nobs / fit.df_resid)
+    correction = np.sqrt(fit.nobs / fit.df)
     assert fit.se[0] == pytest.approx(reference.std_errors.iloc[0] * correction, rel=1e-8)
 
 
-def test_driscoll_kraay_errors_are_those_of_another_package(panel: DeskPanel) -> None:
-    import pandas as pd
-    from linearmodels.panel import PanelOLS
+@pytest.mark.parametrize(
+    "key", [("2", "a", "5"), ("9", "c", "2"), ("8", "", "2"), ("4", "c", "3")], ids="-".join
+)
+def test_jackknife_errors_are_of_estimates_without_one_firm_each(
+    key: tuple[str, str, str], panel: DeskPanel
+) -> None:
+    row = next(row for row in read_rows() if row.key == key)
+    outcome, regressors, mask, instruments = arrays(panel, row)
+    firm = panel.firm[: outcome.shape[1]]
+    desk_effects = "desk" in row.absorb
 
-    row = next(row for row in read_rows() if row.key == ("2", "a", "5"))
-    outcome, regressors, mask, _ = arrays(panel, row)
-    fit = fit_two_way(outcome, regressors, mask)
-    day, desk = np.nonzero(mask)
-    index = pd.MultiIndex.from_arrays([desk, day])
-    reference = PanelOLS(
-        pd.Series(outcome[mask], index=index),
-        pd.DataFrame({"x": regressors[0][mask]}, index=index),
-        entity_effects=True,
-        time_effects=True,
-    ).fit(cov_type="kernel", kernel="bartlett", bandwidth=10, debiased=True)
-    # every day of these data has rows, so that days and distances between them are the same in both
-    assert np.sqrt(driscoll_kraay(fit, 10)[0, 0]) == pytest.approx(reference.std_errors.iloc[0], rel=1e-6)
+    fit = fit_two_way(outcome, regressors, mask, instruments, desk_effects, firm)
+
+    without = [
+        fit_two_way(outcome, regressors, mask & (firm != left_out), instruments, desk_effects).coef
+        # a small world has firms without other desks, and so without instruments
+        for left_out in np.unique(firm[mask.any(axis=0)])
+    ]
+    gaps = np.array(without) - fit.coef
+    count = len(gaps)
+    # the same sums in another order
+    assert fit.covariance == pytest.approx(gaps.T @ gaps * (count - 1) / count, rel=1e-8)
+    assert fit.df == count - 1
+
+
+def test_jackknife_over_a_single_cluster_is_refused(panel: DeskPanel) -> None:
+    outcome, regressors, mask, _ = arrays(panel, next(read for read in read_rows() if read.table == "2"))
+    with pytest.raises(ValueError, match="one cluster"):
+        fit_two_way(outcome, regressors, mask, clusters=np.zeros(outcome.shape[1], dtype=int))

@@ -15,10 +15,14 @@ import pytest
 
 from browser import BROWSER, NO_BROWSER, look_at
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.inference import Row
+from dealer_limits.estimate.inference import Row, summarise
 from dealer_limits.estimate.specification_curve import Point
-from dealer_limits.exhibits.result_files import CURVE, INFERENCE
-from inference_inputs import instrument_rows, write_all
+from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.exhibits.definitions import load_definitions
+from dealer_limits.exhibits.result_files import CURVE, DIAGNOSTICS, INFERENCE
+from dealer_limits.exhibits.survival import make_survival
+from dealer_limits.warehouse import open_warehouse
+from inference_inputs import inference_rows, instrument_rows, write_all
 from report_inputs import KEYS, make_estimates, write_inputs
 from test_report import write
 
@@ -98,6 +102,18 @@ def test_papers_errors_stand_first_and_safe_ones_beside_with_stars_of_each(page:
     ]
 
 
+def test_errors_without_draws_have_the_romano_wolf_p_of_the_bootstrap(folder: Path):
+    rows = inference_rows()
+    with open_warehouse(folder / "w.duckdb") as connection:
+        specs = load_registry(connection).of_tables(["2"])
+    printed = pd.DataFrame(columns=[*KEYS[:4], "printed_stars"])
+    summary = summarise(rows, dict.fromkeys(specs, "driscoll_kraay"), printed)
+    survival = make_survival(load_definitions(), summary, rows)
+    (table,) = [html for identity, _, _, html in survival.tables if identity == "survival_2"]
+    _, found = read_table(table, "survival_2_table")
+    assert [row[7] for row in found] == ["0.001", "0.100", "0.450", "0.100", "0.500"]
+
+
 def test_results_that_do_not_survive_are_listed_apart_from_those_that_holm_takes(page: str):
     _, lost = read_table(page, "lost_table")
     _, alone = read_table(page, "alone_table")
@@ -145,14 +161,16 @@ def test_drawing_puts_ours_and_the_worlds_where_their_numbers_are(page: str):
 
 
 def test_coverage_is_marked_outside_93_to_97_percent(page: str):
-    headings, rows = read_table(page, "coverage_table")
+    headings, rows = read_table(page, "coverage_2_table")
     assert headings == [
-        *("Outcome", "h", "robust (the paper's)", "wild bootstrap by desk, recommended", "Driscoll-Kraay")
+        *("Outcome", "h", "robust (the paper's)", "jackknife by firm, recommended", "Driscoll-Kraay")
     ]
     assert rows == [
         ["Net positions", "1", "△ 99%", "96%", "97%"],
         ["", "10", "▽ 92%", "93%", "△ 98%"],
     ]
+    _, instrumented = read_table(page, "coverage_8_table")
+    assert instrumented == [["Net positions", "1", "95%", "94%"], ["", "10", "▽ 75%", "▽ 90%"]]
     assert "Share of 400 simulated worlds" in page
     # 100 × √(0.95 × 0.05 / 400)
     assert "is 1.1 points" in page
@@ -224,7 +242,6 @@ def test_without_the_files_the_page_names_the_command_that_makes_each(tmp_path: 
     assert "<code>dealer-limits inference</code> makes" in section(page, "survival")
     part = section(page, "credibility")
     assert "<code>dealer-limits diagnostics</code> makes" in part
-    assert "<code>dealer-limits coverage</code> makes" in part
     assert not re.search("<table", part + section(page, "survival"))
 
 
@@ -234,7 +251,7 @@ def test_without_the_files_the_page_names_the_command_that_makes_each(tmp_path: 
         ("diagnostics.csv", "table\n1\n", r"diagnostics\.csv has no column outcome, .*`dealer-limits"),
         ("diagnostics.csv", "", r"diagnostics\.csv cannot be read \(.*\): run `dealer-limits diag"),
         ("inference.parquet", "nonsense", r"inference\.parquet cannot be read .*: run `dealer-limits inf"),
-        ("covariance_coverage.csv", "outcome,horizon,covariance,reps,coverage\n", r"has no rows: run"),
+        ("diagnostics.csv", ",".join(DIAGNOSTICS.columns) + "\n", r"has no rows: run"),
     ],
 )  # fmt: skip
 def test_files_that_cannot_be_used_are_named_in_one_line(

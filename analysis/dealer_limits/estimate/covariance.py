@@ -8,8 +8,8 @@ Conventions, each as in the package that the tests compare with:
   eigenvalue is set to zero (Cameron, Gelbach and Miller 2011);
 - cluster jackknife (CV3): (G - 1) / G times the squared distances of the estimates without one cluster from
   the estimate with all, t with G - 1 (MacKinnon, Nielsen and Webb 2023; pyfixest's CRV3);
-- Driscoll-Kraay: Bartlett weights 1 - l / (L + 1) on sums of scores by day, with the factor of clustering by
-  day, which it is for L = 0; t with T - 1;
+- Driscoll-Kraay: Bartlett weights 1 - l / (L + 1) on sums of scores by day, T / (T - 1) · (n - 1) / (n - k),
+  k with all effects, t with T - 1 (pyfixest);
 - Newey-West: the same weights on rows in the order of time, n / (n - k) as statsmodels' `use_correction`;
   t with n - k.
 """
@@ -19,7 +19,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dealer_limits.estimate.absorb import demean, prepare_effects
 from dealer_limits.estimate.panel import robust_covariance
 
 if TYPE_CHECKING:
@@ -28,6 +27,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dealer_limits.estimate.panel import Parts
+
+
+# of the largest eigenvalue: below it a direction is not there
+LEAST_SHARE = 1e-11
 
 
 @dataclass(frozen=True)
@@ -76,30 +79,90 @@ def cluster_covariance(parts: Parts, *clusters: np.ndarray) -> Covariance:
 
 
 def cluster_jackknife_covariance(parts: Parts, clusters: np.ndarray) -> Covariance:
-    """For few or unequal clusters: least squares again without each of them, its effects taken out anew.
+    """For few or unequal clusters: the estimate again without each of them, both stages where there are two.
 
-    What effects leave of the variables has the same residuals on the effects of fewer rows as the variables
-    themselves, so that no more than `parts` is needed. A coefficient that the rows without a cluster do not
-    identify takes the least-norm solution. `clusters` (n,) are whole numbers; least squares without constant.
+    `clusters` (n,) are whole numbers; there is no constant. Raises ValueError for fewer than two clusters.
+    """
+    import numpy as np
+
+    columns = [parts.residuals[:, None], parts.regressors]
+    if parts.first_stage is not None:
+        columns.append(parts.first_stage)
+    distances = leave_out(np.column_stack(columns), parts.effects.levels, clusters, parts.regressors.shape[1])
+    count = len(distances)
+    return Covariance(jackknife(distances), count - 1, clusters=count)
+
+
+def jackknife(distances: np.ndarray) -> np.ndarray:
+    """The covariance (k, k) that estimates without one cluster each, less that with all (G, k), make."""
+    import numpy as np
+
+    count = len(distances)
+    return np.einsum("gi,gj->ij", distances, distances) * (count - 1) / count
+
+
+def leave_out(
+    columns: np.ndarray, levels: Sequence[np.ndarray], clusters: np.ndarray, regressors: int
+) -> np.ndarray:
+    """How far the estimates without one cluster each are from the estimate with all, (G, k).
+
+    `columns` (n, m) are the residuals, the k regressors and what these are projected on in a first stage, if
+    there is one; effects of `levels` (n,), from 0, taken out. What effects leave of a variable has the same
+    residuals on the effects of fewer rows as the variable itself, and adds up to zero over every level: sums
+    over the rows that stay are those over the rows that go, with the sign changed. A coefficient that the
+    rows without a cluster do not identify takes the least-norm solution.
 
     Raises ValueError for fewer than two clusters.
     """
     import numpy as np
 
     ways = np.unique(clusters, return_inverse=True)[1]
-    count = int(ways.max()) + 1
-    if count < 2:
+    if ways.max() == 0:
         raise ValueError("all rows are in one cluster")
-    levels = np.column_stack(parts.effects.levels)
-    distances = []
-    for cluster in range(count):
-        kept = ways != cluster
-        effects = prepare_effects(levels[kept])
-        x = np.column_stack([demean(effects, column) for column in parts.score_regressors[kept].T])
-        # of the residuals, not of the outcome: what changes is the distance from the estimate with all
-        distances.append(np.linalg.lstsq(x, demean(effects, parts.residuals[kept]))[0])
-    matrix = np.einsum("gi,gj->ij", distances, distances) * (count - 1) / count
-    return Covariance(matrix, count - 1, clusters=count)
+    lengths = np.sqrt(np.einsum("ni,ni->i", columns, columns))
+    # of unit length, so that units do not cost digits
+    columns = columns / np.where(lengths > 0, lengths, 1)
+    total = np.einsum("ni,nj->ij", columns, columns)
+    *kept, eliminated = sorted(levels, key=lambda level: level.max())
+    size = np.bincount(eliminated)
+    shape = (int(kept[0].max()) + 1 if kept else 0, len(size))
+    # observations of each pair of levels
+    pair = kept[0].astype(np.int64) * shape[1] + eliminated if kept else eliminated
+    in_pair = np.bincount(pair, minlength=shape[0] * shape[1]).astype(float)
+    products, unexplained, systems = [], [], []
+    for goes in np.split(np.argsort(ways, kind="stable"), np.cumsum(np.bincount(ways))[:-1]):
+        gone, level = columns[goes], eliminated[goes]
+        left = size - np.bincount(level, minlength=len(size))
+        inverse = np.divide(1.0, left, where=left > 0, out=np.zeros(len(size)))
+        sums = -_sums_by(level, gone, len(size))
+        means = sums * inverse[:, None]
+        products.append(total - np.einsum("ni,nj->ij", gone, gone) - np.einsum("ti,tj->ij", sums, means))
+        if kept:
+            cells = in_pair.copy()
+            np.subtract.at(cells, pair[goes], 1.0)
+            cells = cells.reshape(shape)
+            unexplained.append(-_sums_by(kept[0][goes], gone, shape[0]) - cells @ means)
+            systems.append(np.diag(cells.sum(axis=1)) - (cells * inverse) @ cells.T)
+    products = np.stack(products)
+    if kept:
+        columns_of = np.stack(unexplained)
+        products = products - np.swapaxes(columns_of, 1, 2) @ _inverse(np.stack(systems)) @ columns_of
+    x, z = slice(1, 1 + regressors), slice(1 + regressors, None)
+    gram, moments = products[:, x, x], products[:, x, :1]
+    if products.shape[1] > 1 + regressors:
+        first = np.swapaxes(_inverse(products[:, z, z]) @ products[:, z, x], 1, 2)
+        gram, moments = first @ products[:, z, x], first @ products[:, z, :1]
+    return (_inverse(gram) @ moments)[:, :, 0] * (lengths[0] / lengths[x])
+
+
+def _inverse(matrices: np.ndarray) -> np.ndarray:
+    """Generalised inverses of symmetric matrices (G, k, k), those of all at once."""
+    import numpy as np
+
+    values, vectors = np.linalg.eigh(matrices)
+    there = np.abs(values) > LEAST_SHARE * np.abs(values).max(axis=1, keepdims=True)
+    inverse = np.divide(1.0, values, where=there, out=np.zeros_like(values))
+    return (vectors * inverse[:, None, :]) @ np.swapaxes(vectors, 1, 2)
 
 
 def driscoll_kraay_covariance(parts: Parts, days: np.ndarray, lags: int) -> Covariance:
@@ -114,7 +177,7 @@ def driscoll_kraay_covariance(parts: Parts, days: np.ndarray, lags: int) -> Cova
     by_day = np.zeros((present[-1] - present[0] + 1, scores.shape[1]))
     by_day[present - present[0]] = _sums_by(np.searchsorted(present, days), scores)
     rows, count = len(scores), len(present)
-    factor = count / (count - 1) * (rows - 1) / (rows - parameters_beside(parts, [days]))
+    factor = count / (count - 1) * (rows - 1) / (rows - parts.df_model)
     meat = _bartlett(by_day, lags)
     return Covariance(parts.bread @ meat @ parts.bread * factor, count - 1, clusters=count, lags=lags)
 
@@ -162,11 +225,11 @@ def absorbed_parameters(levels: Mapping, components: int, nested: Sequence) -> i
     return sum(others) or 1
 
 
-def _sums_by(group: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Sums of scores (groups, k)."""
+def _sums_by(group: np.ndarray, scores: np.ndarray, groups: int = 0) -> np.ndarray:
+    """Sums of scores (groups, k); `groups` where there may be more than those with rows."""
     import numpy as np
 
-    return np.column_stack([np.bincount(group, score) for score in scores.T])
+    return np.column_stack([np.bincount(group, score, groups) for score in scores.T])
 
 
 def _outer(sums: np.ndarray) -> np.ndarray:

@@ -11,7 +11,10 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.observations import complete_rows, read_rows, term_column
+from dealer_limits.estimate.covariance import cluster_jackknife_covariance
+from dealer_limits.estimate.observations import complete_rows, read_rows, variables_of
+from dealer_limits.estimate.quantile import Bootstrap
+from dealer_limits.estimate.run import fit_column
 from dealer_limits.estimate.specifications import Registry, Specification, load_registry
 from dealer_limits.warehouse import open_warehouse
 
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-    import numpy as np
     import pandas as pd
     from rich.console import Console
 
@@ -31,24 +33,31 @@ _LISTS = ("regressors", "also_observed", "absorb", "endogenous", "instruments")
 def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataFrame:
     """Estimate the diagnostics on a warehouse and write `diagnostics.csv` and `.parquet` to `output`.
 
-    One row per regression and regressor: coef, se, t, the fixed-b critical value at 5% and whether t is
-    beyond it, nobs, and for each world the population value with its Monte Carlo error, the mean estimate and
-    the share of samples in which the test rejects at 5% (`null_population`, ..., `strong_rejection`), from
-    the committed Monte Carlo.
+    One row per regression and regressor: coef, se (jackknife by firm), t, its critical value at 5% and
+    whether t is beyond it, nobs, and for each world the population value with its Monte Carlo error, the mean
+    estimate and the share of samples in which the test rejects at 5% (`null_population`, ...,
+    `strong_rejection`), from the committed Monte Carlo.
 
-    Raises DealerLimitsError where the warehouse, a mart or the registry is missing.
+    A regression that these data do not identify is left out and named.
+
+    Raises DealerLimitsError where the warehouse, a mart or the registry is missing, or none can be estimated.
     """
     import pandas as pd
 
     with open_warehouse(warehouse) as connection:
         registry = load_registry(connection)
-        rows = [
-            line for spec in load_diagnostics(connection) for line in _estimate(connection, spec, registry)
-        ]
+        rows = []
+        for spec in load_diagnostics(connection):
+            try:
+                rows.extend(_estimate(connection, spec, registry))
+            except ValueError as error:
+                console.print(f"{spec.label} is not estimated: {error}", highlight=False)
         questions = connection.execute(
             'select "table", panel, "column", tested_term, is_corrected, question from seeds.diagnostics'
         ).df()
         worlds = connection.execute("select * from seeds.montecarlo").df()
+    if not rows:
+        raise DealerLimitsError("no diagnostic can be estimated")
     questions["panel"] = questions["panel"].fillna("")
     worlds["panel"] = worlds["panel"].fillna("")
     estimates = pd.DataFrame(rows).merge(questions, on=KEYS, validate="m:1")
@@ -98,43 +107,20 @@ def load_diagnostics(connection: duckdb.DuckDBPyConnection) -> tuple[Specificati
     )
 
 
-def dense(
-    connection: duckdb.DuckDBPyConnection, spec: Specification, registry: Registry
-) -> tuple[np.ndarray, ...]:
-    """Outcome, regressors (k, T, D) and mask (T, D) of a specification: days in order, desks in columns.
-
-    Days without an observation are left out, so that a lag counts days that have some.
-    """
-    import numpy as np
-
-    rows = read_rows(connection, [spec], registry, clusters=("desk", "day"))
-    complete = complete_rows(rows, spec)
-    if not complete.any():
-        raise DealerLimitsError(f"{spec.label}: no complete observations")
-    (days, day), (desks, desk) = (
-        np.unique(rows.levels[level][complete], return_inverse=True) for level in ("day", "desk")
-    )
-    shape = (len(days), len(desks))
-    mask = np.zeros(shape, dtype=bool)
-    mask[day, desk] = True
-    columns = []
-    for name in (spec.dependent, *map(term_column, spec.regressors)):
-        values = np.zeros(shape)
-        values[day, desk] = rows.values[name][complete]
-        columns.append(values)
-    return columns[0], np.stack(columns[1:]), mask
-
-
 def _estimate(
     connection: duckdb.DuckDBPyConnection, spec: Specification, registry: Registry
 ) -> list[dict[str, object]]:
-    from dealer_limits.montecarlo.registry import LAG_DAYS
-    from dealer_limits.montecarlo.within import driscoll_kraay, fit_two_way, fixed_b_critical
+    import numpy as np
+    from scipy.special import stdtrit
 
-    outcome, regressors, mask = dense(connection, spec, registry)
-    fit = fit_two_way(outcome, list(regressors), mask)
-    errors = driscoll_kraay(fit, LAG_DAYS).diagonal() ** 0.5
-    critical = fixed_b_critical(0.95, LAG_DAYS, fit.days)
+    rows = read_rows(connection, [spec], registry, clusters=("firm",))
+    complete = complete_rows(rows, spec)
+    if not complete.any():
+        raise ValueError("no complete observations")
+    fit = fit_column(variables_of(rows, [spec], complete), spec, Bootstrap())
+    covariance = cluster_jackknife_covariance(fit.parts, rows.levels["firm"][complete])
+    critical = float(stdtrit(covariance.df, 0.975))
+    errors = np.sqrt(np.diag(covariance.matrix))
     return [
         {
             "table": spec.table,

@@ -22,6 +22,7 @@ from dealer_limits.estimate.instruments import (
     hansen_j,
     project,
 )
+from dealer_limits.estimate.methods import Key, Method, Methods, load_methods
 from dealer_limits.estimate.multiplicity import holm, romano_wolf
 from dealer_limits.estimate.observations import (
     check_marts,
@@ -57,77 +58,6 @@ SEED = 20200316
 LEVEL = 0.05
 
 KEYS = ("table", "panel", "column", "term")
-
-
-@dataclass(frozen=True)
-class Method:
-    """One way to make errors: `kind` names the estimator, `clusters` what it clusters by.
-
-    kinds: robust, cluster (one or two ways), cell (one cluster per combination), jackknife, driscoll_kraay,
-    newey_west, wild (bootstrap by the first of `clusters`, put together by the second), bootstrap (of
-    quantiles).
-    """
-
-    covariance: str
-    label: str
-    kind: str
-    clusters: tuple[str, ...] = ()
-
-
-ROBUST = Method("robust", "robust (the paper's)", "robust")
-
-# Which covariances the estimates of a mart have; the paper's comes first.
-METHODS: dict[tuple[str, str], tuple[Method, ...]] = {
-    ("panel_desk_horizon", "ols"): (
-        ROBUST,
-        Method("desk", "clustered by desk", "cluster", ("desk",)),
-        Method("day", "clustered by day", "cluster", ("day",)),
-        Method("desk_day", "clustered by desk and by day", "cluster", ("desk", "day")),
-        Method("firm", "clustered by firm", "cluster", ("firm",)),
-        Method("jackknife_firm", "jackknife by firm", "jackknife", ("firm",)),
-        Method("driscoll_kraay", "Driscoll-Kraay", "driscoll_kraay", ("day",)),
-        Method("wild_desk", "wild bootstrap by desk", "wild", ("desk",)),
-        Method("wild_firm", "wild bootstrap by firm", "wild", ("desk", "firm")),
-    ),
-    ("panel_desk_horizon", "iv"): (
-        ROBUST,
-        Method("firm_x_day", "clustered by firm-day", "cell", ("firm", "day")),
-        Method("firm", "clustered by firm", "cluster", ("firm",)),
-        Method("desk_day", "clustered by desk and by day", "cluster", ("desk", "day")),
-        Method("driscoll_kraay", "Driscoll-Kraay", "driscoll_kraay", ("day",)),
-    ),
-    ("fct_dealer_day", "ols"): (
-        ROBUST,
-        Method("dealer", "clustered by dealer", "cluster", ("dealer",)),
-        Method("day", "clustered by day", "cluster", ("day",)),
-        Method("dealer_day", "clustered by dealer and by day", "cluster", ("dealer", "day")),
-        Method("driscoll_kraay", "Driscoll-Kraay", "driscoll_kraay", ("day",)),
-        Method("wild_dealer", "wild bootstrap by dealer", "wild", ("dealer",)),
-    ),
-    ("fct_soma_sale", "ols"): (
-        ROBUST,
-        Method("dealer", "clustered by dealer", "cluster", ("dealer",)),
-        Method("bond", "clustered by bond", "cluster", ("bond",)),
-        Method("day", "clustered by day", "cluster", ("day",)),
-        Method("dealer_day", "clustered by dealer and by day", "cluster", ("dealer", "day")),
-        Method("wild_dealer", "wild bootstrap by dealer", "wild", ("dealer",)),
-    ),
-    ("fct_market_day", "ols"): (ROBUST, Method("newey_west", "Newey-West", "newey_west")),
-    ("fct_market_day", "quantile"): (
-        Method("bootstrap", "pairs bootstrap (the paper's)", "bootstrap"),
-        Method("moving_block", "moving-block bootstrap", "bootstrap"),
-    ),
-}
-
-# The covariance that the report recommends, by mart and estimator (docs/decisions.md).
-RECOMMENDED = {
-    ("panel_desk_horizon", "ols"): "wild_desk",
-    ("panel_desk_horizon", "iv"): "firm_x_day",
-    ("fct_dealer_day", "ols"): "wild_dealer",
-    ("fct_soma_sale", "ols"): "wild_dealer",
-    ("fct_market_day", "ols"): "newey_west",
-    ("fct_market_day", "quantile"): "moving_block",
-}
 
 
 @dataclass(frozen=True)
@@ -186,11 +116,11 @@ def run_inference(
 
     with open_warehouse(warehouse) as connection:
         check_marts(connection)
-        registry = load_registry(connection)
+        registry, methods = load_registry(connection), load_methods(connection)
         specs = registry.of_tables(tables or dict.fromkeys(spec.table for spec in registry.specifications))
         specs = tuple(spec for spec in specs if lacking(spec, registry) is None)
         results = {}
-        inferring = _infer_all(connection, specs, registry, bootstrap or Bootstrap())
+        inferring = _infer_all(connection, specs, registry, methods, bootstrap or Bootstrap())
         for spec, inferred in track(
             inferring, "Inference", total=len(specs), console=console, transient=True
         ):
@@ -198,7 +128,7 @@ def run_inference(
         printed = _printed_stars(connection)
     rows = pd.DataFrame([row for spec in specs for row in results[spec].rows])
     rows = _adjust(rows, {spec: results[spec].wild for spec in specs})
-    recommended = {spec: RECOMMENDED[_method_key(spec, registry)] for spec in specs}
+    recommended = {spec: methods.recommended[_method_key(spec, registry)] for spec in specs}
     summary = summarise(rows, recommended, printed)
     tests = pd.DataFrame(
         [test for spec in specs for test in results[spec].instruments],
@@ -212,7 +142,7 @@ def run_inference(
     return rows
 
 
-def _method_key(spec: Specification, registry: Registry) -> tuple[str, str]:
+def _method_key(spec: Specification, registry: Registry) -> Key:
     return registry.mart(spec), spec.estimator.partition(":")[0]
 
 
@@ -220,6 +150,7 @@ def _infer_all(
     connection: duckdb.DuckDBPyConnection,
     specs: Iterable[Specification],
     registry: Registry,
+    methods: Methods,
     bootstrap: Bootstrap,
 ) -> Iterator[tuple[Specification, Inferred]]:
     """Columns of one sample and horizon are read together, those of the same rows demeaned together."""
@@ -241,12 +172,13 @@ def _infer_all(
             alike = list(same)
             variables = variables_of(rows, alike, complete[alike[0]])
             for spec in alike:
-                yield spec, _infer_column(spec, registry, rows, complete[spec], variables, bootstrap)
+                own = methods.of[_method_key(spec, registry)]
+                yield spec, _infer_column(spec, own, rows, complete[spec], variables, bootstrap)
 
 
 def _infer_column(
     spec: Specification,
-    registry: Registry,
+    methods: tuple[Method, ...],
     rows: Rows,
     complete: np.ndarray,
     variables: Variables,
@@ -259,7 +191,7 @@ def _infer_column(
         return Inferred([], {}, [])
     groups = {name: rows.levels[name][complete] for name in rows.levels}
     inferred = Inferred([], {}, [])
-    for method in METHODS[_method_key(spec, registry)]:
+    for method in methods:
         if method.kind == "wild":
             _add_wild(inferred, spec, fit, variables, groups, rows.levels, method)
             continue
@@ -292,7 +224,7 @@ def covariance_of(fit: Fit, method: Method, groups: dict[str, np.ndarray], horiz
         (days,) = chosen
         periods = int(days.max() - days.min()) + 1
         return driscoll_kraay_covariance(fit.parts, days, rule_of_thumb_lags(periods, least=horizon or 0))
-    return newey_west_covariance(fit.parts, rule_of_thumb_lags(fit.nobs))
+    return newey_west_covariance(fit.parts, rule_of_thumb_lags(fit.nobs, least=Bootstrap.block_rows))
 
 
 def cell_numbers(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -424,7 +356,7 @@ def _instrument_tests(
 
 
 def _adjust(rows: pd.DataFrame, wild: dict[Specification, dict]) -> pd.DataFrame:
-    """Add p_holm, and p_romano_wolf where draws are joint: within a table, sample and covariance."""
+    """Add p_holm, over a table and covariance, and p_romano_wolf, of joint draws over a sample of it."""
     import numpy as np
 
     rows = rows.assign(p_holm=np.nan, p_romano_wolf=np.nan)

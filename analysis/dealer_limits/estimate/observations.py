@@ -72,6 +72,10 @@ SOURCES: dict[str, Source] = {
 }
 
 
+# seeds that estimation reads
+REGISTRY_SEEDS = ("printed_tables", "specifications", "samples", "terms", "covariances")
+
+
 @dataclass(frozen=True)
 class Rows:
     """Rows of an estimation sample, in the order of the mart's key, read once for all columns that use it.
@@ -211,7 +215,7 @@ def check_marts(connection: duckdb.DuckDBPyConnection) -> None:
             "select table_schema, table_name from information_schema.tables"
         ).fetchall()
     }
-    needed = [("seeds", name) for name in ("printed_tables", "specifications", "samples", "terms")]
+    needed = [("seeds", name) for name in REGISTRY_SEEDS]
     needed += [("marts", table) for source in SOURCES.values() for table in source.tables]
     needed.append(("marts", "fct_summary_statistics"))
     for schema, table in needed:

@@ -50,7 +50,8 @@ class Parts:
     for two-stage least squares their projection on the instruments, for a constant a column of ones beside
     regressors at their own means. `bread` (k, k) is the inverse of their cross product. `df_model` counts the
     regressors and the rank of the effects; `effects` has the levels of each row in the order of the
-    specification, for clustering.
+    specification, for clustering. `regressors` (n, k) have the effects taken out and are not projected;
+    `first_stage` (n, m) is what they are projected on, None in least squares.
     """
 
     score_regressors: np.ndarray
@@ -58,6 +59,8 @@ class Parts:
     bread: np.ndarray
     df_model: int
     effects: Effects
+    regressors: np.ndarray
+    first_stage: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def fit_linear(
     _check_variation(variables, [*regressors, *instruments])
 
     first_stage = [*exogenous, *instruments]
-    fitted = x
+    fitted, z = x, None
     if endogenous:
         z = _columns(variables.within, first_stage)
         _check_independent(z, first_stage)
@@ -138,7 +141,7 @@ def fit_linear(
         means = np.array([variables.levels[name].mean() for name in regressors])
         coef = np.append(coef, variables.levels[dependent].mean() - means @ coef)
         fitted = np.column_stack([fitted + means, np.ones(rows)])
-    parts = Parts(fitted, residuals, _inverse_cross_product(fitted), df_model, variables.effects)
+    parts = Parts(fitted, residuals, _inverse_cross_product(fitted), df_model, variables.effects, x, z)
     if endogenous:
         measures = {}
         if len(endogenous) == 1:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.covariance import robust_covariance_of
-from dealer_limits.estimate.inference import METHODS, SEED, Method, covariance_of
+from dealer_limits.estimate.inference import SEED, covariance_of
+from dealer_limits.estimate.methods import Method, load_methods
 from dealer_limits.estimate.panel import CollinearError, fit_linear, infer, take_out_effects
 from dealer_limits.estimate.wild_bootstrap import draw_signs, prepare_tests
 from dealer_limits.warehouse import open_warehouse
@@ -53,7 +54,7 @@ CHOICES: dict[str, dict[str, str]] = {
         "rank": "limit_usage_percentile_rank",
     },
 }
-COVARIANCES = ("robust", "desk", "desk_day", "driscoll_kraay", "wild_desk")
+COVARIANCES = ("robust", "desk", "desk_day", "driscoll_kraay", "wild_desk", "jackknife_firm")
 
 _QUERY = f"""
     select
@@ -79,6 +80,7 @@ _COLORS = {
     "desk_day": "#6baed6",
     "driscoll_kraay": "#e08214",
     "wild_desk": "#7f3b08",
+    "jackknife_firm": "#4d9221",
 }
 
 
@@ -129,7 +131,9 @@ def estimate_curve(connection: duckdb.DuckDBPyConnection) -> Iterator[Point]:
     """Every point of the curve; a combination without variation in usage or without rows has none."""
     import duckdb
 
-    methods = {method.covariance: method for method in METHODS["panel_desk_horizon", "ols"]}
+    methods = {
+        method.covariance: method for method in load_methods(connection).of["panel_desk_horizon", "ols"]
+    }
     for names in product(*CHOICES.values()):
         sample, period, outcome, usage = (
             CHOICES[kind][name] for kind, name in zip(CHOICES, names, strict=True)
@@ -141,6 +145,7 @@ def estimate_curve(connection: duckdb.DuckDBPyConnection) -> Iterator[Point]:
                     cast({outcome} as double) as outcome,
                     cast({usage} as double) as usage,
                     dense_rank() over (order by desk_id) as desk,
+                    dense_rank() over (order by firm_rssd) as firm,
                     business_day_index as day
                 from ({_QUERY})
                 where {sample} and {period} and ({outcome}) is not null and ({usage}) is not null
@@ -156,7 +161,7 @@ def estimate_curve(connection: duckdb.DuckDBPyConnection) -> Iterator[Point]:
 def _points(names: tuple[str, ...], columns: dict[str, np.ndarray], methods: list[Method]) -> Iterator[Point]:
     import numpy as np
 
-    groups = {name: np.asarray(columns[name]).astype(int) for name in ("desk", "day")}
+    groups = {name: np.asarray(columns[name]).astype(int) for name in ("desk", "firm", "day")}
     if not len(groups["desk"]):
         return
     variables = take_out_effects(
@@ -215,7 +220,7 @@ def _draw(figure: Figure, points: pd.DataFrame) -> None:
     for number, covariance in enumerate(shown):
         rows = points[points["covariance"] == covariance]
         places = [position[tuple(row)] for row in rows[kinds].to_numpy()]
-        shift = (number - (len(shown) - 1) / 2) * 0.16
+        shift = (number - (len(shown) - 1) / 2) * 0.14
         upper.vlines(
             [place + shift for place in places],
             rows["ci_low"],

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from dealer_limits.estimate.inference import METHODS, RECOMMENDED
 from dealer_limits.exhibits.tables import frame_html
+from dealer_limits.montecarlo.covariances import SETS
+from dealer_limits.montecarlo.registry import HEADLINE_TABLES
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+    from dealer_limits.estimate.methods import Methods
     from dealer_limits.exhibits.definitions import Definitions
 
 # in the order of their reaction to limits
@@ -21,7 +23,8 @@ WORLDS = ("null", "paper", "strong")
 # How much a 95% interval may cover and count as right.
 GOOD_COVERAGE = (0.93, 0.97)
 
-_DESK_PANEL = ("panel_desk_horizon", "ols")
+# by table of the coverage, how it is estimated
+_ESTIMATED = {"2": ("panel_desk_horizon", "ols"), "8": ("panel_desk_horizon", "iv")}
 _CHART_WIDTH = 132
 _CHART_MARGIN = 7
 
@@ -40,8 +43,9 @@ class Credibility:
     """The section: counts, the table of questions, a table per question, of worlds, and of coverage.
 
     `rejecting` of `corrected` corrected specifications reject on these data, `expected` is how many do on
-    average in each world. Tables are HTML, "" where a command has not been run; `reps` is the number of
-    worlds behind the coverage, whose Monte Carlo error where it is 95% is `coverage_error`, in points.
+    average in each world. Tables are HTML, "" where there is nothing to show; `coverage` is HTML by printed
+    table, `reps` the number of worlds behind it, whose Monte Carlo error where it is 95% is `coverage_error`,
+    in points.
     """
 
     rejecting: int
@@ -50,17 +54,14 @@ class Credibility:
     overview: str
     questions: tuple[Question, ...]
     worlds: str
-    coverage: str
+    coverage: tuple[tuple[str, str], ...]
     reps: int
     coverage_error: float
 
 
 def read_montecarlo(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | None:
-    """The committed Monte Carlo of the printed regressions; None where the warehouse has none."""
-    found = connection.execute(
-        "select 1 from duckdb_tables() where schema_name = 'seeds' and table_name = 'montecarlo'"
-    ).fetchone()
-    if not found:
+    """The committed Monte Carlo of the headline tables; None where the warehouse has none."""
+    if not _has_seed(connection, "montecarlo"):
         return None
     return connection.execute(
         """
@@ -78,17 +79,29 @@ def read_montecarlo(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | Non
             coverage_95,
             rejection,
         from seeds.montecarlo
-        where exists (
-            select 1
-            from seeds.specifications
-            where
-                specifications."table" = montecarlo."table"
-                and coalesce(specifications.panel, '') = coalesce(montecarlo.panel, '')
-                and specifications."column" = montecarlo."column"
-        )
+        where list_contains($headline, "table")
         order by try_cast("table" as integer), panel, try_cast("column" as integer), term, world
+        """,
+        {"headline": list(HEADLINE_TABLES)},
+    ).df()
+
+
+def read_coverage(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | None:
+    """The committed coverage of 95% intervals by covariance; None where the warehouse has none."""
+    if not _has_seed(connection, "covariance_coverage"):
+        return None
+    return connection.execute(
+        """
+        select "table", outcome, horizon, covariance, reps, coverage
+        from seeds.covariance_coverage
+        order by "table", panel, try_cast("column" as integer), covariance
         """
     ).df()
+
+
+def _has_seed(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    query = "select 1 from duckdb_tables() where schema_name = 'seeds' and table_name = $name"
+    return connection.execute(query, {"name": name}).fetchone() is not None
 
 
 def make_credibility(
@@ -96,6 +109,7 @@ def make_credibility(
     diagnostics: pd.DataFrame | None,
     montecarlo: pd.DataFrame | None,
     coverage: pd.DataFrame | None,
+    methods: Methods,
     ours: dict[tuple[str, str, str, str], float],
 ) -> Credibility:
     """Lay out what there is; `ours` has the estimated coefficients by table, panel, column and term."""
@@ -111,7 +125,12 @@ def make_credibility(
         overview="" if tested is None else _overview(tested),
         questions=() if tested is None else tuple(_questions(definitions, tested)),
         worlds="" if montecarlo is None or montecarlo.empty else _worlds_table(definitions, montecarlo, ours),
-        coverage="" if coverage is None else _coverage_table(definitions, coverage),
+        coverage=()
+        if coverage is None
+        else tuple(
+            (str(table), _coverage_table(definitions, methods, str(table), rows))
+            for table, rows in coverage.groupby("table", sort=False)
+        ),
         reps=reps,
         coverage_error=100 * (0.95 * 0.05 / reps) ** 0.5 if reps else 0.0,
     )
@@ -246,32 +265,31 @@ def _worlds_table(
     return frame_html(frame, "worlds_table", numeric, raw=list(frame.columns[1:]), spanners=spanners)
 
 
-def _coverage_table(definitions: Definitions, coverage: pd.DataFrame) -> str:
+def _coverage_table(definitions: Definitions, methods: Methods, table: str, coverage: pd.DataFrame) -> str:
     """A row per outcome and horizon, a column per covariance: coverage, marked where it is wrong."""
     import pandas as pd
 
-    labels = {method.covariance: method.label for method in METHODS[_DESK_PANEL]}
-    recommended = RECOMMENDED[_DESK_PANEL]
-    shown = dict.fromkeys(coverage["covariance"])
+    labels = methods.labels(_ESTIMATED[table]) | SETS
+    recommended = methods.recommended[_ESTIMATED[table]]
+    shown = [name for name in labels if name in set(coverage["covariance"])]
     rows, label = [], ""
     for (name, horizon), of_row in coverage.groupby(["outcome", "horizon"], sort=False):
-        own = definitions.outcomes.get(name.removeprefix("d_"), name)
+        own = definitions.outcomes.get(name, name)
         values = of_row.set_index("covariance")["coverage"]
         rows.append(
             {
                 "Outcome": "" if own == label else own,
                 "h": str(horizon),
                 **{
-                    _coverage_heading(labels.get(each, each), each == recommended): _covers(values[each])
+                    _coverage_heading(labels[each], each == recommended): _covers(values[each])
                     for each in shown
-                    if each in values
                 },
             }
         )
         label = own
-    frame = pd.DataFrame(rows).fillna("")
+    frame = pd.DataFrame(rows)
     names = list(frame.columns[1:])
-    return frame_html(frame, "coverage_table", names, raw=names)
+    return frame_html(frame, f"coverage_{table}_table", names, raw=names)
 
 
 def _coverage_heading(label: str, is_recommended: bool) -> str:

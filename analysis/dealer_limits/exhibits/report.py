@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.compare import KEYS
+from dealer_limits.estimate.methods import load_methods
 from dealer_limits.estimate.specifications import load_registry
-from dealer_limits.exhibits.credibility import make_credibility, read_montecarlo
+from dealer_limits.exhibits.credibility import make_credibility, read_coverage, read_montecarlo
 from dealer_limits.exhibits.data_quality import (
     checks_table,
     levels_table,
@@ -25,7 +26,6 @@ from dealer_limits.exhibits.definitions import Definitions, TableDefinition, loa
 from dealer_limits.exhibits.figures import FIGURES, read_rows, write_figure
 from dealer_limits.exhibits.layout import BANDS, Cell, Numbers, Panel, lay_out, read_numbers
 from dealer_limits.exhibits.result_files import (
-    COVERAGE,
     CURVE,
     DIAGNOSTICS,
     INFERENCE,
@@ -126,7 +126,6 @@ class Inputs:
     match_quality: pd.DataFrame | None
     shadow_cost: pd.DataFrame | None
     diagnostics: pd.DataFrame | None
-    coverage: pd.DataFrame | None
     inference: pd.DataFrame | None
     summary: pd.DataFrame | None
     instruments: pd.DataFrame | None
@@ -149,12 +148,12 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     (folder / "figures").mkdir(exist_ok=True)
     with open_warehouse(warehouse) as connection:
-        registry = load_registry(connection)
+        registry, methods = load_registry(connection), load_methods(connection)
         numbers = read_numbers(connection, inputs.estimates)
         descriptions = dict(connection.execute('select "sample", description from seeds.samples').fetchall())
         figure_rows = {figure.name: read_rows(connection, figure) for figure in FIGURES}
         levels = read_match_levels(connection)
-        montecarlo = read_montecarlo(connection)
+        montecarlo, coverage = read_montecarlo(connection), read_coverage(connection)
     layouts = {table.number: lay_out(table, definitions, registry, numbers) for table in definitions.tables}
     is_current = inputs.summary is None or same_estimates(inputs.summary, numbers.ours)
     tests = {
@@ -192,7 +191,8 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
             definitions,
             inputs.diagnostics,
             montecarlo,
-            inputs.coverage,
+            coverage,
+            methods,
             {key[:4]: value for key, value in numbers.ours.items() if key[4] == "coef"},
         ),
         survival=make_survival(definitions, inputs.summary, inputs.inference) if is_current else None,
@@ -294,7 +294,6 @@ def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
         else None,
         shadow_cost=pd.read_csv(cost) if cost.is_file() else None,
         diagnostics=read_result(output, DIAGNOSTICS),
-        coverage=read_result(output, COVERAGE),
         inference=read_result(output, INFERENCE),
         summary=read_result(output, SUMMARY),
         instruments=read_result(output, INSTRUMENTS),

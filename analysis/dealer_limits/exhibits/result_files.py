@@ -40,9 +40,6 @@ DIAGNOSTICS = ResultFile(
         "is_tested",
     ),
 )
-COVERAGE = ResultFile(
-    "covariance_coverage.csv", "coverage", ("outcome", "horizon", "covariance", "reps", "coverage")
-)
 INFERENCE = ResultFile(
     "inference.parquet",
     "inference",

@@ -1,25 +1,27 @@
 """Which errors are right: coverage of 95% intervals, by covariance, of what endless data would give.
 
-Worlds are simulated in memory and each column of Table 2 is estimated with every covariance of
-`estimate.inference`. The value to be covered is the regression on all worlds laid end to end, desk and day
-effects of each world its own: what estimates of one world's length are after.
+Worlds are simulated in memory and each column of Tables 2 and 8 is estimated with every covariance of
+`estimate.inference`; for Table 8, Anderson-Rubin sets stand beside them. The value to be covered is the
+population value of the committed Monte Carlo, so that the estimates' own bias counts.
 """
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.inference import METHODS, SEED, covariance_of
-from dealer_limits.estimate.panel import fit_linear, infer, take_out_effects
+from dealer_limits.estimate.inference import SEED, cell_numbers, covariance_of
+from dealer_limits.estimate.instruments import anderson_rubin_set, project
+from dealer_limits.estimate.methods import Method
+from dealer_limits.estimate.panel import Fit, Variables, fit_linear, infer, take_out_effects
 from dealer_limits.estimate.wild_bootstrap import WildTest, coarser, draw_signs, prepare_tests
-from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
+from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
 from dealer_limits.montecarlo.processes import worker_pool
-from dealer_limits.montecarlo.registry import Row, arrays, read_rows
-from dealer_limits.pseudo.desk_roster import PRIME_DESKS
+from dealer_limits.montecarlo.registry import SEEDS, Row, arrays, read_methods, read_rows
 from dealer_limits.pseudo.parameters import WORLDS, Parameters, world_parameters
 
 if TYPE_CHECKING:
@@ -29,32 +31,40 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 FIRST_SEED = 7_000_001
-TABLE = "2"
+TABLES = ("2", "8")
+FILE = "covariance_coverage.csv"
+# sets of the instrumented columns, by how their reduced form is clustered
+SETS = {
+    "anderson_rubin_firm_x_day": "Anderson–Rubin, by firm-day",
+    "anderson_rubin_firm": "Anderson–Rubin, by firm",
+}
 
 
 @dataclass(frozen=True)
 class Estimated:
-    """One column in one world: sums of products of the demeaned variables, intervals and wild tests."""
+    """One column in one world: its coefficient, and intervals or wild tests by covariance.
 
-    square: float
-    product: float
-    intervals: dict[str, tuple[float, float]]
+    A set may be of several intervals, and their ends infinite.
+    """
+
+    coef: float
+    intervals: dict[str, tuple[tuple[float, float], ...]]
     tests: dict[str, WildTest]
 
     def covers(self, covariance: str, value: float) -> bool:
-        """Whether the 95% interval of a covariance holds a value."""
+        """Whether the 95% interval or set of a covariance holds a value."""
         if covariance in self.tests:
             test = self.tests[covariance]
             return test.p_value(draw_signs(len(test.squares), SEED), value) > 0.05
-        low, high = self.intervals[covariance]
-        return low <= value <= high
+        return any(low <= value <= high for low, high in self.intervals[covariance])
 
 
 def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.DataFrame:
     """Coverage of every covariance in `reps` worlds; writes `covariance_coverage.csv` to `output`.
 
-    Columns: panel, column, outcome, horizon, covariance, population, reps, coverage, error (Monte Carlo).
-    Raises DealerLimitsError for an unknown world or fewer than two worlds.
+    Columns: world, table, panel, column, outcome, horizon, covariance, population, reps, coverage, error
+    (Monte Carlo). Raises DealerLimitsError for an unknown world or fewer than two worlds, or where the
+    committed Monte Carlo has not the world.
     """
     import pandas as pd
     from rich.progress import track
@@ -63,27 +73,28 @@ def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.Da
         raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
     if reps < 2:
         raise DealerLimitsError(f"--reps {reps}: expected at least 2")
-    rows = coverage_rows()
+    rows, truth = coverage_rows(), population_values(world)
     parameters = dict(world_parameters(world))
     tasks = [(seed, parameters) for seed in range(FIRST_SEED, FIRST_SEED + reps)]
     with worker_pool() as pool:
         worlds = list(
-            track(pool.imap(_estimate_world, tasks), "Coverage", total=reps, console=console, transient=True)
+            track(pool.imap(estimate_world, tasks), "Coverage", total=reps, console=console, transient=True)
         )
     summary = []
     for place, row in enumerate(rows):
         own = [estimates[place] for estimates in worlds]
-        population = sum(one.product for one in own) / sum(one.square for one in own)
-        for method in METHODS["panel_desk_horizon", "ols"]:
-            share = float(np.mean([one.covers(method.covariance, population) for one in own]))
+        for covariance in (*own[0].intervals, *own[0].tests):
+            share = float(np.mean([one.covers(covariance, truth[row.key]) for one in own]))
             summary.append(
                 {
+                    "world": world,
+                    "table": row.table,
                     "panel": row.panel,
                     "column": row.column,
-                    "outcome": row.dependent,
+                    "outcome": row.dependent.removeprefix("d_"),
                     "horizon": row.horizon,
-                    "covariance": method.covariance,
-                    "population": population,
+                    "covariance": covariance,
+                    "population": truth[row.key],
                     "reps": reps,
                     "coverage": share,
                     "error": float(np.sqrt(share * (1 - share) / reps)),
@@ -91,44 +102,89 @@ def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.Da
             )
     frame = pd.DataFrame(summary)
     output.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(output / "covariance_coverage.csv", index=False, float_format="%.6g", lineterminator="\n")
-    wide = frame.pivot_table(
-        index=["outcome", "horizon"], columns="covariance", values="coverage", sort=False
-    )
-    console.print((100 * wide).round(1).to_string(), highlight=False)
+    frame.to_csv(output / FILE, index=False, float_format="%.6g", lineterminator="\n")
+    for _, of_table in frame.groupby("table", sort=False):
+        wide = of_table.pivot_table(
+            index=["outcome", "horizon"], columns="covariance", values="coverage", sort=False
+        )
+        console.print((100 * wide).round(1).to_string(), highlight=False)
     return frame
 
 
 def coverage_rows() -> tuple[Row, ...]:
-    """The columns of Table 2."""
-    return tuple(row for row in read_rows() if row.table == TABLE)
+    """The columns of Tables 2 and 8."""
+    return tuple(row for row in read_rows() if row.table in TABLES)
 
 
-def _estimate_world(task: tuple[int, Parameters]) -> list[Estimated]:
+def population_values(world: str) -> dict[tuple[str, str, str], float]:
+    """The committed population values of the columns in a world.
+
+    Raises DealerLimitsError where the Monte Carlo of the world is not committed.
+    """
+    with (SEEDS / "montecarlo.csv").open(encoding="utf-8") as file:
+        found = {
+            (row["table"], row["panel"], row["column"]): float(row["population"])
+            for row in csv.DictReader(file)
+            if row["world"] == world and row["table"] in TABLES
+        }
+    if any(row.key not in found for row in coverage_rows()):
+        raise DealerLimitsError(f"seeds/montecarlo.csv lacks the world {world}: run `make montecarlo`")
+    return found
+
+
+def estimate_world(task: tuple[int, Parameters]) -> list[Estimated]:
+    """Every column of `coverage_rows` in the world of one seed."""
     seed, parameters = task
     panel = simulate_desk_panel(seed, parameters)
-    return [_estimate_column(*arrays(panel, row)[:3], row.horizon) for row in coverage_rows()]
+    return [_estimate_column(panel, row) for row in coverage_rows()]
 
 
-def _estimate_column(
-    outcome: np.ndarray, regressors: list[np.ndarray], mask: np.ndarray, horizon: int
-) -> Estimated:
-    """One column with a single regressor, from (T, D) arrays."""
-    (usage,) = regressors
+def _estimate_column(panel: DeskPanel, row: Row) -> Estimated:
+    """One column with a single regressor."""
+    outcome, (usage,), mask, instruments = arrays(panel, row)
     day, desk = np.nonzero(mask)
-    firms = np.unique([own.mpid for own in PRIME_DESKS], return_inverse=True)[1]
-    groups = {"desk": desk, "day": day, "firm": firms[desk]}
-    variables = take_out_effects({"y": outcome[mask], "x": usage[mask]}, np.column_stack([desk, day]))
-    fit = fit_linear(variables, "y", ["x"])
-    by_desk = prepare_tests(variables, "y", ["x"], desk)[0]
-    intervals, tests = {}, {}
-    for method in METHODS["panel_desk_horizon", "ols"]:
-        if method.kind == "wild":
-            together = len(method.clusters) > 1
-            tests[method.covariance] = coarser(by_desk, firms[np.unique(desk)]) if together else by_desk
-            continue
-        covariance = covariance_of(fit, method, groups, horizon)
-        found = infer(fit.coef, np.sqrt(np.diag(covariance.matrix)), fit.nobs, covariance.df, {})
-        intervals[method.covariance] = (float(found.ci_low[0]), float(found.ci_high[0]))
-    x, y = variables.within["x"], variables.within["y"]
-    return Estimated(float(x @ x), float(x @ y), intervals, tests)
+    groups = {"desk": desk, "day": day, "firm": panel.firm[desk]}
+    effects = {"desk": desk, "time": day}
+    names = [f"z{number}" for number in range(len(instruments))]
+    values = {"y": outcome[mask], "x": usage[mask]}
+    values |= {name: z[mask] for name, z in zip(names, instruments, strict=True)}
+    variables = take_out_effects(values, np.column_stack([effects[name] for name in row.absorb]))
+    fit = fit_linear(variables, "y", ["x"], endogenous=["x"] if names else [], instruments=names)
+    methods = read_methods().of["panel_desk_horizon", "iv" if names else "ols"]
+    intervals = {}
+    for method in methods:
+        if method.kind != "wild":
+            covariance = covariance_of(fit, method, groups, row.horizon)
+            found = infer(fit.coef, np.sqrt(np.diag(covariance.matrix)), fit.nobs, covariance.df, {})
+            intervals[method.covariance] = ((float(found.ci_low[0]), float(found.ci_high[0])),)
+    wild = [method for method in methods if method.kind == "wild"]
+    return Estimated(
+        float(fit.coef[0]),
+        intervals | _sets(variables, fit, names, groups),
+        _wild_tests(variables, wild, groups) if wild else {},
+    )
+
+
+def _wild_tests(
+    variables: Variables, methods: list[Method], groups: dict[str, np.ndarray]
+) -> dict[str, WildTest]:
+    """All by desk, put together by firm where the method says so."""
+    (by_desk,) = prepare_tests(variables, "y", ["x"], groups["desk"])
+    firm = groups["firm"][np.unique(groups["desk"], return_index=True)[1]]
+    return {
+        method.covariance: by_desk if method.clusters == ("desk",) else coarser(by_desk, firm)
+        for method in methods
+    }
+
+
+def _sets(
+    variables: Variables, fit: Fit, instruments: list[str], groups: dict[str, np.ndarray]
+) -> dict[str, tuple[tuple[float, float], ...]]:
+    """Anderson-Rubin sets of an instrumented column."""
+    if not instruments:
+        return {}
+    clusters = (cell_numbers(groups["firm"], groups["day"]), groups["firm"])
+    return {
+        name: anderson_rubin_set(project(variables, fit.parts, "y", "x", instruments, [], own)).intervals
+        for name, own in zip(SETS, clusters, strict=True)
+    }

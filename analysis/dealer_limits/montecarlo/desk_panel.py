@@ -36,11 +36,13 @@ PNL_DECIMALS = 10
 class DeskPanel:
     """terms, outcomes: (T, 40) arrays by name, outcomes also by horizon; nan where the marts have null.
 
-    is_prime: (40,). market: (T,) arrays by name. The first 18 desks are the prime ones.
+    is_prime, firm: (40,), firm as whole numbers. market: (T,) arrays by name. The first 18 desks are the
+    prime ones.
     """
 
     days: pd.DatetimeIndex
     is_prime: np.ndarray
+    firm: np.ndarray
     terms: dict[str, np.ndarray]
     outcomes: dict[tuple[str, int], np.ndarray]
     market: dict[str, np.ndarray]
@@ -105,7 +107,7 @@ def simulate_desk_panel(
     for frame in (series.move, series.curve_fit_error, series.on_the_run_premium):
         name = frame.columns[1]
         market[name.removesuffix("_bp")] = frame.set_index("date")[name].reindex(days).to_numpy()
-    return DeskPanel(days, is_prime, terms, outcomes, market)
+    return DeskPanel(days, is_prime, firm, terms, outcomes, market)
 
 
 def _shift(values: np.ndarray, days: int) -> np.ndarray:

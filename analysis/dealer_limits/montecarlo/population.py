@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
-from dealer_limits.montecarlo.registry import Row, arrays
+from dealer_limits.montecarlo.registry import Row, arrays, sample_desks
 from dealer_limits.montecarlo.within import RANK_TOLERANCE, Effects
 from dealer_limits.pseudo.parameters import Parameters
 
@@ -92,18 +92,17 @@ def pooled(blocks: Sequence[CrossProducts], row: Row) -> tuple[np.ndarray, np.nd
 
 def structural_effects(
     seeds: Sequence[int], parameters: Parameters, rows: Sequence[Row]
-) -> dict[tuple[str, int], tuple[float, float]]:
-    """By outcome and horizon, what a log point more of usage does to the change from t to t + h, all else
-    equal: of usage on day t alone, and of usage that stays up for ten days.
+) -> dict[tuple[str, int, str], tuple[float, float]]:
+    """By outcome, horizon and sample, what a log point more of usage does to the change from t to t + h, all
+    else equal: of usage on day t alone, and of usage that stays up for ten days.
 
     Each seed is simulated twice, with and without usage that desks believe to be higher from one day in 250.
     VaR and limits are what they were, so that only reactions differ.
     """
-    wanted = sorted({(row.dependent, row.horizon) for row in rows})
-    effects: dict[tuple[str, int], list[np.ndarray]] = {key: [] for key in wanted}
+    wanted = sorted({(row.dependent, row.horizon, row.sample) for row in rows})
+    effects: dict[tuple[str, int, str], list[np.ndarray]] = {key: [] for key in wanted}
     for seed in seeds:
         plain = simulate_desk_panel(seed, parameters)
-        prime = plain.is_prime
         starts = np.arange(IMPULSE_SPACING, len(plain.days) - IMPULSE_SPACING, IMPULSE_SPACING)
         paths = []
         for days in (1, LASTING_DAYS):
@@ -111,9 +110,10 @@ def structural_effects(
             for step in range(days):
                 impulse[starts + step] = 1.0
             paths.append(simulate_desk_panel(seed, parameters, impulse=impulse))
-        for key in wanted:
-            gaps = [(path.outcomes[key] - plain.outcomes[key])[np.ix_(starts, prime)] for path in paths]
-            effects[key].append(np.stack([gap.ravel() for gap in gaps]))
+        for dependent, horizon, sample in wanted:
+            desks = slice(0, sample_desks(plain, sample))
+            gaps = [path.outcomes[dependent, horizon] - plain.outcomes[dependent, horizon] for path in paths]
+            effects[dependent, horizon, sample].append(np.stack([gap[starts, desks].ravel() for gap in gaps]))
     return {
         key: tuple(float(value) for value in np.nanmean(np.concatenate(gaps, axis=1), axis=1))
         for key, gaps in effects.items()

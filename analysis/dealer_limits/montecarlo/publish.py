@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.montecarlo.registry import SEEDS
+from dealer_limits.montecarlo.registry import HEADLINE_TABLES, SEEDS
+from dealer_limits.montecarlo.whole_worlds import POOLED_TABLES
 from dealer_limits.pseudo.parameters import WORLDS
 
 DOCS = SEEDS.parent / "docs"
@@ -19,29 +20,38 @@ KEYS = ["table", "panel", "column"]
 
 
 def publish_montecarlo(output: Path, seeds: Path = SEEDS, docs: Path = DOCS) -> None:
-    """Put the three worlds of `output` into one seed and one page.
+    """Put the three worlds of `output`, desk panel and trade tables, into one seed and one page.
 
-    Raises DealerLimitsError where a world was not run, or where the worlds are not of the same regressions.
+    Raises DealerLimitsError where a world was not run.
     """
     frames, facts = [], []
     for world in WORLDS:
-        table = output / f"montecarlo_{world}.csv"
-        if not table.exists():
-            raise DealerLimitsError(f"{table} is missing: run `dealer-limits montecarlo --world {world}`")
-        frames.append(
-            pd.read_csv(table, dtype=dict.fromkeys(KEYS, str), keep_default_na=False, na_values=["nan"])
-        )
-        facts.append(json.loads((output / f"montecarlo_{world}.json").read_text(encoding="utf-8")))
+        for part, option in (("", ""), ("trades_", "--trades ")):
+            table = output / f"montecarlo_{part}{world}.csv"
+            if not table.exists():
+                raise DealerLimitsError(
+                    f"{table} is missing: run `dealer-limits montecarlo {option}--world {world}`"
+                )
+            frames.append(read_montecarlo(table))
+            facts.append(json.loads(table.with_suffix(".json").read_text(encoding="utf-8")))
     every = pd.concat(frames, ignore_index=True)
     every.to_csv(seeds / "montecarlo.csv", index=False, float_format="%.6g", lineterminator="\n")
     (docs / "montecarlo.md").write_text(page(every, facts, seeds), encoding="utf-8")
+
+
+def read_montecarlo(table: Path) -> pd.DataFrame:
+    """A table as it was written: keys, world and horizon are text, what is empty among numbers is nan."""
+    texts = ("world", *KEYS, "dependent", "horizon", "term")
+    frame = pd.read_csv(table, dtype=dict.fromkeys(texts, str), keep_default_na=False)
+    numbers = frame.columns.difference(texts, sort=False)
+    return frame.assign(**{name: pd.to_numeric(frame[name]) for name in numbers})
 
 
 def page(every: pd.DataFrame, facts: list[dict], seeds: Path) -> str:
     """The page, Markdown."""
     with (seeds / "diagnostics.csv").open(encoding="utf-8") as file:
         tested = {(row["table"], row["panel"], row["column"]): row for row in csv.DictReader(file)}
-    printed = every[every["table"].isin(["2", "3", "8", "14"])]
+    printed = every[every["table"].isin(HEADLINE_TABLES)]
     rows = every[[(*key,) in tested for key in every[KEYS].itertuples(index=False)]].copy()
     keys = [tuple(key) for key in rows[KEYS].to_numpy()]
     rows["tested"] = [tested[key]["tested_term"] for key in keys]
@@ -53,17 +63,22 @@ def page(every: pd.DataFrame, facts: list[dict], seeds: Path) -> str:
         "Written by `make montecarlo`. Every number is in `seeds/montecarlo.csv` (`seeds.montecarlo` in the",
         "warehouse); what they mean is in [pseudo_world.md](pseudo_world.md).",
         "",
-        "| world | worlds | seeds | version | parameters | processor seconds |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| world | worlds | seeds | histories of the population values | version | parameters "
+        "| processor seconds |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for fact in facts:
-        last = fact["first_seed"] + fact["reps"] - 1
+        # whole worlds are pooled themselves
+        histories = _seeds(fact["first_history"], fact["histories"]) if "histories" in fact else "the same"
         lines.append(
-            f"| `{fact['world']}` | {fact['reps']} | {fact['first_seed']} to {last} | {fact['version']} "
+            f"| `{fact['world']}` | {fact['reps']}{'' if 'histories' in fact else ', whole'} "
+            f"| {_seeds(fact['first_seed'], fact['reps'])} | {histories} | {fact['version']} "
             f"| `{fact['parameters']}` | {fact['processor_seconds']} |"
         )
     lines += ["", "## The paper's regressions, with their robust errors", ""]
     lines += _printed_lines(printed)
+    lines += ["", "## Trade tables and illiquidity, in whole worlds", ""]
+    lines += _trade_lines(every[every["table"].isin(POOLED_TABLES)])
     lines += ["", "## Diagnostics", ""]
     lines += _size_lines(rows)
     lines += _diagnostic_lines(rows)
@@ -99,6 +114,33 @@ def _printed_lines(printed: pd.DataFrame) -> list[str]:
             f"| {row['rejection']:.0%} | {null['mean']:.4f} | {null['rejection']:.0%} | {strong['mean']:.4f} "
             f"| {strong['rejection']:.0%} |"
         )
+    return lines
+
+
+def _seeds(first: int, count: int) -> str:
+    return f"{first} to {first + count - 1}"
+
+
+def _trade_lines(trades: pd.DataFrame) -> list[str]:
+    lines = [
+        "Population values with their Monte Carlo error, pooled over the worlds themselves, and the planted",
+        "parameter where one belongs to the term, in each world. No bias or coverage is given: the value",
+        "knows the estimates.",
+        "",
+        *_header(
+            ["Table", "term"],
+            [heading for world in WORLDS for heading in (f"`{world}`", "planted")],
+        ),
+    ]
+    by_world = {world: rows.set_index([*KEYS, "term"]) for world, rows in trades.groupby("world")}
+    for key, _ in by_world["paper"].iterrows():
+        cells = []
+        for world in WORLDS:
+            row = by_world[world].loc[key]
+            planted = "" if pd.isna(row["effect_lasting"]) else f"{row['effect_lasting']:.4f}"
+            cells += [f"{row['population']:.4f} ({row['population_error']:.4f})", planted]
+        panel = f"({key[1]})" if key[1] else ""
+        lines.append(f"| {key[0]}{panel} {key[2]} | {key[3]} | {' | '.join(cells)} |")
     return lines
 
 

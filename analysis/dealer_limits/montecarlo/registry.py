@@ -8,20 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from dealer_limits.estimate.methods import Methods, build_methods
 from dealer_limits.montecarlo.desk_panel import DeskPanel
-from dealer_limits.montecarlo.within import (
-    DenseFit,
-    complete,
-    driscoll_kraay,
-    fit_two_way,
-    fixed_b_critical,
-)
+from dealer_limits.montecarlo.within import DenseFit, complete, fit_two_way
 
 SEEDS = Path(__file__).resolve().parents[3] / "seeds"
-# most of a year: given the position, what is left of a change and the limits are both persistent
-LAG_DAYS = 200
 # of intervals
 LEVELS = (0.90, 0.95)
+# the tables whose repeated estimates are shown; the seed has those of all
+HEADLINE_TABLES = ("2", "3", "8", "14")
 
 
 @dataclass(frozen=True)
@@ -67,10 +62,19 @@ def read_rows(name: str = "specifications") -> tuple[Row, ...]:
     )  # fmt: skip
 
 
+def read_methods() -> Methods:
+    """The covariances of the registry, from the seed's file."""
+    return build_methods(csv.DictReader((SEEDS / "covariances.csv").read_text(encoding="utf-8").splitlines()))
+
+
+def sample_desks(panel: DeskPanel, sample: str) -> int:
+    """How many desks a sample has; they come first."""
+    return len(panel.is_prime) if sample == "all_treasury_desks" else int(panel.is_prime.sum())
+
+
 def arrays(panel: DeskPanel, row: Row) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, list[np.ndarray]]:
     """Outcome, regressors, mask and instruments of a row: (T, D) arrays over the desks of its sample."""
-    is_broad = row.sample == "all_treasury_desks"
-    desks = slice(0, len(panel.is_prime) if is_broad else int(panel.is_prime.sum()))
+    desks = slice(0, sample_desks(panel, row.sample))
 
     def term(name: str) -> np.ndarray:
         # a few terms belong to the horizon of the change, not to the day on which it begins
@@ -90,17 +94,12 @@ def arrays(panel: DeskPanel, row: Row) -> tuple[np.ndarray, list[np.ndarray], np
 def estimate_row(panel: DeskPanel, row: Row) -> DenseFit:
     """The same regression as `dealer-limits estimate` runs on the marts, with the covariance of the row."""
     outcome, regressors, mask, instruments = arrays(panel, row)
-    fit = fit_two_way(outcome, regressors, mask, instruments, desk_effects="desk" in row.absorb)
-    if row.covariance == "driscoll_kraay":
-        covariance = driscoll_kraay(fit, LAG_DAYS)
-        return DenseFit(fit.coef, covariance, fit.r2, fit.nobs, fit.df_resid, fit.scores, fit.bread)
-    return fit
+    clusters = panel.firm[: outcome.shape[1]] if row.covariance == "jackknife_firm" else None
+    return fit_two_way(outcome, regressors, mask, instruments, "desk" in row.absorb, clusters)
 
 
-def critical_values(fit: DenseFit, row: Row) -> tuple[float, ...]:
-    """Ends of the intervals of LEVELS in errors: of the t distribution, or fixed-b with Driscoll-Kraay."""
+def critical_values(fit: DenseFit) -> tuple[float, ...]:
+    """Ends of the intervals of LEVELS in errors, of the t distribution."""
     from scipy import stats
 
-    if row.covariance == "driscoll_kraay":
-        return tuple(fixed_b_critical(level, LAG_DAYS, fit.days) for level in LEVELS)
-    return tuple(float(stats.t.ppf((1 + level) / 2, fit.df_resid)) for level in LEVELS)
+    return tuple(float(stats.t.ppf((1 + level) / 2, fit.df)) for level in LEVELS)

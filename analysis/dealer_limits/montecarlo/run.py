@@ -1,7 +1,8 @@
-"""`dealer-limits montecarlo`: many worlds, the paper's regressions and the diagnostics in each.
+"""`dealer-limits montecarlo`: many worlds, the regressions of the desk panel and the diagnostics in each.
 
-A block of worlds is one file, written under another name and then renamed: a run that was killed goes on
-where it stopped, and what is finished is never computed twice. Nothing else is written per world.
+Population values come from histories of their own, so that what estimates are compared with does not know
+them. A block of worlds is one file, written under another name and then renamed: a run that was killed goes
+on where it stopped, and what is finished is never computed twice. Nothing else is written per world.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import pickle
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,58 +28,76 @@ from dealer_limits.montecarlo.processes import worker_pool
 from dealer_limits.montecarlo.registry import LEVELS, Row, critical_values, estimate_row, read_rows
 from dealer_limits.pseudo.parameters import WORLDS, Parameters, world_parameters
 
-# the tables whose rows are repeated, besides every diagnostic
-HEADLINE_TABLES = ("2", "3", "8", "14")
 FIRST_SEED = 1_000_001
+# the histories behind the population values, and how many: their error is a seventeenth of an estimate's
+FIRST_HISTORY = 2_000_001
+HISTORIES = 300
 STRUCTURAL_SEEDS = (4_001, 4_002, 4_003)
+# regressors in log points of usage, for which an effect of usage can be said, and those that change nothing
+LOG_USAGE = (
+    "log_limit_usage", "fitted_log_limit_usage", "log_limit_usage_day_before", "log_limit_usage_ahead",
+    "log_var", "negative_log_lagged_var_limit", "log_var_limit_change",
+)  # fmt: skip
+NOT_REACTED_TO = ("lagged_slr_distance", "log_limit_usage_x_lagged_slr_distance", "log_dv01_limit_usage")
 BLOCK = 10
-# parameters of trades and of illiquidity, which no headline row sees
+# parameters of trades and of illiquidity, which no row of the desk panel sees
 OF_OTHER_PARTS = ("sale_", "log_sales_", "offer_", "log_buys_", "curve_fit_", "on_the_run_", "illiquidity_")
+
+Task = tuple[tuple[int, ...], dict[str, float], Path]
 
 
 @dataclass(frozen=True)
 class Block:
-    """Estimates of some worlds: one array (worlds, k) per row of the registry, and the sums of the worlds.
+    """Estimates of some worlds: one array (worlds, k) per row of the registry.
 
     critical: (worlds, 2) ends of the 90% and 95% intervals in standard errors."""
 
-    seeds: tuple[int, ...]
     coef: list[np.ndarray]
     se: list[np.ndarray]
     critical: list[np.ndarray]
-    sums: list[CrossProducts]
     seconds: float
 
 
-def headline_rows() -> tuple[Row, ...]:
-    """The rows that are repeated: the printed ones of HEADLINE_TABLES, then the diagnostics."""
-    printed = tuple(row for row in read_rows() if row.table in HEADLINE_TABLES)
-    return printed + read_rows("diagnostics")
+def panel_rows() -> tuple[Row, ...]:
+    """The rows that are repeated: the printed ones of the desk panel, then the diagnostics."""
+    return read_rows() + read_rows("diagnostics")
 
 
-def simulate_block(task: tuple[tuple[int, ...], dict[str, float], Path]) -> Path:
+def estimate_block(task: Task) -> None:
     """Simulate and estimate the worlds of some seeds and write them to a file."""
     seeds, parameters, path = task
     started = time.process_time()
-    rows = headline_rows()
-    fits, sums = [], None
+    rows = panel_rows()
+    fits = []
     for seed in seeds:
         panel = simulate_desk_panel(seed, parameters)
         fits.append([estimate_row(panel, row) for row in rows])
-        own = [cross_products(panel, row) for row in rows]
-        sums = own if sums is None else [total + more for total, more in zip(sums, own, strict=True)]
+    by_row = list(zip(*fits, strict=True))
     block = Block(
-        seeds,
-        [np.array([world[place].coef for world in fits]) for place in range(len(rows))],
-        [np.array([world[place].se for world in fits]) for place in range(len(rows))],
-        [np.array([critical_values(world[place], row) for world in fits]) for place, row in enumerate(rows)],
-        sums,
+        [np.array([fit.coef for fit in worlds]) for worlds in by_row],
+        [np.array([fit.se for fit in worlds]) for worlds in by_row],
+        [np.array([critical_values(fit) for fit in worlds]) for worlds in by_row],
         time.process_time() - started,
     )
+    _write(path, block)
+
+
+def add_up_block(task: Task) -> None:
+    """Simulate the histories of some seeds and write the sums that population values need."""
+    seeds, parameters, path = task
+    rows = panel_rows()
+    sums = None
+    for seed in seeds:
+        panel = simulate_desk_panel(seed, parameters)
+        own = [cross_products(panel, row) for row in rows]
+        sums = own if sums is None else [total + more for total, more in zip(sums, own, strict=True)]
+    _write(path, sums)
+
+
+def _write(path: Path, content: Block | list[CrossProducts]) -> None:
     partial = path.with_suffix(".partial")
-    partial.write_bytes(pickle.dumps(block))
+    partial.write_bytes(pickle.dumps(content))
     partial.replace(path)
-    return path
 
 
 def fingerprint(parameters: Parameters, rows: Sequence[Row]) -> str:
@@ -105,8 +124,9 @@ def run_montecarlo(
     console: Console,
     processes: int | None = None,
     block_size: int = BLOCK,
+    histories: int = HISTORIES,
 ) -> pd.DataFrame:
-    """Repeat a world `reps` times (a multiple of the block size) and summarise each headline row.
+    """Repeat a world `reps` times (a multiple of the block size) and summarise each row of the desk panel.
 
     Writes `montecarlo_<world>.csv` to `output` and, for `publish`, what the table cannot say to a `.json`
     beside it. Raises DealerLimitsError for an unknown world or other reps.
@@ -118,21 +138,26 @@ def run_montecarlo(
             f"--reps {reps}: expected a multiple of {block_size}, at least {2 * block_size}"
         )
     parameters = dict(world_parameters(world))
-    rows = headline_rows()
+    rows = panel_rows()
     folder = output / "montecarlo" / f"{world}-{fingerprint(parameters, rows)}-{code_digest()}"
     folder.mkdir(parents=True, exist_ok=True)
-    seeds = np.arange(FIRST_SEED, FIRST_SEED + reps).reshape(-1, block_size)
-    paths = {folder / f"{block[0]}.block": tuple(int(seed) for seed in block) for block in seeds}
-    missing = [(own, parameters, path) for path, own in paths.items() if not path.exists()]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(f"blocks of {world}", total=len(paths), completed=len(paths) - len(missing))
-        if missing:
-            with worker_pool(processes) as pool:
-                for _ in pool.imap_unordered(simulate_block, missing):
-                    progress.advance(task)
-    blocks = [pickle.loads(path.read_bytes()) for path in paths]
-    summary = summarise(blocks, rows, structural_effects(STRUCTURAL_SEEDS, parameters, rows))
+    with Progress(*columns, console=console) as progress, worker_pool(processes) as pool:
+
+        def finish(work: Callable[[Task], None], first: int, count: int, name: str) -> list[Path]:
+            seeds = np.arange(first, first + count).reshape(-1, block_size)
+            paths = {folder / f"{own[0]}.block": tuple(int(seed) for seed in own) for own in seeds}
+            missing = [(own, parameters, path) for path, own in paths.items() if not path.exists()]
+            task = progress.add_task(name, total=len(paths), completed=len(paths) - len(missing))
+            for _ in pool.imap_unordered(work, missing):
+                progress.advance(task)
+            return list(paths)
+
+        pooled_sums = finish(add_up_block, FIRST_HISTORY, histories, f"histories of {world}")
+        estimated = finish(estimate_block, FIRST_SEED, reps, f"blocks of {world}")
+    blocks = [pickle.loads(path.read_bytes()) for path in estimated]
+    sums = [pickle.loads(path.read_bytes()) for path in pooled_sums]
+    summary = summarise(blocks, sums, rows, structural_effects(STRUCTURAL_SEEDS, parameters, rows))
     summary.insert(0, "world", world)
     summary.to_csv(output / f"montecarlo_{world}.csv", index=False, float_format="%.6g", lineterminator="\n")
     seconds = sum(block.seconds for block in blocks)
@@ -141,6 +166,8 @@ def run_montecarlo(
         "world": world,
         "reps": reps,
         "first_seed": FIRST_SEED,
+        "histories": histories,
+        "first_history": FIRST_HISTORY,
         "version": version("dealer-limits"),
         "parameters": fingerprint(parameters, rows),
         "processor_seconds": round(seconds),
@@ -155,27 +182,31 @@ def run_montecarlo(
 
 def summarise(
     blocks: Sequence[Block],
+    sums: Sequence[Sequence[CrossProducts]],
     rows: Sequence[Row],
-    structural: dict[tuple[str, int], tuple[float, float]],
+    structural: dict[tuple[str, int, str], tuple[float, float]],
 ) -> pd.DataFrame:
     """One line per row and regressor.
 
-    population: value in endless data, with its Monte Carlo error; effect_of_one_day, effect_lasting: what
-    usage does; mean, bias (mean less population), rmse, mean_se; coverage of the population value by 90% and
-    95% intervals; rejection: share of worlds in which a test at 5% rejects that the coefficient is zero.
+    population: value in endless data, with its Monte Carlo error; effect_of_one_day, effect_lasting: what a
+    log point of usage does, nan beside a regressor in another unit; mean, bias (mean less population), rmse,
+    mean_se; coverage of the population value by 90% and 95% intervals; rejection: share of worlds in which a
+    test at 5% rejects that the coefficient is zero.
     """
     lines = []
     for place, row in enumerate(rows):
-        population, error = pooled([block.sums[place] for block in blocks], row)
+        population, error = pooled([block[place] for block in sums], row)
         coef = np.concatenate([block.coef[place] for block in blocks])
         se = np.concatenate([block.se[place] for block in blocks])
         critical = np.concatenate([block.critical[place] for block in blocks])
         distance = np.abs(coef - population) / se
         covered = [distance <= ends[:, None] for ends in critical.T]
         rejected = np.abs(coef) / se > critical[:, LEVELS.index(0.95), None]
-        one_day, lasting = structural[row.dependent, row.horizon]
         for term_place, term in enumerate(row.regressors):
             own = coef[:, term_place]
+            one_day = lasting = 0.0 if term in NOT_REACTED_TO else np.nan
+            if term in LOG_USAGE:
+                one_day, lasting = structural[row.dependent, row.horizon, row.sample]
             lines.append(
                 {
                     "table": row.table,

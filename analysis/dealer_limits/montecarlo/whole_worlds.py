@@ -25,6 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.observations import (
+    REGISTRY_SEEDS,
     check_marts,
     complete_rows,
     read_rows,
@@ -47,8 +48,7 @@ FIRST_SEED = 9_001
 PROCESSES = 2
 # tables that the desk panel in memory does not give: what pooling their columns needs is kept
 POOLED_TABLES = ("11", "12", "13", "15")
-# what estimation reads
-REGISTRY = ("printed_tables", "specifications", "samples", "terms")
+# what estimation reads, besides the seeds of the registry
 MARTS = (
     "fct_desk_day",
     "panel_desk_horizon",
@@ -176,7 +176,7 @@ def build_marts(raw: Path, folder: Path) -> Path:
     command += ["--no-write-json", "build", "--threads", "1"]
     # no tests: those of the marts are left to builds
     command += ["--resource-type", "model", "--resource-type", "seed"]
-    command += ["--select", *REGISTRY, *(f"+{mart}" for mart in MARTS)]
+    command += ["--select", *REGISTRY_SEEDS, *(f"+{mart}" for mart in MARTS)]
     finished = subprocess.run(
         command, cwd=PROJECT, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )

@@ -1,7 +1,7 @@
 """Least squares with desk and day effects on dense (day, desk) arrays: exact, no iteration.
 
 Days are eliminated by demeaning; what is left of the desk effects solves a system with one equation per desk.
-A regression on the desk panel takes about two milliseconds.
+A regression on the desk panel takes about two milliseconds, its jackknife by firm as long again.
 """
 
 from __future__ import annotations
@@ -10,29 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# fixed-b critical values with Bartlett weights: Kiefer and Vogelsang (2005), Table 1, as a polynomial in b
-FIXED_B = {0.90: (1.6449, 2.1859, 0.3142, -0.3427), 0.95: (1.9600, 2.9694, 0.4160, -0.5324)}
+from dealer_limits.estimate.covariance import jackknife, leave_out
+
 # eigenvalues of the desk system below this share of the largest belong to effects that the days span
 RANK_TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True)
 class DenseFit:
-    """Coefficients (k,) of a regression, their covariance (k, k), R2 with the effects counted, rows and
-    degrees of freedom; scores (T, k) are x'e summed by day, bread (k, k) is (X'X)^-1 within the effects."""
+    """Coefficients (k,) of a regression, their covariance (k, k), R2 with the effects counted, rows, and the
+    degrees of freedom of its t."""
 
     coef: np.ndarray
     covariance: np.ndarray
     r2: float
     nobs: int
-    df_resid: int
-    scores: np.ndarray
-    bread: np.ndarray
-
-    @property
-    def days(self) -> int:
-        """Days with rows."""
-        return int((self.scores != 0).any(axis=1).sum())
+    df: int
 
     @property
     def se(self) -> np.ndarray:
@@ -70,7 +63,8 @@ class Effects:
         if self.system_inverse is None:
             return demeaned
         desk = self.system_inverse @ demeaned.sum(axis=0)
-        return demeaned - self.without_days(np.broadcast_to(desk, values.shape))
+        day = (self.mask @ desk) * self.inverse_of_day
+        return np.where(self.mask, demeaned - desk + day[:, None], 0.0)
 
 
 def complete(outcome: np.ndarray, regressors: list[np.ndarray], sample: np.ndarray) -> np.ndarray:
@@ -87,54 +81,35 @@ def fit_two_way(
     mask: np.ndarray,
     instruments: list[np.ndarray] | None = None,
     desk_effects: bool = True,
+    clusters: np.ndarray | None = None,
 ) -> DenseFit:
     """Eq. 8 and its kin, robust to heteroskedasticity with the factor n / (n - k) (HC1), k counting the
-    effects that are not collinear; with `instruments`, two-stage least squares of the first regressor.
+    effects that are not collinear; with `instruments`, two-stage least squares of the first regressor; with
+    `clusters` (D,), whole numbers, errors by the jackknife over them (CV3).
 
     `outcome`, `regressors`, `instruments`: (T, D); `mask`: the rows that enter (`complete`).
-    Raises ValueError where a regressor does not vary within the effects.
+    Raises ValueError where a regressor does not vary within the effects, or all rows are in one cluster.
     """
     effects = Effects(mask, desk_effects)
-    within = [effects.within(values)[mask] for values in (outcome, *regressors)]
-    y, x = within[0], np.stack(within[1:], axis=1)
-    projected = x
-    if instruments:
-        z = np.stack([effects.within(values)[mask] for values in instruments], axis=1)
-        projected = z @ np.linalg.lstsq(z, x, rcond=None)[0]
+    within = np.stack(
+        [effects.within(values)[mask] for values in (outcome, *regressors, *(instruments or ()))]
+    )
+    y, x, z = within[0], within[1 : 1 + len(regressors)].T, within[1 + len(regressors) :].T
+    projected = z @ np.linalg.lstsq(z, x, rcond=None)[0] if instruments else x
     gram = projected.T @ projected
     if np.linalg.matrix_rank(gram, hermitian=True) < len(gram):
         raise ValueError("a regressor does not vary within the effects")
     bread = np.linalg.inv(gram)
     coef = bread @ (projected.T @ y)
     residual = y - x @ coef
-    df_resid = effects.nobs - effects.rank - len(coef)
-    scored = projected * residual[:, None]
-    covariance = bread @ (scored.T @ scored) @ bread * effects.nobs / df_resid
     observed = outcome[mask]
-    r2 = 1 - residual @ residual / ((observed - observed.mean()) ** 2).sum()
-    scores = np.zeros((len(mask), len(coef)))
-    np.add.at(scores, np.nonzero(mask)[0], scored)
-    return DenseFit(coef, covariance, float(r2), effects.nobs, df_resid, scores, bread)
-
-
-def driscoll_kraay(fit: DenseFit, lag: int) -> np.ndarray:
-    """(k, k) covariance robust to correlation between desks and, up to `lag` days, over time.
-
-    Bartlett weights on autocovariances of the scores summed by day (Driscoll and Kraay 1998), with the factor
-    n / (n - k) of the robust one. Days without rows count as days.
-    """
-    scores = fit.scores
-    meat = scores.T @ scores
-    for distance in range(1, lag + 1):
-        product = scores[distance:].T @ scores[:-distance]
-        meat += (1 - distance / (lag + 1)) * (product + product.T)
-    return fit.bread @ meat @ fit.bread * fit.nobs / fit.df_resid
-
-
-def fixed_b_critical(level: float, lag: int, days: int) -> float:
-    """The distance, in Driscoll-Kraay errors, at which a two-sided interval of `level` (0.90 or 0.95) ends.
-
-    With many lags the error itself is uncertain: b = (lag + 1) / days is the share of the sample in them.
-    """
-    share = (lag + 1) / days
-    return sum(weight * share**power for power, weight in enumerate(FIXED_B[level]))
+    r2 = float(1 - residual @ residual / ((observed - observed.mean()) ** 2).sum())
+    if clusters is not None:
+        day, desk = np.nonzero(mask)
+        levels = (day, desk) if desk_effects else (day,)
+        distances = leave_out(np.column_stack([residual, x, z]), levels, clusters[desk], len(coef))
+        return DenseFit(coef, jackknife(distances), r2, effects.nobs, len(distances) - 1)
+    df = effects.nobs - effects.rank - len(coef)
+    scored = projected * residual[:, None]
+    covariance = bread @ (scored.T @ scored) @ bread * effects.nobs / df
+    return DenseFit(coef, covariance, r2, effects.nobs, df)
