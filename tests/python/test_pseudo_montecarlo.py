@@ -83,7 +83,8 @@ def test_worlds_differ_in_reactions_only() -> None:
 
 def test_a_run_that_was_stopped_gives_the_same_as_one_that_was_not(tmp_path: Path) -> None:
     quiet = Console(file=io.StringIO())
-    run_montecarlo("paper", 4, tmp_path, quiet, block_size=2, histories=4)
+    few = {"block_size": 1, "histories": 2, "structural_seeds": (1,)}
+    run_montecarlo("paper", 2, tmp_path, quiet, **few)
     whole = (tmp_path / "montecarlo_paper.csv").read_bytes()
     first, second, pooled, _ = sorted(tmp_path.rglob("*.block"))
     for killed in (second, pooled):
@@ -91,7 +92,7 @@ def test_a_run_that_was_stopped_gives_the_same_as_one_that_was_not(tmp_path: Pat
         killed.with_suffix(".partial").write_bytes(b"killed while it was written")
     finished = first.stat().st_mtime_ns
 
-    run_montecarlo("paper", 4, tmp_path, quiet, block_size=2, histories=4)
+    run_montecarlo("paper", 2, tmp_path, quiet, **few)
 
     assert (tmp_path / "montecarlo_paper.csv").read_bytes() == whole
     assert first.stat().st_mtime_ns == finished

@@ -125,6 +125,7 @@ def run_montecarlo(
     processes: int | None = None,
     block_size: int = BLOCK,
     histories: int = HISTORIES,
+    structural_seeds: Sequence[int] = STRUCTURAL_SEEDS,
 ) -> pd.DataFrame:
     """Repeat a world `reps` times (a multiple of the block size) and summarise each row of the desk panel.
 
@@ -157,7 +158,7 @@ def run_montecarlo(
         estimated = finish(estimate_block, FIRST_SEED, reps, f"blocks of {world}")
     blocks = [pickle.loads(path.read_bytes()) for path in estimated]
     sums = [pickle.loads(path.read_bytes()) for path in pooled_sums]
-    summary = summarise(blocks, sums, rows, structural_effects(STRUCTURAL_SEEDS, parameters, rows))
+    summary = summarise(blocks, sums, rows, structural_effects(structural_seeds, parameters, rows))
     summary.insert(0, "world", world)
     summary.to_csv(output / f"montecarlo_{world}.csv", index=False, float_format="%.6g", lineterminator="\n")
     seconds = sum(block.seconds for block in blocks)
