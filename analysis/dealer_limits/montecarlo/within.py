@@ -1,7 +1,7 @@
 """Least squares with desk and day effects on dense (day, desk) arrays: exact, no iteration.
 
 Days are eliminated by demeaning; what is left of the desk effects solves a system with one equation per desk.
-A regression on the desk panel takes about two milliseconds, its jackknife by firm as long again.
+A regression on the desk panel takes about three milliseconds, with a jackknife by firm twelve.
 """
 
 from __future__ import annotations
