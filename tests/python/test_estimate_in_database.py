@@ -6,6 +6,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate import in_database
@@ -198,6 +200,19 @@ def test_every_way_to_multiply_gives_the_same(panel: pd.DataFrame, monkeypatch: 
     for way in ("runs", "pairs"):
         np.testing.assert_allclose(fits[way].coef, fits["rows"].coef, rtol=1e-11)
         np.testing.assert_allclose(fits[way].se(), fits["rows"].se(), rtol=1e-9)
+
+
+@every_panel
+@pytest.mark.parametrize("some", [1, 3, 1000])
+def test_components_do_not_hang_on_how_many_units_are_asked_first(
+    panel: pd.DataFrame, some: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Against a graph of all units and periods."""
+    monkeypatch.setattr(in_database, "SAMPLED_UNITS", some)
+    unit, period = (np.unique(panel[name], return_inverse=True)[1] for name in EFFECTS)
+    nodes = unit.max() + period.max() + 2
+    edges = coo_array((np.ones(len(panel)), (unit, unit.max() + 1 + period)), (nodes, nodes))
+    assert fit(panel).components == connected_components(edges, directed=False)[0]
 
 
 def test_levels_may_be_text_and_dates_and_the_panel_a_query():

@@ -209,39 +209,25 @@ def _symmetric(pairs: Iterable[float], variables: int) -> np.ndarray:
 
 
 def _prepare(session: _Session, panel: PanelQuery) -> _Levels:
-    """Make the views `rows` (g, h, v0, v1, …, c0, …) and `units`, and sum up per period."""
+    """Make the view `rows` (g, h, v0, v1, …, c0, …) and the table `units`, and sum up per period."""
     import numpy as np
 
     names = (panel.dependent, *panel.regressors)
     variables = len(names)
     _make_panel(session, panel, names)
-    for level, other in ("gh", "hg"):
-        session.run(
-            f"""
-            create or replace temp table within_levels_{level} as
-            select {level}, count(*) as n, min({other}) as least, max({other}) as most,
-                {_each("sum(v#) as s#", variables)}
-            from within_panel group by {level}
-            """
-        )
-    units, periods = (
-        int(session.columns(f"select count(*) from within_levels_{level}")[0][0]) for level in "gh"
-    )
+    unit, period = "g", "h"
+    units = _sum_up_units(session, unit, period, variables)
     if units == 0:
         raise DealerLimitsError("the panel has no row in which every variable is observed")
-    swapped = periods > units
-    unit, period = ("h", "g") if swapped else ("g", "h")
+    swapped = int(session.columns("select count(distinct h) from within_panel")[0][0]) > units
+    if swapped:
+        unit, period = period, unit
+        units = _sum_up_units(session, unit, period, variables)
     # from here on, g is the larger effect
     session.run(
         f"""
         create or replace temp view within_rows as
         select * rename ({unit} as g, {period} as h) from within_panel
-        """
-    )
-    session.run(
-        f"""
-        create or replace temp view within_units as
-        select * rename ({unit} as g) from within_levels_{unit}
         """
     )
     totals = session.columns(f"select {_each('sum(s#)', variables)} from within_units")
@@ -267,7 +253,7 @@ def _prepare(session: _Session, panel: PanelQuery) -> _Levels:
     return _Levels(
         names=names,
         nobs=nobs,
-        units=max(units, periods),
+        units=units,
         periods=key,
         rows=rows,
         shared_rows=shared_rows,
@@ -279,6 +265,19 @@ def _prepare(session: _Session, panel: PanelQuery) -> _Levels:
         singletons=_singletons(session, key, rows),
         swapped=swapped,
     )
+
+
+def _sum_up_units(session: _Session, unit: str, period: str, variables: int) -> int:
+    """Make the table `units` by one of the effects, and count them."""
+    session.run(
+        f"""
+        create or replace temp table within_units as
+        select {unit} as g, count(*) as n, min({period}) as least, max({period}) as most,
+            {_each("sum(v#) as s#", variables)}
+        from within_panel group by {unit}
+        """
+    )
+    return int(session.columns("select count(*) from within_units")[0][0])
 
 
 def _make_panel(session: _Session, panel: PanelQuery, names: tuple[str, ...]) -> None:
@@ -326,21 +325,29 @@ def _make_panel(session: _Session, panel: PanelQuery, names: tuple[str, ...]) ->
 
 
 def _components(session: _Session, periods: np.ndarray) -> np.ndarray:
-    """The connected component of each period: periods are connected where a unit has both."""
+    """The connected component of each period: periods are connected where a unit has both.
+
+    Some units are enough where these connect all periods; else all units have a say.
+    """
     import numpy as np
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    first, other = session.columns(
-        """
-        select distinct within_units.least, within_rows.h
-        from within_rows inner join within_units using (g)
-        where within_units.least < within_units.most
-        """
-    )
-    ends = (np.searchsorted(periods, first), np.searchsorted(periods, other))
-    edges = coo_array((np.ones(len(first)), ends), (len(periods), len(periods)))
-    return connected_components(edges, directed=False)[1]
+    (some,) = session.columns(f"select g from within_units order by g limit {SAMPLED_UNITS}")
+    for asked in (f"g <= {some[-1]}", "true"):
+        first, other = session.columns(
+            f"""
+            select distinct within_units.least, within_rows.h
+            from within_rows inner join within_units using (g)
+            where within_units.least < within_units.most and {asked}
+            """
+        )
+        ends = (np.searchsorted(periods, first), np.searchsorted(periods, other))
+        edges = coo_array((np.ones(len(first)), ends), (len(periods), len(periods)))
+        components, component = connected_components(edges, directed=False)
+        if components == 1:
+            break
+    return component
 
 
 def _singletons(session: _Session, periods: np.ndarray, rows: np.ndarray) -> int:
