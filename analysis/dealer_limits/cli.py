@@ -201,10 +201,10 @@ def montecarlo(
 @one_line_errors
 def coverage(
     world: Annotated[str, typer.Option(help="paper, null or strong.")] = "paper",
-    reps: Annotated[int, typer.Option(help="Worlds.")] = 400,
+    reps: Annotated[int, typer.Option(help="Worlds.")] = 2000,
     output: Output = Path("output"),
 ) -> None:
-    """How often 95% intervals hold the truth of Table 2, by the kind of errors."""
+    """How often 95% intervals hold the truth of Tables 2 and 8, by the kind of errors; resumable."""
     from dealer_limits.montecarlo.covariances import run_coverage
 
     run_coverage(world, reps, output, console)

@@ -37,7 +37,7 @@ DIAGNOSTICS = (
 # shares by printed table and covariance, at 1 and 10 days
 COVERAGE = {
     "2": {"robust": (0.99, 0.924), "jackknife_firm": (0.96, 0.934), "driscoll_kraay": (0.97, 0.98)},
-    "8": {"robust": (0.95, 0.75), "anderson_rubin_firm": (0.94, 0.9)},
+    "8": {"robust": (0.95, 0.75), "anderson_rubin_jackknife_firm": (0.94, 0.9)},
 }
 WORLDS = ("null", "paper", "strong")
 
@@ -98,10 +98,21 @@ def instrument_rows(weak: bool = True) -> pd.DataFrame:
             "effective_f_critical": 19.9,
             "weak": float(weak),
             "anderson_rubin_p": 0.2261,
-            "anderson_rubin_bounded": float(not weak),
-            "anderson_rubin_low_1": -infinity if weak else -1.0,
-            "anderson_rubin_high_1": -0.5,
-            **({"anderson_rubin_low_2": 0.25, "anderson_rubin_high_2": infinity} if weak else {}),
+            "anderson_rubin_bounded": 1.0,
+            "anderson_rubin_low_1": -0.9,
+            "anderson_rubin_high_1": 0.2,
+            "anderson_rubin_jackknife_firm_p": 0.3127,
+            "anderson_rubin_jackknife_firm_bounded": float(not weak),
+            "anderson_rubin_jackknife_firm_low_1": -infinity if weak else -1.0,
+            "anderson_rubin_jackknife_firm_high_1": -0.5,
+            **(
+                {
+                    "anderson_rubin_jackknife_firm_low_2": 0.25,
+                    "anderson_rubin_jackknife_firm_high_2": infinity,
+                }
+                if weak
+                else {}
+            ),
             "hansen_j": 2.652,
             "hansen_j_p": 0.1034,
         },
@@ -113,6 +124,10 @@ def instrument_rows(weak: bool = True) -> pd.DataFrame:
             "anderson_rubin_bounded": 1.0,
             "anderson_rubin_low_1": -0.339,
             "anderson_rubin_high_1": -0.187,
+            "anderson_rubin_jackknife_firm_p": 0.0021,
+            "anderson_rubin_jackknife_firm_bounded": 1.0,
+            "anderson_rubin_jackknife_firm_low_1": -0.402,
+            "anderson_rubin_jackknife_firm_high_1": -0.101,
             "hansen_j": 0.01,
             "hansen_j_p": 0.907,
         },

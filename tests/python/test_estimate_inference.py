@@ -112,7 +112,13 @@ def test_instruments_of_table_8_are_tested(rows: pd.DataFrame, folder: Path, pri
         column.loc["effective_f", "value"] <= column.loc["effective_f_critical", "value"]
     )
     assert ("weak" in column.loc["effective_f", "text"]) == bool(column.loc["weak", "value"])
-    assert column.loc["anderson_rubin_bounded", "text"]
+    for kind in ("anderson_rubin", "anderson_rubin_jackknife_firm"):
+        limits, p_value = column.loc[f"{kind}_bounded"], column.loc[f"{kind}_p", "value"]
+        assert limits["text"]
+        ends = column.loc[[f"{kind}_low_1", f"{kind}_high_1"], "value"]
+        assert np.isfinite(ends).all() == bool(limits["value"])
+        if limits["value"] and f"{kind}_low_2" not in column.index:
+            assert (p_value < 0.05) == (not ends.iloc[0] <= 0 <= ends.iloc[1])
     assert 0 <= column.loc["hansen_j_p", "value"] <= 1
 
 

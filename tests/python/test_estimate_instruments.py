@@ -11,6 +11,7 @@ import pytest
 from dealer_limits.estimate.instruments import (
     Projections,
     anderson_rubin,
+    anderson_rubin_p,
     anderson_rubin_set,
     effective_f,
     hansen_j,
@@ -135,6 +136,74 @@ def test_sets_may_be_empty_and_say_what_they_are():
     assert str(anderson_rubin_set(apart)) == "empty"
     assert str(anderson_rubin_set(plain(0.02))) == "the whole line"
     assert str(anderson_rubin_set(plain(0.14))) == "[-inf, 0.4646] or [1.346, inf]"
+
+
+@pytest.mark.parametrize("exogenous", [[], ["w"]], ids=["alone", "beside another regressor"])
+def test_jackknife_of_both_stages_is_that_of_refits_by_linearmodels(exogenous: list[str]):
+    """Reduced form and first stage without one cluster each, days demeaned anew; 1e-8 is the refits'."""
+    from linearmodels.iv import AbsorbingLS
+
+    frame = instrumented().assign(w=lambda frame: np.cos(frame["period"] * frame["unit"]))
+    variables = take_out_effects(
+        {name: frame[name].to_numpy(dtype=float) for name in ("y", "x", "w", *INSTRUMENTS)},
+        frame[["period", "unit"]].to_numpy(),
+    )
+    fit = fit_linear(variables, "y", ["x", *exogenous], endogenous=["x"], instruments=INSTRUMENTS)
+    clusters = frame["unit"].to_numpy() // 3
+    ours = project(variables, fit.parts, "y", "x", INSTRUMENTS, exogenous, clusters, by_jackknife=True)
+
+    def both_stages(rows: pd.DataFrame) -> np.ndarray:
+        effects = rows[["period", "unit"]].astype("category")
+        tight = {"method": "lsmr", "absorb_options": {"atol": 1e-14, "btol": 1e-14}}
+        return np.concatenate(
+            [
+                AbsorbingLS(rows[outcome], rows[[*INSTRUMENTS, *exogenous]], absorb=effects)
+                .fit(**tight)
+                .params[INSTRUMENTS]
+                for outcome in ("y", "x")
+            ]
+        )
+
+    every = both_stages(frame)
+    distances = np.array([both_stages(frame[clusters != one]) - every for one in np.unique(clusters)])
+    count = len(distances)
+    np.testing.assert_allclose(np.concatenate([ours.reduced_form, ours.first_stage]), every, rtol=1e-8)
+    np.testing.assert_allclose(ours.covariance, (count - 1) / count * distances.T @ distances, rtol=1e-7)
+    assert ours.clusters == count == 4
+
+
+@pytest.mark.parametrize("clusters", [5, 10, 40])
+def test_with_few_clusters_the_distribution_is_that_of_a_mean_in_statsmodels(clusters: int):
+    """Of the mean of vectors, one per cluster, the jackknife is the usual variance and T² is Hotelling's."""
+    from statsmodels.stats.multivariate import test_mvmean as hotelling
+
+    rng = np.random.default_rng(clusters)
+    vectors = rng.normal(size=(clusters, 2)) @ [[1.0, 0.3], [0.0, 2.0]] + [0.4, -0.5]
+    variance = np.cov(vectors.T) / clusters
+    ours = dataclasses.replace(
+        plain(0.3),
+        reduced_form=vectors.mean(axis=0),
+        covariance=np.kron(np.diag([1.0, 0.1]), variance),
+        clusters=clusters,
+        small=True,
+    )
+    other = hotelling(vectors)
+    t2_per_f = 2 * (clusters - 1) / (clusters - 2)
+    assert anderson_rubin(ours, 0.0) == pytest.approx(other.statistic * t2_per_f, rel=1e-9)
+    assert anderson_rubin_p(ours, 0.0) == pytest.approx(other.pvalue, rel=1e-9)
+    assert (0.0 in anderson_rubin_set(ours)) == (other.pvalue > 0.05)
+
+
+def test_a_jackknife_needs_more_clusters_than_instruments():
+    frame = instrumented()
+    variables = take_out_effects(
+        {name: frame[name].to_numpy(dtype=float) for name in ("y", "x", *INSTRUMENTS)},
+        frame[["period"]].to_numpy(),
+    )
+    fit = fit_linear(variables, "y", ["x"], endogenous=["x"], instruments=INSTRUMENTS)
+    halves = frame["unit"].to_numpy() // 6
+    with pytest.raises(ValueError, match="2 clusters are too few for 2 instruments"):
+        project(variables, fit.parts, "y", "x", INSTRUMENTS, [], halves, by_jackknife=True)
 
 
 def test_hansen_j_equals_linearmodels():

@@ -15,7 +15,7 @@ from rich.console import Console
 from conftest import SCALE
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.quantile import Bootstrap
-from dealer_limits.montecarlo import whole_worlds
+from dealer_limits.montecarlo import processes, whole_worlds
 from dealer_limits.montecarlo.check import check_numbers
 from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
 from dealer_limits.montecarlo.moments import printed_numbers
@@ -104,7 +104,7 @@ def stub(made: list[int], killed_at: int | None = None) -> Callable[[tuple], Pat
 
 
 def test_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole_worlds, "worker_pool", no_pool)
+    monkeypatch.setattr(processes, "worker_pool", no_pool)
     made: list[int] = []
     monkeypatch.setattr(whole_worlds, "simulate_world", stub(made, killed_at=3))
     with pytest.raises(KeyboardInterrupt):

@@ -17,6 +17,7 @@ from dealer_limits.estimate.covariance import (
 )
 from dealer_limits.estimate.instruments import (
     anderson_rubin,
+    anderson_rubin_p,
     anderson_rubin_set,
     effective_f,
     hansen_j,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from dealer_limits.estimate.instruments import Projections
     from dealer_limits.estimate.observations import Rows
     from dealer_limits.estimate.panel import Fit, Variables
     from dealer_limits.estimate.specifications import Registry, Specification
@@ -204,8 +206,7 @@ def _infer_column(
         found = infer(fit.coef, _root(covariance.matrix), fit.nobs, covariance.df, {})
         inferred.rows.extend(_rows(spec, method, found, covariance))
     if spec.instruments:
-        cells = cell_numbers(groups["firm"], groups["day"])
-        inferred.instruments.extend(_instrument_tests(spec, variables, fit, cells))
+        inferred.instruments.extend(_instrument_tests(spec, variables, fit, groups))
     return inferred
 
 
@@ -308,23 +309,20 @@ def _wild_tests(
 
 
 def _instrument_tests(
-    spec: Specification, variables: Variables, fit: Fit, clusters: np.ndarray
+    spec: Specification, variables: Variables, fit: Fit, groups: dict[str, np.ndarray]
 ) -> Iterator[tuple]:
-    """Long rows (table, panel, column, term, statistic, value, text); the instruments live by firm-day."""
+    """Long rows (table, panel, column, term, statistic, value, text).
+
+    By firm-day, where the instruments live; Anderson-Rubin sets also from the jackknife by firm, since
+    firm-days that share the days of a change are not independent.
+    """
     import numpy as np
     from scipy.stats import chi2
 
     exogenous = [term_column(term) for term in spec.regressors if term not in spec.endogenous]
     instruments = [term_column(term) for term in spec.instruments]
-    found = project(
-        variables,
-        fit.parts,
-        spec.dependent,
-        term_column(spec.endogenous[0]),
-        instruments,
-        exogenous,
-        clusters,
-    )
+    asked = (variables, fit.parts, spec.dependent, term_column(spec.endogenous[0]), instruments, exogenous)
+    found = project(*asked, cell_numbers(groups["firm"], groups["day"]))
     column = (spec.table, spec.panel, spec.column)
     errors = np.sqrt(np.diag(found.covariance)).reshape(2, -1)
     for stage, coefs, ses in (
@@ -334,25 +332,35 @@ def _instrument_tests(
         for term, coef, se in zip(spec.instruments, coefs, ses, strict=True):
             yield (*column, term, f"{stage}_coef", float(coef), "")
             yield (*column, term, f"{stage}_se", float(se), "")
-    strength, limits = effective_f(found), anderson_rubin_set(found)
+    strength = effective_f(found)
     warning = (
         f"instruments are weak: effective F {strength.value:.1f}, {strength.critical_value:.1f} is needed"
     )
     yield (*column, "", "effective_f", strength.value, warning if strength.weak else "")
     yield (*column, "", "effective_f_critical", strength.critical_value, "")
     yield (*column, "", "weak", float(strength.weak), "")
-    statistic = anderson_rubin(found, 0.0)
-    yield (*column, "", "anderson_rubin_at_zero", statistic, "")
-    yield (*column, "", "anderson_rubin_p", float(chi2.sf(statistic, len(instruments))), "")
-    yield (*column, "", "anderson_rubin_bounded", float(limits.bounded), str(limits))
-    for number, (low, high) in enumerate(limits.intervals, start=1):
-        yield (*column, "", f"anderson_rubin_low_{number}", low, "")
-        yield (*column, "", f"anderson_rubin_high_{number}", high, "")
+    yield from _anderson_rubin(column, found, "anderson_rubin")
+    firms = len(np.unique(groups["firm"]))
+    if firms > len(instruments):
+        by_firm = project(*asked, groups["firm"], by_jackknife=True)
+        yield from _anderson_rubin(column, by_firm, "anderson_rubin_jackknife_firm")
     if len(instruments) > 1:
         j, degrees = hansen_j(found)
         yield (*column, "", "hansen_j", j, "")
         yield (*column, "", "hansen_j_p", float(chi2.sf(j, degrees)), "")
     yield (*column, "", "clusters", float(found.clusters), "")
+    yield (*column, "", "firms", float(firms), "")
+
+
+def _anderson_rubin(column: tuple, found: Projections, name: str) -> Iterator[tuple]:
+    """The statistic for no effect, its p, and the set: whether it has bounds, in words, and every end."""
+    limits = anderson_rubin_set(found)
+    yield (*column, "", f"{name}_at_zero", anderson_rubin(found, 0.0), "")
+    yield (*column, "", f"{name}_p", anderson_rubin_p(found, 0.0), "")
+    yield (*column, "", f"{name}_bounded", float(limits.bounded), str(limits))
+    for number, (low, high) in enumerate(limits.intervals, start=1):
+        yield (*column, "", f"{name}_low_{number}", low, "")
+        yield (*column, "", f"{name}_high_{number}", high, "")
 
 
 def _adjust(rows: pd.DataFrame, wild: dict[Specification, dict]) -> pd.DataFrame:
@@ -434,8 +442,9 @@ def describe(summary: pd.DataFrame, tests: pd.DataFrame) -> Iterator[str]:
             f"paper's errors, {rows['survives'].sum()} with {safe}, {rows['survives_holm'].sum()} after Holm"
         )
     weak = tests[(tests["statistic"] == "effective_f") & (tests["text"] != "")]
-    sets = tests[tests["statistic"] == "anderson_rubin_bounded"].set_index(["table", "panel", "column"])[
-        "text"
-    ]
-    for table, panel, column, text in weak[["table", "panel", "column", "text"]].itertuples(index=False):
-        yield f"Table {table} column {column}: {text}; Anderson-Rubin set {sets[table, panel, column]}"
+    of_sets = tests[tests["statistic"] == "anderson_rubin_jackknife_firm_bounded"]
+    sets = of_sets.set_index(["table", "panel", "column"])["text"]
+    for *key, text in weak[["table", "panel", "column", "text"]].itertuples(index=False):
+        table, _, column = key
+        limits = f"; Anderson-Rubin set, jackknife by firm, {sets[tuple(key)]}" if tuple(key) in sets else ""
+        yield f"Table {table} column {column}: {text}{limits}"

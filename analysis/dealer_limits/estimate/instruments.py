@@ -1,7 +1,8 @@
 """What a referee asks of an instrumented regression: strength, sets that do not need it, overidentification.
 
-One endogenous regressor, L instruments, effects and other regressors taken out. All variances are clustered,
-with the factor G / (G - 1) · (n - 1) / (n - k'), which may be one cluster per row.
+One endogenous regressor, L instruments, effects and other regressors taken out. Variances are clustered, with
+the factor G / (G - 1) · (n - 1) / (n - k'), where a cluster may be a row; or, for few clusters, they are the
+cluster jackknife of both stages together, with Hotelling's distribution in place of χ².
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from dealer_limits.estimate.covariance import parameters_beside
+from dealer_limits.estimate.covariance import jackknife, leave_out, parameters_beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ class Projections:
     """First stage and reduced form together: the instruments' coefficients and their joint covariance.
 
     `first_stage` and `reduced_form` (L,) on instruments `z` (n, L); `covariance` (2L, 2L), reduced
-    form first; `gram` is z'z. `clusters` is their number.
+    form first; `gram` is z'z. `clusters` is their number, `small` whether there are too few of them for χ².
     """
 
     z: np.ndarray
@@ -42,6 +43,7 @@ class Projections:
     group: np.ndarray
     factor: float
     clusters: int
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,17 +91,19 @@ def project(
     instruments: Sequence[str],
     exogenous: Sequence[str],
     clusters: np.ndarray,
+    by_jackknife: bool = False,
 ) -> Projections:
     """Regress the outcome and the endogenous variable on the instruments; `clusters` (n,) whole numbers.
 
-    `parts` is of the two-stage regression, for its effects.
+    `parts` is of the two-stage regression, for its effects. Raises ValueError where a jackknife has no more
+    clusters than there are instruments.
     """
     import numpy as np
 
     def within(names: Sequence[str]) -> np.ndarray:
         return np.column_stack([variables.within[name] for name in names])
 
-    both, z = within([dependent, endogenous]), within(instruments)
+    both, z, w = within([dependent, endogenous]), within(instruments), np.empty((len(clusters), 0))
     if exogenous:
         w = within(exogenous)
         both, z = (values - w @ np.linalg.lstsq(w, values)[0] for values in (both, z))
@@ -107,17 +111,30 @@ def project(
     rows = len(y)
     group = np.unique(clusters, return_inverse=True)[1]
     count = int(group.max()) + 1
-    # the first stage has as many regressors as there are instruments and other regressors
-    effects_parameters = parameters_beside(parts, [group]) - (parts.df_model - parts.effects.rank)
-    parameters = effects_parameters + z.shape[1] + len(exogenous)
-    factor = count / (count - 1) * (rows - 1) / (rows - parameters)
     gram = z.T @ z
     reduced_form, first_stage = np.linalg.solve(gram, z.T @ both).T
     residuals = (y - z @ reduced_form, x - z @ first_stage)
-    scores = np.column_stack([z * residual[:, None] for residual in residuals])
-    inverse = np.kron(np.eye(2), np.linalg.inv(gram))
-    covariance = inverse @ _meat(scores, group) @ inverse * factor
-    return Projections(z, x, y, gram, reduced_form, first_stage, covariance, group, factor, count)
+    if by_jackknife:
+        if count <= z.shape[1]:
+            raise ValueError(f"{count} clusters are too few for {z.shape[1]} instruments")
+        regressors = np.hstack([z, w])
+        distances = [
+            leave_out(np.column_stack([own, regressors]), parts.effects.levels, group, regressors.shape[1])
+            for own in residuals
+        ]
+        covariance = jackknife(np.hstack([own[:, : z.shape[1]] for own in distances]))
+        factor = (count - 1) / count
+    else:
+        # the first stage has as many regressors as there are instruments and other regressors
+        effects_parameters = parameters_beside(parts, [group]) - (parts.df_model - parts.effects.rank)
+        parameters = effects_parameters + z.shape[1] + len(exogenous)
+        factor = count / (count - 1) * (rows - 1) / (rows - parameters)
+        scores = np.column_stack([z * residual[:, None] for residual in residuals])
+        inverse = np.kron(np.eye(2), np.linalg.inv(gram))
+        covariance = inverse @ _meat(scores, group) @ inverse * factor
+    return Projections(
+        z, x, y, gram, reduced_form, first_stage, covariance, group, factor, count, by_jackknife
+    )
 
 
 def effective_f(projections: Projections) -> EffectiveF:
@@ -143,7 +160,7 @@ def effective_f(projections: Projections) -> EffectiveF:
 
 
 def anderson_rubin(projections: Projections, hypothesis: float) -> float:
-    """Wald test (χ² with L degrees) that the instruments do not explain y - β₀ x."""
+    """Wald statistic of the hypothesis that the instruments do not explain y - β₀ x."""
     import numpy as np
 
     count = len(projections.first_stage)
@@ -151,6 +168,25 @@ def anderson_rubin(projections: Projections, hypothesis: float) -> float:
     direction = np.vstack([np.eye(count), -hypothesis * np.eye(count)])
     variance = direction.T @ projections.covariance @ direction
     return float(distance @ np.linalg.solve(variance, distance))
+
+
+def anderson_rubin_p(projections: Projections, hypothesis: float) -> float:
+    """The p-value of that statistic.
+
+    χ² with L degrees; or Hotelling's T² where clusters are few, (G - L) / (L (G - 1)) T² being F with L and
+    G - L degrees.
+    """
+    return float(_distribution(projections).sf(anderson_rubin(projections, hypothesis)))
+
+
+def _distribution(projections: Projections):
+    """Of the Anderson-Rubin statistic under its hypothesis."""
+    from scipy.stats import chi2, f
+
+    count, clusters = len(projections.first_stage), projections.clusters
+    if not projections.small:
+        return chi2(count)
+    return f(count, clusters - count, scale=count * (clusters - 1) / (clusters - count))
 
 
 def anderson_rubin_set(projections: Projections, level: float = 0.95) -> ConfidenceSet:
@@ -161,10 +197,9 @@ def anderson_rubin_set(projections: Projections, level: float = 0.95) -> Confide
     """
     import numpy as np
     from numpy.polynomial import Polynomial
-    from scipy.stats import chi2
 
     count = len(projections.first_stage)
-    critical = chi2.ppf(level, count)
+    critical = _distribution(projections).ppf(level)
     # hypotheses in units of the endogenous variable's own scale
     scale = np.linalg.norm(projections.y) / np.linalg.norm(projections.x)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from dealer_limits.exhibits.definitions import Definitions
 
 _KEYS = ["table", "panel", "column", "term"]
+# kinds of Anderson-Rubin sets among the tests of instruments, the recommended one last
+_SETS = {"anderson_rubin": "by firm-day", "anderson_rubin_jackknife_firm": "jackknife by firm"}
 _VERDICTS = {
     "survives": '<span class="pass">✓ yes</span>',
     "alone": '<span class="warn">! alone, not after Holm</span>',
@@ -121,14 +123,20 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
                 for name in columns
             ],
         ),
-        line(
-            "Anderson–Rubin 95% set",
-            [
-                _set(values, name, str(texts.get((name, "", "anderson_rubin_bounded"), "")))
-                for name in columns
-            ],
+        *(
+            made
+            for kind, label in _SETS.items()
+            for made in (
+                line(
+                    f"Anderson–Rubin 95% set, {label}",
+                    [
+                        _set(values, name, kind, str(texts.get((name, "", f"{kind}_bounded"), "")))
+                        for name in columns
+                    ],
+                ),
+                line(f"p of no effect, {label}", p_values(f"{kind}_p")),
+            )
         ),
-        line("p of no effect, Anderson–Rubin", p_values("anderson_rubin_p")),
         line("Hansen J", each("hansen_j", ".2f")),
         line("p of J", p_values("hansen_j_p")),
     ]
@@ -333,16 +341,16 @@ def _whole(value: float) -> int:
     return 0 if value != value else int(value)
 
 
-def _set(values: pd.Series, column: str, text: str) -> str:
-    """The Anderson-Rubin set, with a word on what has no end."""
+def _set(values: pd.Series, column: str, kind: str, text: str) -> str:
+    """An Anderson-Rubin set, with a word on what has no end."""
     intervals = []
-    while (column, "", f"anderson_rubin_low_{len(intervals) + 1}") in values:
+    while (column, "", f"{kind}_low_{len(intervals) + 1}") in values:
         place = len(intervals) + 1
-        low, high = (values[column, "", f"anderson_rubin_{end}_{place}"] for end in ("low", "high"))
+        low, high = (values[column, "", f"{kind}_{end}_{place}"] for end in ("low", "high"))
         intervals.append(f"{_end(low)} to {_end(high)}")
     if not intervals:
         return escape(text)
-    bounded = bool(values.get((column, "", "anderson_rubin_bounded"), 1.0))
+    bounded = bool(values.get((column, "", f"{kind}_bounded"), 1.0))
     written = "<br>or ".join(intervals)
     return written if bounded else f'{written}<br><span class="fail">unbounded</span>'
 
@@ -354,7 +362,8 @@ def _warning(values: pd.Series, weak: list[str], columns: list[str]) -> str:
     needed = min(values[name, "", "effective_f_critical"] for name in weak)
     which = "all columns" if weak == columns else _columns(weak)
     span = f"{min(strengths):.1f}" if len(weak) == 1 else f"{min(strengths):.1f} to {max(strengths):.1f}"
-    unbounded = [name for name in columns if values.get((name, "", "anderson_rubin_bounded"), 1.0) == 0.0]
+    safe = f"{tuple(_SETS)[-1]}_bounded"
+    unbounded = [name for name in columns if values.get((name, "", safe), 1.0) == 0.0]
     ending = (
         f" The set has no bound in {_columns(unbounded)}: there the data do not say how large the effect is."
         if unbounded
@@ -363,7 +372,7 @@ def _warning(values: pd.Series, weak: list[str], columns: list[str]) -> str:
     return (
         f"Weak instruments in {which}: effective F of {span}, where {needed:.1f} and more is needed for a "
         "bias under 10% of the worst. Estimates, errors and stars of the table are not to be relied on; the "
-        "Anderson–Rubin sets need no strong instruments, but firm-days that are independent of each other."
+        "Anderson–Rubin sets need no strong instruments, the jackknife's no independent firm-days either."
         f"{ending}"
     )
 

@@ -2,7 +2,8 @@
 
 Worlds are simulated in memory and each column of Tables 2 and 8 is estimated with every covariance of
 `estimate.inference`; for Table 8, Anderson-Rubin sets stand beside them. The value to be covered is the
-population value of the committed Monte Carlo, so that the estimates' own bias counts.
+population value of the committed Monte Carlo, so that the estimates' own bias counts. A block of worlds is
+one file: a run that was killed goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dealer_limits.estimate.methods import Method
 from dealer_limits.estimate.panel import Fit, Variables, fit_linear, infer, take_out_effects
 from dealer_limits.estimate.wild_bootstrap import WildTest, coarser, draw_signs, prepare_tests
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
-from dealer_limits.montecarlo.processes import worker_pool
+from dealer_limits.montecarlo.processes import code_of, digest, finish, keep
 from dealer_limits.montecarlo.registry import SEEDS, Row, arrays, read_methods, read_rows
 from dealer_limits.pseudo.parameters import WORLDS, Parameters, world_parameters
 
@@ -37,7 +38,9 @@ FILE = "covariance_coverage.csv"
 SETS = {
     "anderson_rubin_firm_x_day": "Anderson–Rubin, by firm-day",
     "anderson_rubin_firm": "Anderson–Rubin, by firm",
+    "anderson_rubin_jackknife_firm": "Anderson–Rubin, jackknife by firm",
 }
+BLOCK = 10
 
 
 @dataclass(frozen=True)
@@ -63,28 +66,30 @@ def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.Da
     """Coverage of every covariance in `reps` worlds; writes `covariance_coverage.csv` to `output`.
 
     Columns: world, table, panel, column, outcome, horizon, covariance, population, reps, coverage, error
-    (Monte Carlo). Raises DealerLimitsError for an unknown world or fewer than two worlds, or where the
-    committed Monte Carlo has not the world.
+    (Monte Carlo). Blocks of worlds are kept in `output`/covariance_coverage. Raises DealerLimitsError for an
+    unknown world or fewer than two worlds, or where the committed Monte Carlo has not the world.
     """
     import pandas as pd
-    from rich.progress import track
 
     if world not in WORLDS:
         raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
     if reps < 2:
         raise DealerLimitsError(f"--reps {reps}: expected at least 2")
     rows, truth = coverage_rows(), population_values(world)
+    values = tuple(truth[row.key] for row in rows)
     parameters = dict(world_parameters(world))
-    tasks = [(seed, parameters) for seed in range(FIRST_SEED, FIRST_SEED + reps)]
-    with worker_pool() as pool:
-        worlds = list(
-            track(pool.imap(estimate_world, tasks), "Coverage", total=reps, console=console, transient=True)
-        )
+    code = digest(code_of("montecarlo", "pseudo", "estimate"), (parameters, rows, values, read_methods()))
+    folder = output / "covariance_coverage" / f"{world}-{code}"
+    folder.mkdir(parents=True, exist_ok=True)
+    tasks = {}
+    for first in range(FIRST_SEED, FIRST_SEED + reps, BLOCK):
+        seeds = tuple(range(first, min(first + BLOCK, FIRST_SEED + reps)))
+        tasks[folder / f"{first}-{seeds[-1]}.block"] = (seeds, parameters, values)
+    worlds = [own for block in finish(cover_block, tasks, f"coverage in {world}", console) for own in block]
     summary = []
     for place, row in enumerate(rows):
-        own = [estimates[place] for estimates in worlds]
-        for covariance in (*own[0].intervals, *own[0].tests):
-            share = float(np.mean([one.covers(covariance, truth[row.key]) for one in own]))
+        for covariance in worlds[0][place]:
+            share = float(np.mean([covered[place][covariance] for covered in worlds]))
             summary.append(
                 {
                     "world": world,
@@ -107,7 +112,7 @@ def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.Da
         wide = of_table.pivot_table(
             index=["outcome", "horizon"], columns="covariance", values="coverage", sort=False
         )
-        console.print((100 * wide).round(1).to_string(), highlight=False)
+        console.print((100 * wide).round(1).to_string(), highlight=False, soft_wrap=True)
     return frame
 
 
@@ -130,6 +135,20 @@ def population_values(world: str) -> dict[tuple[str, str, str], float]:
     if any(row.key not in found for row in coverage_rows()):
         raise DealerLimitsError(f"seeds/montecarlo.csv lacks the world {world}: run `make montecarlo`")
     return found
+
+
+def cover_block(task: tuple[tuple[int, ...], Parameters, tuple[float, ...], Path]) -> None:
+    """Write which intervals hold their value in the worlds of some seeds: by world, column and covariance."""
+    seeds, parameters, values, path = task
+    worlds = [estimate_world((seed, parameters)) for seed in seeds]
+    covered = [
+        [
+            {name: one.covers(name, value) for name in (*one.intervals, *one.tests)}
+            for one, value in zip(columns, values, strict=True)
+        ]
+        for columns in worlds
+    ]
+    keep(covered, path)
 
 
 def estimate_world(task: tuple[int, Parameters]) -> list[Estimated]:
@@ -183,8 +202,14 @@ def _sets(
     """Anderson-Rubin sets of an instrumented column."""
     if not instruments:
         return {}
-    clusters = (cell_numbers(groups["firm"], groups["day"]), groups["firm"])
+    clusters = (
+        (cell_numbers(groups["firm"], groups["day"]), False),
+        (groups["firm"], False),
+        (groups["firm"], True),
+    )
     return {
-        name: anderson_rubin_set(project(variables, fit.parts, "y", "x", instruments, [], own)).intervals
-        for name, own in zip(SETS, clusters, strict=True)
+        name: anderson_rubin_set(
+            project(variables, fit.parts, "y", "x", instruments, [], own, by_jackknife)
+        ).intervals
+        for name, (own, by_jackknife) in zip(SETS, clusters, strict=True)
     }

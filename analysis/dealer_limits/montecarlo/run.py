@@ -1,17 +1,16 @@
 """`dealer-limits montecarlo`: many worlds, the regressions of the desk panel and the diagnostics in each.
 
 Population values come from histories of their own, so that what estimates are compared with does not know
-them. A block of worlds is one file, written under another name and then renamed: a run that was killed goes
-on where it stopped, and what is finished is never computed twice. Nothing else is written per world.
+them. A block of worlds is one file: a run that was killed goes on where it stopped. Nothing else is written
+per world.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,12 +18,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
 from dealer_limits.montecarlo.population import CrossProducts, cross_products, pooled, structural_effects
-from dealer_limits.montecarlo.processes import worker_pool
+from dealer_limits.montecarlo.processes import code_of, digest, finish, keep
 from dealer_limits.montecarlo.registry import LEVELS, Row, critical_values, estimate_row, read_rows
 from dealer_limits.pseudo.parameters import WORLDS, Parameters, world_parameters
 
@@ -79,7 +77,7 @@ def estimate_block(task: Task) -> None:
         [np.array([critical_values(fit) for fit in worlds]) for worlds in by_row],
         time.process_time() - started,
     )
-    _write(path, block)
+    keep(block, path)
 
 
 def add_up_block(task: Task) -> None:
@@ -91,13 +89,7 @@ def add_up_block(task: Task) -> None:
         panel = simulate_desk_panel(seed, parameters)
         own = [cross_products(panel, row) for row in rows]
         sums = own if sums is None else [total + more for total, more in zip(sums, own, strict=True)]
-    _write(path, sums)
-
-
-def _write(path: Path, content: Block | list[CrossProducts]) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(pickle.dumps(content))
-    partial.replace(path)
+    keep(sums, path)
 
 
 def fingerprint(parameters: Parameters, rows: Sequence[Row]) -> str:
@@ -105,16 +97,6 @@ def fingerprint(parameters: Parameters, rows: Sequence[Row]) -> str:
     own = {name: value for name, value in parameters.items() if not name.startswith(OF_OTHER_PARTS)}
     text = json.dumps([own, [repr(row) for row in rows]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def code_digest() -> str:
-    """Twelve digits that change with the code: blocks of another version are never mixed with a run."""
-    digest = hashlib.sha256()
-    package = Path(__file__).resolve().parents[1]
-    for folder in ("montecarlo", "pseudo"):
-        for path in sorted((package / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def run_montecarlo(
@@ -140,24 +122,17 @@ def run_montecarlo(
         )
     parameters = dict(world_parameters(world))
     rows = panel_rows()
-    folder = output / "montecarlo" / f"{world}-{fingerprint(parameters, rows)}-{code_digest()}"
+    code = digest(code_of("montecarlo", "pseudo", "estimate"))
+    folder = output / "montecarlo" / f"{world}-{fingerprint(parameters, rows)}-{code}"
     folder.mkdir(parents=True, exist_ok=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress, worker_pool(processes) as pool:
 
-        def finish(work: Callable[[Task], None], first: int, count: int, name: str) -> list[Path]:
-            seeds = np.arange(first, first + count).reshape(-1, block_size)
-            paths = {folder / f"{own[0]}.block": tuple(int(seed) for seed in own) for own in seeds}
-            missing = [(own, parameters, path) for path, own in paths.items() if not path.exists()]
-            task = progress.add_task(name, total=len(paths), completed=len(paths) - len(missing))
-            for _ in pool.imap_unordered(work, missing):
-                progress.advance(task)
-            return list(paths)
+    def blocks_of(first: int, count: int) -> dict[Path, tuple]:
+        seeds = np.arange(first, first + count).reshape(-1, block_size)
+        return {folder / f"{own[0]}.block": (tuple(int(seed) for seed in own), parameters) for own in seeds}
 
-        pooled_sums = finish(add_up_block, FIRST_HISTORY, histories, f"histories of {world}")
-        estimated = finish(estimate_block, FIRST_SEED, reps, f"blocks of {world}")
-    blocks = [pickle.loads(path.read_bytes()) for path in estimated]
-    sums = [pickle.loads(path.read_bytes()) for path in pooled_sums]
+    histories_of = blocks_of(FIRST_HISTORY, histories)
+    sums = finish(add_up_block, histories_of, f"histories of {world}", console, processes)
+    blocks = finish(estimate_block, blocks_of(FIRST_SEED, reps), f"blocks of {world}", console, processes)
     summary = summarise(blocks, sums, rows, structural_effects(structural_seeds, parameters, rows))
     summary.insert(0, "world", world)
     summary.to_csv(output / f"montecarlo_{world}.csv", index=False, float_format="%.6g", lineterminator="\n")

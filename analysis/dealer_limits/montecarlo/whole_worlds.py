@@ -1,8 +1,8 @@
 """Whole worlds: raw files, the marts and every estimate of the paper's tables, once per seed.
 
 What the desk panel in memory lacks is here: Table 1, the trade tables and the quantile columns, each through
-the files, the models and the estimators that real data take. A finished world is one small file, written
-under another name and then renamed: a run that was killed goes on where it stopped.
+the files, the models and the estimators that real data take. A finished world is one small file: a run that
+was killed goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import pickle
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.observations import (
@@ -36,7 +34,7 @@ from dealer_limits.estimate.quantile import Bootstrap
 from dealer_limits.estimate.run import estimate, long_rows, summary_statistics
 from dealer_limits.estimate.specifications import load_registry
 from dealer_limits.montecarlo.moments import Key
-from dealer_limits.montecarlo.processes import worker_pool
+from dealer_limits.montecarlo.processes import PACKAGE, code_of, digest, finish, keep
 from dealer_limits.montecarlo.registry import SEEDS
 from dealer_limits.pseudo.parameters import WORLDS, world_parameters
 from dealer_limits.pseudo.world import write_world
@@ -60,7 +58,7 @@ MARTS = (
 # by which files of the project a world comes to be what it is
 PROJECT_FILES = ("dbt_project.yml", "macros/*.sql", "models/**/*.sql", "models/**/*.yml", "seeds/*.*")
 # written by this package or printed: no world depends on them
-OTHER_SEEDS = ("montecarlo.csv", "diagnostics.csv", "printed_tables.csv")
+OTHER_SEEDS = ("montecarlo.csv", "covariance_coverage.csv", "diagnostics.csv", "printed_tables.csv")
 LONGEST_MESSAGE = 300
 # an error of 200 draws is good to 5%, its mean over twenty worlds to 1%
 BOOTSTRAP = Bootstrap(draws=200)
@@ -112,20 +110,11 @@ def run_worlds(
         raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
     folder = output / "whole_worlds" / f"{world}-{fingerprint(world)}-{pipeline_digest(scale, bootstrap)}"
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {seed: folder / f"{seed}.world" for seed in seeds}
-    missing = [(seed, world, scale, bootstrap, path) for seed, path in paths.items() if not path.exists()]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(
-            f"whole worlds {world}", total=len(paths), completed=len(paths) - len(missing)
-        )
-        if missing:
-            with worker_pool(min(processes, len(missing))) as pool:
-                for _ in pool.imap_unordered(simulate_world, missing):
-                    progress.advance(task)
+    tasks = {folder / f"{seed}.world": (seed, world, scale, bootstrap) for seed in seeds}
+    worlds = finish(simulate_world, tasks, f"whole worlds {world}", console, processes)
     for unfinished in folder.glob("*.building"):
         shutil.rmtree(unfinished)
-    return [pickle.loads(path.read_bytes()) for path in paths.values()]
+    return worlds
 
 
 def simulate_world(task: tuple[int, str, float, Bootstrap, Path]) -> Path:
@@ -150,9 +139,7 @@ def simulate_world(task: tuple[int, str, float, Bootstrap, Path]) -> Path:
         for part in (data, warehouse):
             shutil.rmtree(part, ignore_errors=True)
     finished = WholeWorld(seed, numbers, columns, processor_seconds() - started)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(pickle.dumps(finished))
-    partial.replace(path)
+    keep(finished, path)
     return path
 
 
@@ -225,18 +212,13 @@ def fingerprint(world: str) -> str:
 
 def pipeline_digest(scale: float, bootstrap: Bootstrap) -> str:
     """Twelve digits that change with the code behind a world: worlds of two versions are never mixed."""
-    digest = hashlib.sha256(f"{scale} {bootstrap}".encode())
-    for path in _sources():
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    return digest(_sources(), (scale, bootstrap))
 
 
 def _sources() -> Iterable[Path]:
-    package = Path(__file__).resolve().parents[1]
     yield Path(__file__).resolve()
-    yield package / "bond_calendar.py"
-    for folder in ("pseudo", "estimate"):
-        yield from sorted((package / folder).glob("*.py"))
+    yield PACKAGE / "bond_calendar.py"
+    yield from code_of("pseudo", "estimate")
     for pattern in PROJECT_FILES:
         yield from (path for path in sorted(PROJECT.glob(pattern)) if path.name not in OTHER_SEEDS)
 
