@@ -51,8 +51,9 @@ calibrate-check: setup
 	$(BIN)/dealer-limits calibrate --check
 	cp output/calibration.md docs/calibration.md
 
-# 500 worlds of each kind, and whole worlds for the trade tables and Table 15, which goes on where it was stopped; writes
-# seeds/montecarlo.csv, docs/montecarlo.md, docs/reaction_share.md and seeds/covariance_coverage.csv
+# 500 worlds of each kind, whole worlds for the trade tables and Table 15, and 2,000 for the errors, which takes hours and
+# goes on where it was stopped; writes seeds/montecarlo.csv, docs/montecarlo.md, docs/reaction_share.md and
+# seeds/covariance_coverage.csv
 montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --world paper
 	$(BIN)/dealer-limits montecarlo --world null
