@@ -112,7 +112,7 @@ def test_instruments_of_table_8_are_tested(rows: pd.DataFrame, folder: Path, pri
         column.loc["effective_f", "value"] <= column.loc["effective_f_critical", "value"]
     )
     assert ("weak" in column.loc["effective_f", "text"]) == bool(column.loc["weak", "value"])
-    for kind in ("anderson_rubin", "anderson_rubin_jackknife_firm"):
+    for kind in ("anderson_rubin_firm_x_day", "anderson_rubin_jackknife_firm"):
         limits, p_value = column.loc[f"{kind}_bounded"], column.loc[f"{kind}_p", "value"]
         assert limits["text"]
         ends = column.loc[[f"{kind}_low_1", f"{kind}_high_1"], "value"]

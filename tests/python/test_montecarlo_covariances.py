@@ -13,9 +13,10 @@ from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.inference import SEED
+from dealer_limits.estimate.instruments import RECOMMENDED_SET, SETS
 from dealer_limits.estimate.wild_bootstrap import draw_signs
 from dealer_limits.montecarlo import covariances
-from dealer_limits.montecarlo.covariances import SETS, coverage_rows, estimate_world, run_coverage
+from dealer_limits.montecarlo.covariances import coverage_rows, estimate_world, run_coverage
 from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
 from dealer_limits.montecarlo.registry import SEEDS, critical_values, estimate_row, read_methods
 from dealer_limits.pseudo.parameters import world_parameters
@@ -86,7 +87,7 @@ def test_recommended_errors_cover_in_93_to_97_percent_of_the_committed_worlds():
     found = pd.read_csv(SEEDS / "covariance_coverage.csv", dtype={"table": str})
     recommended = {
         "2": [read_methods().recommended["panel_desk_horizon", "ols"]],
-        "8": [read_methods().recommended["panel_desk_horizon", "iv"], "anderson_rubin_jackknife_firm"],
+        "8": [read_methods().recommended["panel_desk_horizon", "iv"], RECOMMENDED_SET],
     }
     for table, names in recommended.items():
         for name in names:

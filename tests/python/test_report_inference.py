@@ -196,12 +196,14 @@ def test_weak_instruments_are_warned_of_on_the_table_and_their_sets_may_have_no_
     assert headings == ["Column", "(1)", "(2)"]
     assert found["instruments"] == ["✗ weak", "✓ strong"]
     assert found["Effective F"] == ["4.2", "92.5"]
-    sets = [found[f"Anderson–Rubin 95% set, {how}"] for how in ("by firm-day", "jackknife by firm")]
+    sets = [found[f"Anderson–Rubin, {how}: 95% set"] for how in ("by firm-day", "jackknife by firm")]
     assert sets == [
         ["-0.900 to 0.200", "-0.339 to -0.187"],
         ["-∞ to -0.500or 0.250 to ∞unbounded", "-0.402 to -0.101"],
     ]
-    p_values = [found[f"p of no effect, {how}"] for how in ("by firm-day", "jackknife by firm")]
+    p_values = [
+        found[f"Anderson–Rubin, {how}: p of no effect"] for how in ("by firm-day", "jackknife by firm")
+    ]
     assert p_values == [["0.226", "<0.001"], ["0.313", "0.002"]]
     assert found["p of J"] == ["0.103", "0.907"]
     assert found["first stage: firm limit increase"] == ["-0.150", "-0.150"]

@@ -33,6 +33,8 @@ MOST_ITERATIONS = 5_000
 ITERATIONS_BEFORE_SHORTENING = 8
 LEAST_SHORTENING = 3
 MOST_PAIRS_PER_ROW = 4
+
+# So many units say how much shorter, and often already connect all periods.
 SAMPLED_UNITS = 200
 
 # A regressor of which the effects leave no more than this share does not vary within them.

@@ -16,6 +16,7 @@ from dealer_limits.estimate.covariance import (
     rule_of_thumb_lags,
 )
 from dealer_limits.estimate.instruments import (
+    RECOMMENDED_SET,
     anderson_rubin,
     anderson_rubin_p,
     anderson_rubin_set,
@@ -339,11 +340,11 @@ def _instrument_tests(
     yield (*column, "", "effective_f", strength.value, warning if strength.weak else "")
     yield (*column, "", "effective_f_critical", strength.critical_value, "")
     yield (*column, "", "weak", float(strength.weak), "")
-    yield from _anderson_rubin(column, found, "anderson_rubin")
+    yield from _anderson_rubin(column, found, "anderson_rubin_firm_x_day")
     firms = len(np.unique(groups["firm"]))
     if firms > len(instruments):
         by_firm = project(*asked, groups["firm"], by_jackknife=True)
-        yield from _anderson_rubin(column, by_firm, "anderson_rubin_jackknife_firm")
+        yield from _anderson_rubin(column, by_firm, RECOMMENDED_SET)
     if len(instruments) > 1:
         j, degrees = hansen_j(found)
         yield (*column, "", "hansen_j", j, "")
@@ -442,7 +443,7 @@ def describe(summary: pd.DataFrame, tests: pd.DataFrame) -> Iterator[str]:
             f"paper's errors, {rows['survives'].sum()} with {safe}, {rows['survives_holm'].sum()} after Holm"
         )
     weak = tests[(tests["statistic"] == "effective_f") & (tests["text"] != "")]
-    of_sets = tests[tests["statistic"] == "anderson_rubin_jackknife_firm_bounded"]
+    of_sets = tests[tests["statistic"] == f"{RECOMMENDED_SET}_bounded"]
     sets = of_sets.set_index(["table", "panel", "column"])["text"]
     for *key, text in weak[["table", "panel", "column", "text"]].itertuples(index=False):
         table, _, column = key

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 # the worst case, with a probability of more than 5%.
 TOLERATED_BIAS = 0.10
 
+# Anderson-Rubin sets, by how first stage and reduced form are clustered.
+SETS = {
+    "anderson_rubin_firm_x_day": "Anderson–Rubin, by firm-day",
+    "anderson_rubin_firm": "Anderson–Rubin, by firm",
+    "anderson_rubin_jackknife_firm": "Anderson–Rubin, jackknife by firm",
+}
+RECOMMENDED_SET = "anderson_rubin_jackknife_firm"
+
 
 @dataclass(frozen=True)
 class Projections:

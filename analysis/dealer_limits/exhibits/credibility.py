@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from dealer_limits.estimate.instruments import RECOMMENDED_SET, SETS
 from dealer_limits.exhibits.tables import frame_html
-from dealer_limits.montecarlo.covariances import SETS
 from dealer_limits.montecarlo.registry import HEADLINE_TABLES
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def _coverage_table(definitions: Definitions, methods: Methods, table: str, cove
     import pandas as pd
 
     labels = methods.labels(_ESTIMATED[table]) | SETS
-    recommended = methods.recommended[_ESTIMATED[table]]
+    recommended = (methods.recommended[_ESTIMATED[table]], RECOMMENDED_SET)
     shown = [name for name in labels if name in set(coverage["covariance"])]
     rows, label = [], ""
     for (name, horizon), of_row in coverage.groupby(["outcome", "horizon"], sort=False):
@@ -281,7 +281,7 @@ def _coverage_table(definitions: Definitions, methods: Methods, table: str, cove
                 "Outcome": "" if own == label else own,
                 "h": str(horizon),
                 **{
-                    _coverage_heading(labels[each], each == recommended): _covers(values[each])
+                    _coverage_heading(labels[each], each in recommended): _covers(values[each])
                     for each in shown
                 },
             }

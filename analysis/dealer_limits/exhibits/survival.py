@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from dealer_limits.estimate.inference import LEVEL
+from dealer_limits.estimate.instruments import RECOMMENDED_SET, SETS
 from dealer_limits.exhibits.credibility import number
 from dealer_limits.exhibits.tables import frame_html
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from dealer_limits.exhibits.definitions import Definitions
 
 _KEYS = ["table", "panel", "column", "term"]
-# kinds of Anderson-Rubin sets among the tests of instruments, the recommended one last
-_SETS = {"anderson_rubin": "by firm-day", "anderson_rubin_jackknife_firm": "jackknife by firm"}
 _VERDICTS = {
     "survives": '<span class="pass">✓ yes</span>',
     "alone": '<span class="warn">! alone, not after Holm</span>',
@@ -125,16 +124,17 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
         ),
         *(
             made
-            for kind, label in _SETS.items()
+            for kind, label in SETS.items()
+            if f"{kind}_p" in set(of_table["statistic"])
             for made in (
                 line(
-                    f"Anderson–Rubin 95% set, {label}",
+                    f"{label}: 95% set",
                     [
                         _set(values, name, kind, str(texts.get((name, "", f"{kind}_bounded"), "")))
                         for name in columns
                     ],
                 ),
-                line(f"p of no effect, {label}", p_values(f"{kind}_p")),
+                line(f"{label}: p of no effect", p_values(f"{kind}_p")),
             )
         ),
         line("Hansen J", each("hansen_j", ".2f")),
@@ -146,6 +146,7 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
             errors = each(f"{stage}_se", ".3f", term)
             rows.append(line("", [f"({error})" if error else "" for error in errors]))
     rows.append(line("firm-days (clusters)", each("clusters", ",.0f")))
+    rows.append(line("firms (clusters of the jackknife)", each("firms", ",.0f")))
     frame = pd.DataFrame(rows)
     names = list(frame.columns[1:])
     return Instruments(
@@ -362,7 +363,7 @@ def _warning(values: pd.Series, weak: list[str], columns: list[str]) -> str:
     needed = min(values[name, "", "effective_f_critical"] for name in weak)
     which = "all columns" if weak == columns else _columns(weak)
     span = f"{min(strengths):.1f}" if len(weak) == 1 else f"{min(strengths):.1f} to {max(strengths):.1f}"
-    safe = f"{tuple(_SETS)[-1]}_bounded"
+    safe = f"{RECOMMENDED_SET}_bounded"
     unbounded = [name for name in columns if values.get((name, "", safe), 1.0) == 0.0]
     ending = (
         f" The set has no bound in {_columns(unbounded)}: there the data do not say how large the effect is."

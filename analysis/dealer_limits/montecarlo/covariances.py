@@ -16,7 +16,7 @@ import numpy as np
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimate.inference import SEED, cell_numbers, covariance_of
-from dealer_limits.estimate.instruments import anderson_rubin_set, project
+from dealer_limits.estimate.instruments import SETS, anderson_rubin_set, project
 from dealer_limits.estimate.methods import Method
 from dealer_limits.estimate.panel import Fit, Variables, fit_linear, infer, take_out_effects
 from dealer_limits.estimate.wild_bootstrap import WildTest, coarser, draw_signs, prepare_tests
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
 FIRST_SEED = 7_000_001
 TABLES = ("2", "8")
 FILE = "covariance_coverage.csv"
-# sets of the instrumented columns, by how their reduced form is clustered
-SETS = {
-    "anderson_rubin_firm_x_day": "Anderson–Rubin, by firm-day",
-    "anderson_rubin_firm": "Anderson–Rubin, by firm",
-    "anderson_rubin_jackknife_firm": "Anderson–Rubin, jackknife by firm",
-}
 BLOCK = 10
 
 
@@ -78,7 +72,9 @@ def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.Da
     rows, truth = coverage_rows(), population_values(world)
     values = tuple(truth[row.key] for row in rows)
     parameters = dict(world_parameters(world))
-    code = digest(code_of("montecarlo", "pseudo", "estimate"), (parameters, rows, values, read_methods()))
+    code = digest(
+        code_of("montecarlo", "pseudo", "estimate"), repr((parameters, rows, values, read_methods()))
+    )
     folder = output / "covariance_coverage" / f"{world}-{code}"
     folder.mkdir(parents=True, exist_ok=True)
     tasks = {}

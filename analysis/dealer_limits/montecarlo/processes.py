@@ -65,9 +65,9 @@ def keep(content: object, path: Path) -> None:
     partial.replace(path)
 
 
-def digest(files: Iterable[Path], settings: object = "") -> str:
-    """Twelve digits that change with the content of any file: results of two versions are never mixed."""
-    found = hashlib.sha256(repr(settings).encode())
+def digest(files: Iterable[Path], settings: str = "") -> str:
+    """Twelve digits that change with the settings and any file: results of two versions are never mixed."""
+    found = hashlib.sha256(settings.encode())
     for path in files:
         found.update(path.read_bytes())
     return found.hexdigest()[:12]

@@ -7,7 +7,6 @@ per world.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -96,7 +95,7 @@ def fingerprint(parameters: Parameters, rows: Sequence[Row]) -> str:
     """Twelve digits that change with the parameters of the desk panel and with the regressions."""
     own = {name: value for name, value in parameters.items() if not name.startswith(OF_OTHER_PARTS)}
     text = json.dumps([own, [repr(row) for row in rows]], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return digest((), text)
 
 
 def run_montecarlo(

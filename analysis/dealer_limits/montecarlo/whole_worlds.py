@@ -7,7 +7,6 @@ was killed goes on where it stopped.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import multiprocessing
 import os
@@ -207,12 +206,12 @@ def estimate_world(warehouse: Path, bootstrap: Bootstrap) -> tuple[dict[Key, flo
 def fingerprint(world: str) -> str:
     """Twelve digits that change with any parameter of a world."""
     text = json.dumps(dict(world_parameters(world)), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return digest((), text)
 
 
 def pipeline_digest(scale: float, bootstrap: Bootstrap) -> str:
     """Twelve digits that change with the code behind a world: worlds of two versions are never mixed."""
-    return digest(_sources(), (scale, bootstrap))
+    return digest(_sources(), f"{scale} {bootstrap}")
 
 
 def _sources() -> Iterable[Path]:
