@@ -1,46 +1,12 @@
 {#- Expressions that several models share, and the ones that engines write differently. -#}
 
-{#- Text to date, null where it is none. `date_format` in strptime notation; without one, ISO. -#}
-{% macro to_date(expression, date_format=none) %}
-    {{ return(adapter.dispatch('to_date')(expression, date_format)) }}
+{% macro eastern() %}
+    {{ return('America/New_York') }}
 {% endmacro %}
 
-{% macro duckdb__to_date(expression, date_format) %}
-    {%- if date_format and date_format != '%Y-%m-%d' -%}
-        {{ return("cast(try_strptime(cast(" ~ expression ~ " as varchar), '" ~ date_format ~ "') as date)") }}
-    {%- endif -%}
-    {{ return('try_cast(' ~ expression ~ ' as date)') }}
-{% endmacro %}
-
-{% macro to_timestamp(expression) %}
-    {{ return('try_cast(' ~ expression ~ ' as timestamp)') }}
-{% endmacro %}
-
-{#- Dollars, exact to the cent: sums of decimals do not depend on the order of the rows. -#}
-{% macro to_usd(expression) %}
-    {{ return('try_cast(' ~ expression ~ ' as decimal(18, 2))') }}
-{% endmacro %}
-
-{#- A price, a rate or a ratio, exact to six decimals; `missing` is how the file writes that there is none. -#}
-{% macro to_number(expression, missing=none) %}
-    {%- if missing -%}
-        {{ return("try_cast(nullif(trim(cast(" ~ expression ~ " as varchar)), '" ~ missing ~ "') as decimal(20, 6))") }}
-    {%- endif -%}
-    {{ return('try_cast(' ~ expression ~ ' as decimal(20, 6))') }}
-{% endmacro %}
-
-{#- Text without surrounding blanks; empty is null. -#}
-{% macro to_text(expression) %}
-    {{ return("nullif(trim(cast(" ~ expression ~ " as varchar)), '')") }}
-{% endmacro %}
-
-{#- The first reason that applies: `reasons` is a list of [condition, reason]. -#}
-{% macro reject_reason(reasons) %}
-    case
-        {%- for condition, reason in reasons %}
-        when {{ condition }} then '{{ reason }}'
-        {%- endfor %}
-    end
+{#- A time without a zone, as a source writes it, in New York; null where it is none. -#}
+{% macro to_eastern(time, zone) %}
+    {{ return(adapter.dispatch('to_eastern')(time, zone)) }}
 {% endmacro %}
 
 {% macro usd_mn(expression) %}
@@ -78,13 +44,13 @@
     {{ return('(' ~ conditions | join(' and ') ~ ')') }}
 {% endmacro %}
 
-{#- Whole seconds from the first timestamp to the second. -#}
+{#- Seconds from the first timestamp to the second, fractions included. -#}
 {% macro seconds_between(from_timestamp, to_timestamp) %}
     {{ return(adapter.dispatch('seconds_between')(from_timestamp, to_timestamp)) }}
 {% endmacro %}
 
 {% macro duckdb__seconds_between(from_timestamp, to_timestamp) %}
-    {{ return("date_diff('second', " ~ from_timestamp ~ ', ' ~ to_timestamp ~ ')') }}
+    {{ return("date_diff('microsecond', " ~ from_timestamp ~ ', ' ~ to_timestamp ~ ') / 1000000.0') }}
 {% endmacro %}
 
 {% macro spark__seconds_between(from_timestamp, to_timestamp) %}

@@ -12,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dealer_limits.errors import DealerLimitsError
 
 _BAD_INPUT = re.compile(r"bad input: .*")
-_READING = re.compile(r"reading (\S+)$")
 _FAILURES = ("error", "fail", "runtime error")
 
 
@@ -25,7 +24,7 @@ def build_warehouse(console: Console, arguments: Sequence[str] = ()) -> None:
     """
     from dbt.cli.main import dbtRunner
 
-    file_being_checked: str | None = None
+    said: list[str] = []
 
     with Progress(
         TextColumn("{task.description}"),
@@ -38,30 +37,27 @@ def build_warehouse(console: Console, arguments: Sequence[str] = ()) -> None:
         task = progress.add_task("dbt build", total=None)
 
         def watch(event: Any) -> None:
-            nonlocal file_being_checked
-            if event.info.name == "JinjaLogDebug" and (reading := _READING.search(event.info.msg)):
-                file_being_checked = reading[1]
+            if event.info.name == "JinjaLogInfo":
+                said.append(event.info.msg)
             elif event.info.name == "LogStartLine":
-                file_being_checked = None
                 progress.update(task, total=event.data.total)
             elif event.info.name == "NodeFinished" and event.data.node_info.resource_type != "operation":
                 progress.advance(task)
 
         result = dbtRunner(callbacks=[watch]).invoke(["--log-level", "none", "build", *arguments])
 
+    for line in said:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if result.exception is not None:
-        raise DealerLimitsError(_one_line(str(result.exception), file_being_checked))
+        raise DealerLimitsError(_one_line(str(result.exception)))
     failed = [node for node in result.result.results if node.status in _FAILURES]
     for node in failed:
-        refusal = _BAD_INPUT.search(node.message or "")
-        console.print(f"{node.node.name}: {refusal.group() if refusal else node.status}", markup=False)
+        console.print(f"{node.node.name}: {node.status}", markup=False)
     if failed or not result.success:
         raise DealerLimitsError(f"{len(failed)} models or tests failed; `dbt build --select <name>` says why")
 
 
-def _one_line(message: str, file_being_checked: str | None) -> str:
+def _one_line(message: str) -> str:
     if refusal := _BAD_INPUT.search(message):
         return refusal.group()
-    if file_being_checked:
-        return f"bad input: {file_being_checked}: the file cannot be read; expected a well-formed file"
     return ": ".join(line.strip() for line in message.strip().splitlines()[:2])

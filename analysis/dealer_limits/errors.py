@@ -1,9 +1,34 @@
-"""The one kind of error that a user is meant to read."""
+"""The one kind of error that a user is meant to read, and how others are said in one line without a value."""
 
 from __future__ import annotations
+
+import errno
+import os
+
+# whose messages speak of names and SQL; those of others may quote what stands in a row
+_WITHOUT_VALUES = ("ParserException", "CatalogException", "BinderException", "PermissionException")
 
 
 class DealerLimitsError(Exception):
     """Something a user can put right, said in one line; the command line prints it and exits with 2."""
 
     exit_code = 2
+
+
+def in_one_line(error: OSError) -> str:
+    """What the operating system refused, and of which file."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{os.strerror(error.errno) if error.errno else 'cannot be read or written'}"
+
+
+def without_values(error: Exception) -> str:
+    """The message of an error of DuckDB, or what kind of error it is where the message may quote a value."""
+    message = str(error)
+    if os.strerror(errno.ENOSPC).lower() in message.lower() or "could not write" in message.lower():
+        return "IO Error: the disk is full"
+    name = type(error).__name__
+    if name in _WITHOUT_VALUES:
+        return message
+    if name == "ConstraintException":
+        return "Constraint Error: a key is repeated or a value is missing"
+    return f"{name}: its message may quote a value and is not shown"

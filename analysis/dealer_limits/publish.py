@@ -1,17 +1,14 @@
 """Publishing: a finished build is copied beside the published warehouse and renamed over it.
-
-A dbt-duckdb plugin, so that `dbt build` alone publishes. A rename is atomic: an analyst who opens the
-published file sees the last complete build or the new one, never a half; who has it open keeps the old one.
+ A rename is atomic: an analyst who opens the published file sees the last complete build or the new one,
+never a half; who has it open keeps the old one.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
-from typing import Any
-
-from dbt.adapters.duckdb.plugins import BasePlugin
 
 
 def published_path(build_file: Path) -> Path:
@@ -20,24 +17,16 @@ def published_path(build_file: Path) -> Path:
 
 
 def publish(build_file: Path) -> str:
-    """Copy a checkpointed build over the published warehouse, atomically; returns the published path."""
+    """Copy a checkpointed build over the published warehouse, atomically; returns the published path.
+
+    A new file is its owner's alone to read; one that is replaced hands its mode on.
+    """
     target = published_path(build_file)
     incoming = target.with_name(f".{target.name}.incoming")
+    incoming.unlink(missing_ok=True)
     shutil.copyfile(build_file, incoming)
+    incoming.chmod(stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600)
     with incoming.open("rb+") as handle:
         os.fsync(handle.fileno())
     incoming.replace(target)
     return str(target)
-
-
-class Plugin(BasePlugin):
-    """Makes the build folder, and gives SQL the function `publish_warehouse()`."""
-
-    def initialize(self, plugin_config: dict[str, Any]) -> None:
-        self.build_file = Path(self.creds.path)
-        self.build_file.parent.mkdir(parents=True, exist_ok=True)
-
-    def configure_connection(self, conn: Any) -> None:
-        conn.create_function(
-            "publish_warehouse", lambda: publish(self.build_file), [], "VARCHAR", side_effects=True
-        )

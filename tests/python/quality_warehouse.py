@@ -6,6 +6,8 @@ from pathlib import Path
 
 import duckdb
 
+from dealer_limits.sources.contracts import load_contracts
+
 # Seven days stand for the business days of the sample: around the first day of the leverage requirement, the
 # last day of derivatives at notional and the end of the sample. 40 Treasury desks, 18 prime, of ten firms.
 GOOD_WORLD = """
@@ -344,11 +346,41 @@ from marts.dim_security;
 """
 
 
+# type in the database, and a value that keeps every contract, of columns that no rule of `suites.yml` is
+# about
+_COLUMNS = {
+    "id": ("varchar", "'X'"),
+    "text": ("varchar", "'X'"),
+    "code": ("varchar", "null"),
+    "time": ("varchar", "'11:45:00'"),
+    "timestamp": ("timestamp", "timestamp '2020-03-16 10:00:00'"),
+    "date": ("date", "date '2020-03-16'"),
+    "integer": ("bigint", "1"),
+    "usd": ("decimal(18, 2)", "1"),
+    "number": ("decimal(20, 6)", "1"),
+}
+
+
+def write_good_world(connection: duckdb.DuckDBPyConnection) -> None:
+    """Every table that the suites read; staged ones with all columns of their contracts."""
+    connection.execute(GOOD_WORLD)
+    for table in load_contracts().values():
+        relation = f"staging.stg_{table.source}__{table.entity}"
+        present = {name for name, *_ in connection.execute(f"describe {relation}").fetchall()}
+        for column in table.columns:
+            if column.as_ not in present:
+                type_, value = _COLUMNS[column.type]
+                value = f"'{next(iter(column.codes))}'" if column.codes else value
+                connection.execute(f"alter table {relation} add column {column.as_} {type_} default {value}")
+        if "raw_file" not in present:
+            connection.execute(f"alter table {relation} add column raw_file varchar")
+
+
 def write_warehouse(path: Path, changes: str = "") -> Path:
     """Write the good world to a file, then apply SQL `changes`."""
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
-        connection.execute(GOOD_WORLD)
+        write_good_world(connection)
         if changes:
             connection.execute(changes)
     return path

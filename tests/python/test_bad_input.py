@@ -26,7 +26,7 @@ PSV = "trace/trace_2020-03-16.psv"
 BULK = "fr_y9c/BHCF20141231.txt"
 SOMA = "soma/treasury_operations_2020-03-20.json"
 TRACE_COLUMNS = (
-    "expected *.parquet or *.psv with MSG_SEQ_NB, TRD_RPT_TS, TRD_EXCTN_TS, TRD_STLMT_DT, CUSIP_ID, "
+    "expected *.parquet or *.psv or *.txt with MSG_SEQ_NB, TRD_RPT_TS, TRD_EXCTN_TS, TRD_STLMT_DT, CUSIP_ID, "
     "RPT_SIDE_CD, ENTRD_VOL_QT, ENTRD_PR"
 )
 SOMA_COLUMNS = "expected *.json with operationId, operationDate"
@@ -148,20 +148,12 @@ CASES: dict[str, tuple[Break, str, str, str]] = {
         "the file has no rows",
         "expected firms.csv with RSSD, NAME, ESLR",
     ),
-    "header only, psv": (header_only(PSV), PSV, "the file has no rows", TRACE_COLUMNS),
-    "header only, bulk text": (
-        header_only(BULK, "latin-1"),
-        BULK,
-        "the file has no rows",
-        "expected BHCF*.txt with RSSD9001, RSSD9999",
-    ),
     "no rows, parquet": (
         table("fr_vv1/limits.parquet", lambda data: data.slice(0, 0)),
         "fr_vv1/limits.parquet",
         "the file has no rows",
         "expected limits.parquet or limits.csv with rssd_id, limit_id",
     ),
-    "no rows, json": (soma(without_details), SOMA, "the file has no rows", SOMA_COLUMNS),
     "column missing, csv": (
         substitute("market/move.csv", "^date,", "day,"),
         "market/move.csv",
@@ -192,6 +184,52 @@ CASES: dict[str, tuple[Break, str, str, str]] = {
         "field operationDirection is missing",
         SOMA_COLUMNS,
     ),
+    "too many fields": (
+        append("market/curve_fit_error.csv", f"2020-03-16,1,{SECRET}".encode()),
+        "market/curve_fit_error.csv",
+        "line 2062 is malformed, too many columns",
+        "expected curve_fit_error.csv with date, curve_fit_error_bp",
+    ),
+    "too few fields": (
+        append(BULK, SECRET.encode()),
+        BULK,
+        "line 55 is malformed, missing columns",
+        "expected BHCF*.txt with RSSD9001, RSSD9999",
+    ),
+    "quote that never ends": (
+        append("market/DGS10.csv", f'2020-03-16,"{SECRET}'.encode()),
+        "market/DGS10.csv",
+        "line 2154 is malformed, a quote that never ends or is not alone",
+        "expected DGS10.csv with observation_date, DGS10",
+    ),
+    "not UTF-8": (
+        append("reference/firms.csv", f"1,{SECRET}".encode() + b"\xff,Y"),
+        "reference/firms.csv",
+        "the file is not UTF-8 text",
+        "expected firms.csv with RSSD, NAME, ESLR",
+    ),
+    "json cut short": (
+        text(SOMA, lambda content: content[: len(content) // 2] + SECRET),
+        SOMA,
+        "the file is not well-formed JSON",
+        SOMA_COLUMNS,
+    ),
+    "json of another shape": (
+        text(SOMA, lambda content: json.dumps({"treasury": {"auctions": [SECRET]}})),
+        SOMA,
+        "the file is of another shape",
+        SOMA_COLUMNS,
+    ),
+    "parquet cut short": (
+        lambda raw: (raw / PARQUET).write_bytes((raw / PARQUET).read_bytes()[:2000]),
+        PARQUET,
+        "the file cannot be read",
+        "expected a well-formed file",
+    ),
+}
+
+# what shows only when values are read: the base model of the table stops
+STAGED_CASES: dict[str, tuple[Break, str, str, str]] = {
     "MM/DD/YYYY for ISO, csv": (
         desks_as_csv,
         "fr_vv1/desks.csv",
@@ -242,48 +280,6 @@ CASES: dict[str, tuple[Break, str, str, str]] = {
         "column business_date is not in the expected form",
         "expected a date as ISO 8601",
     ),
-    "too many fields": (
-        append("market/curve_fit_error.csv", f"2020-03-16,1,{SECRET}".encode()),
-        "market/curve_fit_error.csv",
-        "line 2062 is malformed, too many columns",
-        "expected curve_fit_error.csv with date, curve_fit_error_bp",
-    ),
-    "too few fields": (
-        append(BULK, SECRET.encode()),
-        BULK,
-        "line 55 is malformed, missing columns",
-        "expected BHCF*.txt with RSSD9001, RSSD9999",
-    ),
-    "quote that never ends": (
-        append("market/DGS10.csv", f'2020-03-16,"{SECRET}'.encode()),
-        "market/DGS10.csv",
-        "line 2154 is malformed, unquoted value",
-        "expected DGS10.csv with observation_date, DGS10",
-    ),
-    "not UTF-8": (
-        append("reference/firms.csv", f"1,{SECRET}".encode() + b"\xff,Y"),
-        "reference/firms.csv",
-        "line 15 is malformed, invalid encoding",
-        "expected firms.csv with RSSD, NAME, ESLR",
-    ),
-    "json cut short": (
-        text(SOMA, lambda content: content[: len(content) // 2] + SECRET),
-        SOMA,
-        "the file is not well-formed JSON",
-        SOMA_COLUMNS,
-    ),
-    "json of another shape": (
-        text(SOMA, lambda content: json.dumps({"treasury": {"auctions": [SECRET]}})),
-        SOMA,
-        "the file cannot be read",
-        "expected a well-formed file",
-    ),
-    "parquet cut short": (
-        lambda raw: (raw / PARQUET).write_bytes((raw / PARQUET).read_bytes()[:2000]),
-        PARQUET,
-        "the file cannot be read",
-        "expected a well-formed file",
-    ),
 }
 
 
@@ -308,16 +304,7 @@ def files_with_secret(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
 
 
-@pytest.mark.parametrize(("break_it", "file", "problem", "expected"), CASES.values(), ids=CASES.keys())
-def test_bad_file_is_said_in_one_line_that_names_it(
-    workspace: Workspace, break_it: Break, file: str, problem: str, expected: str
-) -> None:
-    break_it(workspace.raw)
-
-    with pytest.raises(DealerLimitsError) as refusal:
-        workspace.build()
-
-    line = str(refusal.value)
+def assert_says(line: str, workspace: Workspace, file: str, problem: str, expected: str) -> None:
     assert "\n" not in line
     named, found = line.removeprefix("bad input: ").split(": ", 1)
     assert named == file or (file.startswith("/") and named == str(workspace.raw) + file)
@@ -327,6 +314,32 @@ def test_bad_file_is_said_in_one_line_that_names_it(
     assert not files_with_secret(workspace.folder)
 
 
+@pytest.mark.parametrize(("break_it", "file", "problem", "expected"), CASES.values(), ids=CASES.keys())
+def test_bad_file_is_said_in_one_line_that_names_it(
+    workspace: Workspace, break_it: Break, file: str, problem: str, expected: str
+) -> None:
+    break_it(workspace.raw)
+
+    with pytest.raises(DealerLimitsError) as refusal:
+        workspace.inspect()
+
+    assert_says(str(refusal.value), workspace, file, problem, expected)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "file", "problem", "expected"), STAGED_CASES.values(), ids=STAGED_CASES.keys()
+)
+def test_column_that_fails_throughout_a_file_stops_the_build(
+    workspace: Workspace, break_it: Break, file: str, problem: str, expected: str
+) -> None:
+    break_it(workspace.raw)
+
+    with pytest.raises(DealerLimitsError) as refusal:
+        workspace.build("--select", "models/staging")
+
+    assert_says(str(refusal.value), workspace, file, problem, expected)
+
+
 @pytest.mark.parametrize("source", ["fr_vv1", "fr_y9c", "market", "reference", "soma", "trace"])
 def test_missing_folder_of_a_source_is_named(workspace: Workspace, source: str) -> None:
     remove(source)(workspace.raw)
@@ -334,7 +347,13 @@ def test_missing_folder_of_a_source_is_named(workspace: Workspace, source: str) 
     with pytest.raises(
         DealerLimitsError, match=f"^bad input: {workspace.raw / source}: no file of .*; expected "
     ):
-        workspace.build()
+        workspace.inspect()
+
+
+TOO_MANY = (
+    "bad input: market/DGS10.csv: line 2154 is malformed, too many columns; "
+    "expected DGS10.csv with observation_date, DGS10\n"
+)
 
 
 def test_command_exits_with_2_and_one_line_on_standard_error(workspace: Workspace) -> None:
@@ -343,20 +362,29 @@ def test_command_exits_with_2_and_one_line_on_standard_error(workspace: Workspac
     finished = workspace.run("dealer-limits", "build")
 
     assert finished.returncode == 2
-    assert finished.stderr == (
-        "bad input: market/DGS10.csv: line 2154 is malformed, too many columns; "
-        "expected DGS10.csv with observation_date, DGS10\n"
-    )
+    assert finished.stderr == TOO_MANY
     assert SECRET not in finished.stdout
     assert not files_with_secret(workspace.folder)
 
 
-def test_dbt_alone_refuses_bad_input_too_and_logs_no_value(workspace: Workspace) -> None:
+def test_dbt_alone_exits_with_2_and_that_line_last_and_logs_no_value(workspace: Workspace) -> None:
     append("market/DGS10.csv", f"2020-03-16,{SECRET},1".encode())(workspace.raw)
 
     finished = workspace.run("dbt", "build")
 
-    assert finished.returncode != 0
-    assert "bad input: market/DGS10.csv: line 2154 is malformed, too many columns" in finished.stdout
+    assert finished.returncode == 2
+    assert finished.stderr.endswith(TOO_MANY)
     assert SECRET not in finished.stdout + finished.stderr
     assert not files_with_secret(workspace.folder)
+
+
+def test_dbt_alone_exits_with_2_too_where_values_show_what_is_wrong(workspace: Workspace) -> None:
+    substitute("market/DGS10.csv", r"(\d{4})-(\d\d)-(\d\d)", r"\3.\2.\1")(workspace.raw)
+
+    finished = workspace.run("dbt", "build")
+
+    assert finished.returncode == 2
+    assert finished.stderr == (
+        "bad input: market/DGS10.csv: column observation_date is not in the expected form; "
+        "expected a date as ISO 8601\n"
+    )

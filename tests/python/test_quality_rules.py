@@ -15,9 +15,10 @@ import yaml
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.quality.run import check_suite
-from dealer_limits.quality.suites import Rule, Suite, load_suites
+from dealer_limits.quality.suites import ROW_COUNT, Rule, Suite, load_suites
 from dealer_limits.quality.validate import validate
-from quality_warehouse import GOOD_WORLD
+from dealer_limits.sources.contracts import load_contracts
+from quality_warehouse import write_good_world
 
 PROJECT = Path(__file__).parents[2]
 SUITES = {suite.name: suite for suite in load_suites()}
@@ -27,7 +28,7 @@ RULES = [(suite, rule) for suite in SUITES.values() for rule in suite.rules]
 @pytest.fixture(scope="module")
 def good_world() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
-        connection.execute(GOOD_WORLD)
+        write_good_world(connection)
         yield connection
 
 
@@ -115,12 +116,12 @@ CHANGES = [
         "update staging.stg_fr_vv1__desks set valid_to = null where desk_id = 'desk 3'",
     ),
     (
-        "desks as reported",
-        "ends_after_start",
+        "contract of fr_vv1.desks",
+        "check_1",
         "update staging.stg_fr_vv1__desks set valid_to = date '2014-01-01' where desk_id = 'desk 3'",
     ),
     (
-        "limit usages",
+        "contract of fr_vv1.limit_usage",
         "repeated_keys",
         "insert into staging.stg_fr_vv1__limit_usages from staging.stg_fr_vv1__limit_usages limit 1",
     ),
@@ -130,8 +131,8 @@ CHANGES = [
         f"update staging.stg_fr_vv1__limit_usages set limit_id = 'other' {ONE_DESK_DAY}",
     ),
     (
-        "limit usages",
-        "negative_limits",
+        "contract of fr_vv1.limit_usage",
+        "limit_size_not_below",
         f"update staging.stg_fr_vv1__limit_usages set limit_size = -1 {ONE_DESK_DAY}",
     ),
     (
@@ -140,8 +141,8 @@ CHANGES = [
         f"update staging.stg_fr_vv1__values_at_risk set business_date = date '2018-01-01' {ONE_DESK_DAY}",
     ),
     (
-        "values at risk",
-        "negative_var",
+        "contract of fr_vv1.value_at_risk",
+        "var_usd_not_below",
         f"update staging.stg_fr_vv1__values_at_risk set var_usd = -1 {ONE_DESK_DAY}",
     ),
     (
@@ -155,8 +156,8 @@ CHANGES = [
         f"update staging.stg_fr_vv1__positions set derivatives_basis = 'market' {ONE_DESK_DAY}",
     ),
     (
-        "positions",
-        "negative_securities",
+        "contract of fr_vv1.positions",
+        "securities_short_usd_not_below",
         f"update staging.stg_fr_vv1__positions set securities_short_usd = -1 {ONE_DESK_DAY}",
     ),
     (
@@ -180,18 +181,18 @@ CHANGES = [
         "delete from staging.stg_soma__operations where operation_id = 'OP1'",
     ),
     (
-        "TRACE reports",
-        "is_par_positive",
+        "contract of trace.reports",
+        "par_usd_above",
         "update staging.stg_trace__reports set par_usd = 0 where control_number = 'control 3'",
     ),
     (
-        "TRACE reports",
-        "cusip_length",
-        "update staging.stg_trace__reports set cusip = '912' where control_number = 'control 3'",
+        "contract of trace.reports",
+        "trade_status_unknown",
+        "update staging.stg_trace__reports set trade_status = 'Z' where control_number = 'control 3'",
     ),
     (
-        "TRACE control numbers",
-        "repeated_control_numbers",
+        "contract of trace.reports",
+        "repeated_keys",
         "insert into staging.stg_trace__reports from staging.stg_trace__reports limit 1",
     ),
     (
@@ -318,6 +319,17 @@ def _documented_columns() -> dict[str, set[str]]:
     for path in sorted((PROJECT / "models").rglob("*.yml")):
         for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
             documented[model["name"]] = {column["name"] for column in model.get("columns", [])}
+    for table in load_contracts().values():
+        columns = {name for column in table.columns for name in (column.as_, column.day_as) if name}
+        documented[f"stg_{table.source}__{table.entity}"] = columns | {"raw_file"}
+    # made at the end of a run (macros/raw_rows.sql)
+    documented["qc_row_counts"] = {
+        "source_table",
+        "raw_file",
+        "rows_read",
+        "rows_staged",
+        "rows_rejected",
+    }
     return documented
 
 
@@ -338,7 +350,7 @@ def test_columns_are_those_of_the_models_in(suite: Suite):
     assert tables
     assert tables <= set(_documented_columns())
     assert named <= set().union(*(_documented_columns()[table] for table in tables))
-    read = {*suite.columns, *suite.derived}
+    read = {*suite.columns, *suite.derived, *([ROW_COUNT] if suite.grouped else [])}
     assert {column for rule in suite.rules for column in rule.columns} <= read
 
 

@@ -18,6 +18,7 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from rich.console import Console
 
 from dealer_limits.build import build_warehouse
+from dealer_limits.sources.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,6 +93,12 @@ class Workspace:
         """`dealer-limits build` in this process; raises what it shows on standard error."""
         with self._as_environment():
             build_warehouse(Console(quiet=True), arguments)
+
+    def inspect(self) -> Ledger:
+        """The check of all raw files alone; raises what a build would show."""
+        ledger = Ledger(self.build_file.parent, self.environment)
+        ledger.inspect(ledger.contracts)
+        return ledger
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """The published warehouse, as an analyst opens it."""

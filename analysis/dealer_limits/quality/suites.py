@@ -1,10 +1,15 @@
-"""Suites of rules, as `suites.yml` lists them: what is read of a table, and what must hold of it."""
+"""Suites of rules: what is read of a table, and what must hold of it.
+ What the contract of a raw table says must hold of what is staged, by a suite made from the contract;
+`suites.yml` lists what contracts cannot say.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
+
+from dealer_limits.sources.contracts import Table, load_contracts
 
 CRITICAL = "critical"
 WARNING = "warning"
@@ -78,11 +83,57 @@ class Suite:
 
 
 def load_suites() -> tuple[Suite, ...]:
-    """All suites, in the order of `suites.yml`."""
+    """All suites: one per contract, then those of `suites.yml`, in their order."""
     import yaml
 
     text = files(__package__).joinpath("suites.yml").read_text(encoding="utf-8")
-    return tuple(_suite(**entry) for entry in yaml.safe_load(text))
+    of_contracts = (suite_of_contract(table) for table in load_contracts().values())
+    return (*of_contracts, *(_suite(**entry) for entry in yaml.safe_load(text)))
+
+
+def suite_of_contract(table: Table) -> Suite:
+    """What the contract of a raw table says of its staged rows: counts, of which all but one are zero."""
+    key = ", ".join(table.key)
+    counts = {"repeated_keys": (f"count(*) - count(distinct ({key}))", f"No two rows have the same {key}.")}
+    for column in table.columns:
+        name = column.as_
+        if column.required:
+            counts[f"{name}_missing"] = (f"{name} is null", f"Every row has {name}.")
+        if column.codes:
+            codes = ", ".join(f"'{code}'" for code in column.codes)
+            counts[f"{name}_unknown"] = (
+                f"{name} not in ({codes})",
+                f"{name} is one of {', '.join(column.codes)}.",
+            )
+        day = "date " if column.type in ("date", "timestamp") else ""
+        quote = "'" if day else ""
+        for bound, sign, words in (
+            (column.minimum, "<", "not below"),
+            (column.maximum, ">", "not above"),
+            (column.above, "<=", "above"),
+        ):
+            if bound is not None:
+                outside = f"{name} {sign} {day}{quote}{bound}{quote}"
+                counts[f"{name}_{words.replace(' ', '_')}"] = (outside, f"{name} is {words} {bound}.")
+    for number, (holds, reason) in enumerate(table.checks, start=1):
+        counts[f"check_{number}"] = (f"not ({holds})", f"No row of which {reason[0].lower() + reason[1:]}.")
+    derived = {
+        name: sql if name == "repeated_keys" else f"count(*) filter (where {sql})"
+        for name, (sql, _) in counts.items()
+    }
+    none = [
+        Rule(meaning, "ExpectColumnValuesToBeInSet", {"column": name, "value_set": [0]})
+        for name, (_, meaning) in counts.items()
+    ]
+    some = Rule("There are rows.", "ExpectColumnValuesToBeBetween", {"column": ROW_COUNT, "min_value": 1})
+    return Suite(
+        name=f"contract of {table.full_name}",
+        table=f"staging.stg_{table.source}__{table.entity}",
+        unit="table",
+        rules=(*none, *(() if table.optional else (some,))),
+        derived=derived,
+        grouped=True,
+    )
 
 
 def _suite(rules: list[dict[str, Any]], columns: list[str] | None = None, **entry: Any) -> Suite:

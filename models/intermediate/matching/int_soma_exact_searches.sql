@@ -48,7 +48,8 @@ eligible_{{ round }} as (
         trades.price,
         row_number() over (
             partition by {{ '' if round == 1 else 'rules.matching_rule, ' }}awards.award_id
-            order by abs({{ seconds_between('awards.closed_at', 'trades.executed_at') }}), trades.trade_id
+            -- trades of which only the day is known come last
+            order by abs({{ seconds_between('awards.closed_at', 'trades.executed_at') }}) nulls last, trades.trade_id
         ) as closeness_rank,
     from awards
     inner join trades

@@ -15,7 +15,9 @@ final as (
         auction_status,
         operation_type,
         operation_direction,
-        {{ to_timestamp("concat(operation_date, ' ', close_time)") }} as closed_at,
+        {{ to_eastern(
+            "cast(concat(operation_date, ' ', close_time) as timestamp)", var('unzoned_times').soma
+        ) }} as closed_at,
         accepted_par_usd,
         raw_file,
     from operations

@@ -21,7 +21,7 @@ final as (
     select
         reports.control_number as trade_id,
         reports.cusip,
-        cast(reports.executed_at as date) as trade_date,
+        reports.executed_on as trade_date,
         reports.executed_at,
         cast(reports.reported_at as date) as report_date,
         reports.report_side,

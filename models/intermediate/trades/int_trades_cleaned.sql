@@ -23,7 +23,7 @@ trades as (
     select
         reports.control_number as trade_id,
         reports.cusip,
-        cast(reports.executed_at as date) as trade_date,
+        reports.executed_on as trade_date,
         reports.executed_at,
         coalesce(reports.reporting_give_up_mpid, reports.reporting_mpid) as dealer_mpid,
         reports.report_side,

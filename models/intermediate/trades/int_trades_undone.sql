@@ -2,7 +2,8 @@
 -- as-of R), found by the control number that the message names. Where a message names none, by the attributes
 -- of the trade: the n-th such message of equal attributes undoes the n-th report of them.
 {% set attributes = [
-    'cusip', 'executed_at', 'report_side', 'par_usd', 'entered_price', 'price_type', 'reporting_mpid', 'contra_mpid',
+    'cusip', 'executed_on', 'executed_at', 'report_side', 'par_usd', 'entered_price', 'price_type', 'reporting_mpid',
+    'contra_mpid',
 ] -%}
 with
 
@@ -83,7 +84,10 @@ look_alikes as (
         and coalesce(reports.as_of_code, '') <> 'R'
         and undone_by_number.control_number is null
         -- equal in one attribute: the join on all of them does the rest, over few reports
-        and reports.executed_at in (select unnumbered.executed_at from unnumbered)
+        and (
+            reports.executed_at is null
+            or reports.executed_at in (select unnumbered.executed_at from unnumbered)
+        )
 
 ),
 

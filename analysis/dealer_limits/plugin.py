@@ -1,0 +1,125 @@
+"""What `dbt build` needs of Python, as a dbt-duckdb plugin: raw files, publishing, and that no value gets
+out.
+ Its functions stand in SQL, and macros call them. Each returns text, since an error of a function would be
+wrapped by the engine in several lines: what is refused is returned as the line that says so.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.flags import get_flags
+
+from dealer_limits.errors import DealerLimitsError, in_one_line, without_values
+from dealer_limits.publish import publish
+from dealer_limits.sources.ledger import Ledger
+
+_last_line: list[str] = []
+
+
+class Plugin(BasePlugin):
+    """Makes the build folder, readable by its owner alone, and gives SQL its functions."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        os.umask(0o077)
+        self.build_file = Path(self.creds.path)
+        self.ledger = Ledger(self.build_file.parent)
+        self._lock = threading.RLock()
+        try:
+            self.build_file.parent.mkdir(parents=True, exist_ok=True)
+            for folder in _folders_of_dbt():
+                _keep_to_owner(folder)
+        except OSError as error:
+            # the kind of error that dbt reports without a traceback
+            raise RuntimeError(in_one_line(error)) from None
+        DuckDBCursorWrapper.execute = _execute
+
+    def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
+        """A build file that cannot be opened, as a killed build or a full disk leaves it, is made anew."""
+        if not self.build_file.exists():
+            return
+        try:
+            duckdb.connect(str(self.build_file), config=config).close()
+        except duckdb.Error as error:
+            if "lock" in str(error).lower():
+                raise RuntimeError(f"{self.build_file} is in use: another build is running") from None
+            for path in self.build_file.parent.glob(f"{self.build_file.name}*"):
+                path.unlink()
+
+    def configure_connection(self, conn: Any) -> None:
+        functions: dict[str, tuple[Callable[..., str], int]] = {
+            "inspect_raw_files": (lambda tables: self.ledger.inspect(tables.split(",")), 1),
+            "raw_tables": (lambda: json.dumps([*self.ledger.contracts]), 0),
+            "raw_contract": (lambda table: self.ledger.contracts[table].as_json(), 1),
+            "raw_scans": (lambda table: json.dumps(self.ledger.scans(table)), 1),
+            "raw_files": (lambda: json.dumps(self.ledger.files()), 0),
+            "remove_raw_copies": (self.ledger.remove_copies, 0),
+            "publish_warehouse": (lambda: publish(self.build_file), 0),
+            "refuse": (_refuse, 1),
+        }
+        for name, (function, arguments) in functions.items():
+            conn.create_function(
+                name, self._as_text(function), ["VARCHAR"] * arguments, "VARCHAR", side_effects=True
+            )
+
+    def _as_text(self, function: Callable[..., str | None]) -> Callable[..., str]:
+        def call(*arguments: str) -> str:
+            with self._lock:
+                try:
+                    return function(*arguments) or ""
+                except DealerLimitsError as error:
+                    return f"refused: {error}"
+                except OSError as error:
+                    return f"refused: {in_one_line(error)}"
+
+        # DuckDB counts the parameters of a function
+        count = function.__code__.co_argcount - hasattr(function, "__self__")
+        return (lambda argument: call(argument)) if count else (lambda: call())
+
+
+def _execute(self: DuckDBCursorWrapper, sql: str, bindings: Any = None) -> Any:
+    """As dbt-duckdb's own, but errors lose what may be a value before they are printed or logged."""
+    try:
+        return self._cursor.execute(sql) if bindings is None else self._cursor.execute(sql, bindings)
+    except duckdb.Error as error:
+        raise type(error)(without_values(error)) from None
+
+
+def _refuse(line: str) -> None:
+    """End the run: after bad input nothing is worth building.
+
+    Where dbt is the program, its own last words are several lines: the one that counts comes after them.
+    """
+    object.__setattr__(get_flags(), "FAIL_FAST", True)
+    if Path(sys.argv[0]).stem == "dbt" and not _last_line:
+        atexit.register(lambda: print(_last_line[-1], file=sys.stderr))
+    _last_line.append(line)
+
+
+def _folders_of_dbt() -> list[Path]:
+    flags = get_flags()
+    named = {"TARGET_PATH": "target", "LOG_PATH": "logs"}
+    return [Path(getattr(flags, name, None) or default) for name, default in named.items()]
+
+
+def _keep_to_owner(folder: Path) -> None:
+    """What dbt wrote before it opened a connection has the modes that the shell gave it."""
+    if not folder.is_dir():
+        return
+    for path in [folder, *folder.rglob("*")]:
+        try:
+            path.chmod(0o700 if path.is_dir() else 0o600)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOENT, errno.EROFS):
+                raise

@@ -1,0 +1,277 @@
+"""The ledger of raw files: what was found in each, kept beside the build, and what the macros ask of it.
+ A file that the ledger knows by size, time and contract is not read again just to be checked. Packed files,
+and text in another form than its table's, are read from plain copies in a folder of the build that its owner
+alone can read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.sources.contracts import Table, load_contracts
+from dealer_limits.sources.files import RawFile, find_files, refusal, source_folder
+from dealer_limits.sources.scan import Scan, scan_json, scan_parquet, scan_text
+
+# how a macro reads a file: what all files of one scan have in common
+_LAYOUT = ("format", "folder", "columns", "width", "encoding", "has_trailer")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One raw file and one table that it holds: `scan` is what was found, `read_path` where its rows are
+    read.
+
+    `table` is None for a file that no contract knows, which is left unread, and `name` for a table without a
+    file.
+    """
+
+    source: str
+    table: str | None
+    name: str | None
+    path: str = ""
+    size: int = 0
+    modified_ns: int = 0
+    contract: str = ""
+    read_path: str = ""
+    folder: str = ""
+    format: str = ""
+    scan: Scan | None = None
+
+
+class Ledger:
+    """What is known of the raw files that a build reads.
+
+    build: the folder of the build, in which the ledger and the plain copies lie.
+    """
+
+    def __init__(self, build: Path, environment: Mapping[str, str] = os.environ) -> None:
+        self.build = build
+        self._environment = environment
+        self._entries: dict[str, list[Entry]] = {}
+
+    @cached_property
+    def contracts(self) -> dict[str, Table]:
+        return load_contracts()
+
+    @property
+    def copies(self) -> Path:
+        return self.build / "unpacked"
+
+    @property
+    def path(self) -> Path:
+        return self.build / "raw_files.json"
+
+    def inspect(self, tables: Iterable[str]) -> None:
+        """Find and check the files of these raw tables (`source.table`), and write the ledger.
+
+        Raises DealerLimitsError for the first file that cannot be read, and for a table without one.
+        """
+        self.remove_copies()
+        known = {(entry.path, entry.name, entry.table): entry for entry in self._read()}
+        wanted = [self.contracts[name] for name in tables]
+        self._entries = {}
+        try:
+            for source in dict.fromkeys(table.source for table in wanted):
+                of_source = [table for table in wanted if table.source == source]
+                self._entries |= self._inspect_source(source, of_source, known)
+        except DealerLimitsError:
+            self.remove_copies()
+            raise
+        finally:
+            found = [entry for entries in self._entries.values() for entry in entries]
+            inspected = {(entry.source, entry.table) for entry in found}
+            self._write(found + [e for e in known.values() if (e.source, e.table) not in inspected])
+
+    def entries(self, table: str) -> list[Entry]:
+        """The files of a raw table, inspected now if they were not; none where they cannot be read."""
+        if table not in self._entries:
+            try:
+                source = table.partition(".")[0]
+                self._entries |= self._inspect_source(source, [self.contracts[table]], {})
+            except DealerLimitsError:
+                self._entries[table] = []
+        return self._entries[table]
+
+    def scans(self, table: str) -> list[dict[str, Any]]:
+        """How to read a raw table: files with rows, together where one scan can read them."""
+        scans: dict[str, dict[str, Any]] = {}
+        for entry in self.entries(table):
+            if entry.scan and entry.scan.rows:
+                facts = {"format": entry.format, "folder": entry.folder} | dataclasses.asdict(entry.scan)
+                layout = {name: facts[name] for name in _LAYOUT}
+                layout["columns"] = {
+                    column: [raw, place, kind] for column, raw, place, kind in layout["columns"]
+                }
+                scan = scans.setdefault(
+                    json.dumps(layout, sort_keys=True), {**layout, "files": [], "largest": 0}
+                )
+                scan["files"].append(entry.read_path)
+                scan["largest"] = max(scan["largest"], Path(entry.read_path).stat().st_size)
+        return list(scans.values())
+
+    def files(self) -> list[dict[str, Any]]:
+        """A row per inspected file and table, as `quality.qc_raw_files` shows it."""
+        rows = []
+        for entry in sorted(
+            self._read(), key=lambda entry: (entry.source, entry.name or "", entry.table or "")
+        ):
+            contract = self.contracts.get(entry.table or "")
+            scan = entry.scan
+            absent = [] if scan is None or contract is None else _absent(contract, scan)
+            rows.append(
+                {
+                    "source_table": entry.table,
+                    "raw_file": entry.name,
+                    "status": _status(entry),
+                    "rows_read": scan.rows if scan else 0,
+                    "size_bytes": entry.size,
+                    "sha256": scan.digest if scan else None,
+                    "columns_absent": ", ".join(absent) or None,
+                    "warning": _warning(entry, contract, absent),
+                }
+            )
+        return rows
+
+    def remove_copies(self) -> None:
+        shutil.rmtree(self.copies, ignore_errors=True)
+
+    def _inspect_source(
+        self, source: str, tables: list[Table], known: Mapping[tuple[str, str | None, str | None], Entry]
+    ) -> dict[str, list[Entry]]:
+        folder = source_folder(source, self._environment)
+        of_source = [table for table in self.contracts.values() if table.source == source]
+        files = find_files(source, folder, of_source)
+        unread = [
+            Entry(source, None, file.name, str(file.path), file.path.stat().st_size)
+            for file in files
+            if not file.tables
+        ]
+        found: dict[str, list[Entry]] = {table.full_name: [] for table in tables} | {f"{source}.": unread}
+        for file in files:
+            if wanted := [table for table in tables if table.full_name in file.tables]:
+                for entry in self._inspect_file(file, folder, wanted, known):
+                    found[entry.table].append(entry)
+        for table in tables:
+            _check_table(table, found[table.full_name], folder)
+            if not found[table.full_name]:
+                found[table.full_name] = [Entry(source, table.full_name, None)]
+        return found
+
+    def _inspect_file(
+        self,
+        file: RawFile,
+        folder: Path,
+        tables: list[Table],
+        known: Mapping[tuple[str, str | None, str | None], Entry],
+    ) -> list[Entry]:
+        status = file.path.stat()
+        path, root = file.path, folder
+        copy = self.copies / file.name
+        if file.is_packed:
+            root = self.copies / ".packed" / tables[0].source
+            path = root.parent / file.name
+            file.unpack(path)
+        suffix = Path(file.member or (file.path.stem if file.member == "" else file.path.name)).suffix.lower()
+        format_ = {".parquet": "parquet", ".json": "json"}.get(suffix, "text")
+        before = [known.get((str(file.path), file.name, table.full_name)) for table in tables]
+        is_known = all(
+            entry
+            and (entry.size, entry.modified_ns, entry.contract)
+            == (status.st_size, status.st_mtime_ns, table.digest)
+            and entry.scan
+            and not entry.scan.copied
+            for entry, table in zip(before, tables, strict=True)
+        )
+        if is_known:
+            scans = {entry.table: entry.scan for entry in before}
+        else:
+            scans = _scan(path, file.name, format_, tables, copy)
+        entries = []
+        for table in tables:
+            scan = scans[table.full_name]
+            place = (copy, self.copies / table.source) if scan.copied else (path, root)
+            entries.append(
+                Entry(
+                    table.source,
+                    table.full_name,
+                    file.name,
+                    str(file.path),
+                    status.st_size,
+                    status.st_mtime_ns,
+                    table.digest,
+                    str(place[0]),
+                    str(place[1]),
+                    format_,
+                    scan,
+                )
+            )
+        return entries
+
+    def _read(self) -> list[Entry]:
+        try:
+            rows = json.loads(self.path.read_text(encoding="utf-8"))
+            return [Entry(**{**row, "scan": Scan(**row["scan"]) if row["scan"] else None}) for row in rows]
+        except (OSError, ValueError, TypeError, KeyError):
+            # a ledger that is not there, or of another version, knows nothing
+            return []
+
+    def _write(self, entries: list[Entry]) -> None:
+        self.build.mkdir(parents=True, exist_ok=True)
+        content = json.dumps([dataclasses.asdict(entry) for entry in entries], indent=1)
+        incoming = self.path.with_suffix(".incoming")
+        incoming.write_text(content, encoding="utf-8")
+        incoming.replace(self.path)
+
+
+def _scan(path: Path, name: str, format_: str, tables: list[Table], copy: Path) -> dict[str, Scan]:
+    if path.stat().st_size == 0:
+        raise refusal(name, "the file is empty", tables[0].expectation)
+    if format_ == "json":
+        return scan_json(path, name, tables, copy)
+    if format_ == "parquet":
+        return {table.full_name: scan_parquet(path, name, table) for table in tables}
+    return {table.full_name: scan_text(path, name, table, copy) for table in tables}
+
+
+def _check_table(table: Table, entries: list[Entry], folder: Path) -> None:
+    if not entries and not table.optional:
+        raise refusal(str(folder), f"no file of {table.name}", table.expectation)
+    if table.is_one_file and len(entries) > 1:
+        names = " and ".join(str(entry.name) for entry in entries)
+        raise refusal(names, f"both hold {table.full_name}", "expected one file")
+    # a day without trades or operations is none that is missing, a table without rows is
+    if entries and not any(entry.scan.rows for entry in entries):
+        raise refusal(str(entries[0].name), "the file has no rows", table.expectation)
+
+
+def _absent(contract: Table, scan: Scan) -> list[str]:
+    present = {column for column, *_ in scan.columns}
+    return [column.name for column in contract.columns if column.name not in present]
+
+
+def _status(entry: Entry) -> str:
+    if entry.table is None:
+        return "left unread"
+    if entry.name is None:
+        return "no file"
+    return "read" if entry.scan.rows else "no rows"
+
+
+def _warning(entry: Entry, contract: Table | None, absent: list[str]) -> str | None:
+    if entry.table is None:
+        return "no contract knows a file of this name: it is left unread"
+    if entry.name is None:
+        return "there is no file of this table: what needs it is empty"
+    wanted = [column.name for column in contract.columns if column.as_ in contract.any_of]
+    if wanted and set(wanted) <= set(absent):
+        return f"it has none of {', '.join(wanted)}"
+    return None
