@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dealer_limits.errors import DealerLimitsError
+from dealer_limits.errors import DealerLimitsError, in_one_line
 
 _BAD_INPUT = re.compile(r"bad input: .*")
 _FAILURES = ("error", "fail", "runtime error")
@@ -49,7 +49,7 @@ def build_warehouse(console: Console, arguments: Sequence[str] = ()) -> None:
     for line in said:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if result.exception is not None:
-        raise DealerLimitsError(_one_line(str(result.exception)))
+        raise DealerLimitsError(_one_line(result.exception))
     failed = [node for node in result.result.results if node.status in _FAILURES]
     for node in failed:
         console.print(f"{node.node.name}: {node.status}", markup=False)
@@ -57,7 +57,11 @@ def build_warehouse(console: Console, arguments: Sequence[str] = ()) -> None:
         raise DealerLimitsError(f"{len(failed)} models or tests failed; `dbt build --select <name>` says why")
 
 
-def _one_line(message: str) -> str:
-    if refusal := _BAD_INPUT.search(message):
+def _one_line(error: BaseException) -> str:
+    if refusal := _BAD_INPUT.search(str(error)):
         return refusal.group()
-    return ": ".join(line.strip() for line in message.strip().splitlines()[:2])
+    if isinstance(error, OSError):
+        return in_one_line(error)
+    # of dbt's errors the first line says only of which kind they are
+    first, *others = (line.strip() for line in str(error).strip().splitlines())
+    return others[0] if others and first.endswith("Error") else first

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dealer_limits.errors import DealerLimitsError
+from dealer_limits.errors import in_one_line
 
 app = typer.Typer(
     help="Dealers' risk limits: pseudo data, warehouse, estimates, data quality.",
@@ -33,14 +33,20 @@ Output = Annotated[Path, typer.Option(help="Folder for results.")]
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What a user can mend is said in one line on standard error, with exit code 2."""
+    """What a user can mend is said in one line on standard error, with exit code 2.
+
+    What a command writes is its owner's alone to read.
+    """
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
+        os.umask(0o077)
         try:
             return command(*args, **kwargs)
-        except DealerLimitsError as error:
-            typer.echo(str(error), err=True)
+        except Exception as error:
+            if (line := in_one_line(error)) is None:
+                raise
+            typer.echo(line, err=True)
             raise typer.Exit(2) from None
 
     return run
@@ -72,6 +78,15 @@ def build() -> None:
     from dealer_limits.build import build_warehouse
 
     build_warehouse(console)
+
+
+@app.command()
+@one_line_errors
+def dictionary() -> None:
+    """Print what raw files must look like, column by column, from the contracts of the sources."""
+    from dealer_limits.sources.dictionary import write_dictionary
+
+    typer.echo(write_dictionary(), nl=False)
 
 
 @app.command()

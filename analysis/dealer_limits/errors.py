@@ -15,10 +15,23 @@ class DealerLimitsError(Exception):
     exit_code = 2
 
 
-def in_one_line(error: OSError) -> str:
-    """What the operating system refused, and of which file."""
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{os.strerror(error.errno) if error.errno else 'cannot be read or written'}"
+def in_one_line(error: Exception) -> str | None:
+    """What a user can mend, in one line without a value; None of an error that is a fault of the program.
+
+    What DuckDB refuses is a warehouse that lacks a table or is none; what Arrow refuses, a file of results.
+    """
+    if isinstance(error, DealerLimitsError):
+        return str(error)
+    package = type(error).__module__.partition(".")[0]
+    if package in ("duckdb", "_duckdb"):
+        line = without_values(error).splitlines()[0]
+        return f"the warehouse cannot be read ({line}): run `dealer-limits build` first"
+    if package == "pyarrow":
+        return "a file of results cannot be read: run the command that writes it again"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{os.strerror(error.errno) if error.errno else 'cannot be read or written'}"
+    return None
 
 
 def without_values(error: Exception) -> str:

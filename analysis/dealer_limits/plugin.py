@@ -22,7 +22,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.flags import get_flags
 
 from dealer_limits.errors import DealerLimitsError, in_one_line, without_values
-from dealer_limits.publish import publish
+from dealer_limits.publish import STORAGE_OF_1_1, publish, storage_version
 from dealer_limits.sources.ledger import Ledger
 
 _last_line: list[str] = []
@@ -36,20 +36,26 @@ class Plugin(BasePlugin):
         self.build_file = Path(self.creds.path)
         self.ledger = Ledger(self.build_file.parent)
         self._lock = threading.RLock()
+        # however the run ends
+        atexit.register(self.ledger.remove_copies)
         try:
             self.build_file.parent.mkdir(parents=True, exist_ok=True)
             for folder in _folders_of_dbt():
                 _keep_to_owner(folder)
         except OSError as error:
+            line = in_one_line(error)
+            _refuse(line)
             # the kind of error that dbt reports without a traceback
-            raise RuntimeError(in_one_line(error)) from None
+            raise RuntimeError(line) from None
         DuckDBCursorWrapper.execute = _execute
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
-        """A build file that cannot be opened, as a killed build or a full disk leaves it, is made anew."""
+        """A build file that cannot be opened here, or by the oldest client that is served, is made anew."""
         if not self.build_file.exists():
             return
         try:
+            if storage_version(self.build_file) != STORAGE_OF_1_1:
+                raise duckdb.IOException("another version of storage")
             duckdb.connect(str(self.build_file), config=config).close()
         except duckdb.Error as error:
             if "lock" in str(error).lower():
@@ -78,9 +84,7 @@ class Plugin(BasePlugin):
             with self._lock:
                 try:
                     return function(*arguments) or ""
-                except DealerLimitsError as error:
-                    return f"refused: {error}"
-                except OSError as error:
+                except (DealerLimitsError, OSError) as error:
                     return f"refused: {in_one_line(error)}"
 
         # DuckDB counts the parameters of a function

@@ -8,12 +8,23 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import struct
 from pathlib import Path
+
+# of files that DuckDB 1.1 writes, and `storage_compatibility_version: v1.1.0` makes
+STORAGE_OF_1_1 = 64
 
 
 def published_path(build_file: Path) -> Path:
     """`<folder>/build/<name>` is published as `<folder>/<name>`."""
     return build_file.parent.parent / build_file.name
+
+
+def storage_version(file: Path) -> int | None:
+    """The storage version in the header of a DuckDB file; None of another file."""
+    with file.open("rb") as handle:
+        header = handle.read(20)
+    return struct.unpack("<Q", header[12:20])[0] if header[8:12] == b"DUCK" and len(header) == 20 else None
 
 
 def publish(build_file: Path) -> str:

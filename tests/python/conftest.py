@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dealer_limits.pseudo.world import DEFAULT_SEED, write_world
+from other_forms import write_other_forms
 from workspace import FailedBuild, SecondBuild, Workspace, digest
 
 # enough for trades and operations of every kind; Treasury desks and the calendar are complete at any scale
@@ -66,10 +67,10 @@ def small_workspace(small_raw: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def second_workspace(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The raw files of `warehouse` at another path, and a published warehouse that says that it is old."""
+    """The rows of `warehouse` in other forms of files, and a published warehouse that says that it is old."""
     folder = tmp_path_factory.mktemp("second_build")
     workspace = Workspace(folder, folder / "elsewhere" / "raw")
-    shutil.copytree(warehouse.raw, workspace.raw)
+    write_other_forms(warehouse.raw, workspace.raw)
     workspace.published.parent.mkdir()
     with duckdb.connect(workspace.published) as connection:
         connection.execute("create table main.last_good as select 1")
@@ -107,10 +108,12 @@ def failed_build(second_workspace: Workspace, killed_build: FailedBuild) -> Fail
 
 @pytest.fixture(scope="session")
 def second_build(second_workspace: Workspace, failed_build: FailedBuild) -> SecondBuild:
-    """After a killed and a failed one, a build by one thread, where `warehouse` had two."""
+    """After a killed and a failed one, a build by one thread on the other side of the world."""
     old_rows = "select count(*) from main.last_good"
     with second_workspace.connect() as analyst:
         before = analyst.execute(old_rows).fetchone()[0]
-        finished = second_workspace.run("dbt", "--log-level", "none", "build", "--threads", "1")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TZ", "Asia/Tokyo")
+            finished = second_workspace.run("dbt", "--log-level", "none", "build", "--threads", "1")
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return SecondBuild(second_workspace, before, analyst.execute(old_rows).fetchone()[0])

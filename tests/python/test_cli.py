@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
 from dealer_limits.cli import app
+from workspace import Workspace
 
 HEAVY = (
     "dbt",
@@ -65,3 +67,46 @@ def test_mistake_costs_one_line_on_standard_error_and_exit_code_2(
     assert shown.stderr.count("\n") == 1
     assert line in shown.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ("inference --table 99", "there is no Table 99: choose from 2, 3"),
+        ("estimate --table 99", "there is no Table 99: choose from 1, 2"),
+        ("verify --table 99", "there is no Table 99: choose from 2, 3"),
+        ("estimate --table 2 --output file", "file: File exists"),
+        ("diagnostics --output file", "file: File exists"),
+        ("check --output file", "file/quality: Not a directory"),
+        ("diagnostics --warehouse foreign.duckdb", "the warehouse cannot be read (Catalog Error: "),
+        ("estimate --warehouse foreign.duckdb", "the warehouse has no table "),
+        ("check --warehouse foreign.duckdb", "the warehouse has no table "),
+        ("check --warehouse torn.duckdb", "cannot open torn.duckdb: "),
+        (
+            "report --output results",
+            "results/estimates.parquet cannot be read: run `dealer-limits estimate` again",
+        ),
+        ("pseudo --out file", "file/.incoming/raw: Not a directory"),
+    ],
+)
+def test_what_stands_in_the_way_costs_one_line_and_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warehouse: Workspace, arguments: str, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("where a folder should be")
+    (tmp_path / "torn.duckdb").write_bytes(warehouse.published.read_bytes()[:100_000])
+    with duckdb.connect(tmp_path / "foreign.duckdb") as connection:
+        connection.execute("create table others (a integer)")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/estimates.parquet").write_bytes(b"PAR1 half of it")
+    named = (
+        []
+        if "--warehouse" in arguments or "pseudo" in arguments
+        else ["--warehouse", str(warehouse.published)]
+    )
+
+    shown = CliRunner().invoke(app, arguments.split() + named)
+
+    assert shown.exit_code == 2
+    assert shown.stderr.count("\n") == 1
+    assert line in shown.stderr

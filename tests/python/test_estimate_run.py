@@ -266,7 +266,7 @@ def test_file_that_is_no_warehouse_is_said_in_one_line(folder: Path):
 
 
 def test_table_that_the_paper_does_not_have_raises(warehouse: Path, folder: Path):
-    with pytest.raises(DealerLimitsError, match=r"the paper has no Table 16"):
+    with pytest.raises(DealerLimitsError, match=r"there is no Table 16"):
         run_estimates(warehouse, folder / "asked", ["2", "16"], silent())
     assert not (folder / "asked").exists()
 

@@ -81,7 +81,7 @@ def test_package_that_is_not_installed_costs_one_line(warehouse: Path, monkeypat
 
 
 def test_unknown_table_raises(warehouse: Path):
-    with pytest.raises(DealerLimitsError, match="the registry has no Table 16"):
+    with pytest.raises(DealerLimitsError, match="there is no Table 16"):
         run(warehouse, ["16"])
 
 

@@ -1,7 +1,7 @@
 """Hostile inputs of every kind on every source: each ends as right, rejected, warned of or refused by name.
 
-Of values, many go into one build: a planted row differs from a good one in one text, and what must become of that
-text stands beside it. Of files, each is spoiled alone and only checked, as the first step of a build does.
+Of values, many go into one build: a planted row differs from a good one in one text, and beside it stands
+what becomes of it. Of files, each is spoiled alone and only checked, as the first step of a build does.
 """
 
 from __future__ import annotations
@@ -719,11 +719,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_spoiled_file_is_refused_by_name_without_a_value(
     tiny: Path, tmp_path: Path, file: str, spoil: Spoil, problem: str
 ) -> None:
-    shutil.copytree(tiny, tmp_path / "raw")
+    source = file.partition("/")[0]
+    shutil.copytree(tiny / source, tmp_path / "raw" / source)
     spoil(tmp_path / "raw")
 
     with pytest.raises(DealerLimitsError) as refusal:
-        Workspace(tmp_path, tmp_path / "raw").inspect()
+        Workspace(tmp_path, tmp_path / "raw").inspect(f"{source}.")
 
     line = str(refusal.value)
     assert line.startswith("bad input: ")
@@ -744,6 +745,29 @@ def test_file_that_no_contract_knows_is_named(tiny: Path, tmp_path: Path, source
     (unread,) = [file for file in files if file["status"] == "left unread"]
     assert unread["raw_file"] == f"{source}/old/notes.xlsx"
     assert unread["warning"]
+
+
+def test_name_that_cannot_be_written_is_refused(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny / "trace", tmp_path / "raw/trace")
+    (tmp_path / "raw/trace" / "a\nb.psv").write_text(SECRET)
+
+    with pytest.raises(DealerLimitsError, match=r"^bad input: trace/a\\nb.psv: its name cannot be written; "):
+        Workspace(tmp_path, tmp_path / "raw").inspect("trace.")
+
+
+def test_times_that_name_no_zone_are_of_the_zone_of_the_variable(
+    tiny: Path, tmp_path: Path, small_workspace: Workspace
+) -> None:
+    workspace = small_workspace.with_raw(tiny)
+    zones = "{unzoned_times: {trace: UTC, soma: America/New_York}}"
+
+    finished = workspace.dbt("run", "--select", "base_trace__reports", "--vars", zones)
+
+    assert finished.success
+    with workspace.connect_unpublished() as connection:
+        stamps = connection.execute("select distinct executed_at from staging.base_trace__reports").fetchall()
+    # 11:40:10 in UTC, in the summer of New York
+    assert stamps == [(datetime(2020, 3, 16, 7, 40, 10),)]
 
 
 def test_table_that_may_be_absent_is_empty_and_says_so(

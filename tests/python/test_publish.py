@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.publish import publish
+from dealer_limits.publish import STORAGE_OF_1_1, publish, storage_version
 from workspace import FailedBuild, SecondBuild, Workspace, digest
 
 
@@ -40,6 +40,32 @@ def test_published_warehouse_is_the_finished_build_and_nothing_else_is_left(
     workspace = second_build.workspace
     assert digest(workspace.published) == digest(workspace.build_file)
     assert workspace.beside_published == {"build", "dealer_limits.duckdb"}
+
+
+def test_clients_from_duckdb_1_1_on_can_open_what_is_published(
+    second_build: SecondBuild, tmp_path: Path
+) -> None:
+    with duckdb.connect(tmp_path / "newer.duckdb") as connection:
+        connection.execute("create table t as select 1")
+
+    assert storage_version(second_build.workspace.published) == STORAGE_OF_1_1
+    assert storage_version(tmp_path / "newer.duckdb") != STORAGE_OF_1_1
+
+
+def test_build_file_that_old_clients_cannot_open_is_made_anew(
+    small_workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace = Workspace(tmp_path, small_workspace.raw)
+    workspace.build_file.parent.mkdir(parents=True)
+    with duckdb.connect(workspace.build_file) as connection:
+        connection.execute("create table left_over as select 1")
+
+    assert workspace.dbt("run", "--select", "base_reference__firms").success
+
+    with workspace.connect_unpublished() as connection:
+        tables = connection.execute("select table_name from duckdb_tables()").fetchall()
+    assert ("left_over",) not in tables
+    assert storage_version(workspace.build_file) == STORAGE_OF_1_1
 
 
 def test_half_copied_warehouse_of_a_killed_publication_is_replaced(tmp_path: Path) -> None:

@@ -94,10 +94,10 @@ class Workspace:
         with self._as_environment():
             build_warehouse(Console(quiet=True), arguments)
 
-    def inspect(self) -> Ledger:
-        """The check of all raw files alone; raises what a build would show."""
+    def inspect(self, source: str = "") -> Ledger:
+        """The check of the raw files alone, of one source or all; raises what a build would show."""
         ledger = Ledger(self.build_file.parent, self.environment)
-        ledger.inspect(ledger.contracts)
+        ledger.inspect(name for name in ledger.contracts if name.startswith(source))
         return ledger
 
     def connect(self) -> duckdb.DuckDBPyConnection:

@@ -120,7 +120,7 @@ def run_inference(
     with open_warehouse(warehouse) as connection:
         check_marts(connection)
         registry, methods = load_registry(connection), load_methods(connection)
-        specs = registry.of_tables(tables or dict.fromkeys(spec.table for spec in registry.specifications))
+        specs = registry.of_tables(registry.choose_tables(tables))
         specs = tuple(spec for spec in specs if lacking(spec, registry) is None)
         results = {}
         inferring = _infer_all(connection, specs, registry, methods, bootstrap or Bootstrap())

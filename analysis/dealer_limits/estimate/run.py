@@ -74,7 +74,8 @@ def run_estimates(
     with open_warehouse(warehouse) as connection:
         check_marts(connection)
         registry = load_registry(connection)
-        chosen = _choose_tables(registry, tables)
+        # Table 1 is no regression
+        chosen = registry.choose_tables(tables, ("1", *registry.tables))
         rows, reasons = _estimate_all(
             connection, registry.of_tables(chosen), registry, bootstrap or Bootstrap(), console, engine
         )
@@ -96,14 +97,6 @@ def run_estimates(
     for line in (*_account(comparison, reasons), *_engines_used(estimates)):
         console.print(line, highlight=False)
     return estimates
-
-
-def _choose_tables(registry: Registry, tables: list[str] | None) -> list[str]:
-    known = ["1", *dict.fromkeys(spec.table for spec in registry.specifications)]
-    for table in tables or []:
-        if table not in known:
-            raise DealerLimitsError(f"the paper has no Table {table}: choose from {', '.join(known)}")
-    return tables or known
 
 
 def _estimate_all(

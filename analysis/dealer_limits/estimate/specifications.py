@@ -94,6 +94,22 @@ class Registry:
         regressors = [term for spec in self.specifications for term in spec.regressors]
         return (*dict.fromkeys(regressors), "constant")
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that are estimated by regressions, in printed order."""
+        return tuple(dict.fromkeys(spec.table for spec in self.specifications))
+
+    def choose_tables(self, tables: list[str] | None, known: tuple[str, ...] | None = None) -> list[str]:
+        """The tables named, or all that are known: those of the registry, if no others are.
+
+        Raises DealerLimitsError where one is named that there is not.
+        """
+        known = known or self.tables
+        for table in tables or []:
+            if table not in known:
+                raise DealerLimitsError(f"there is no Table {table}: choose from {', '.join(known)}")
+        return tables or list(known)
+
     def of_tables(self, tables: Iterable[str]) -> tuple[Specification, ...]:
         """The specifications of some tables, in printed order."""
         chosen = set(tables)

@@ -110,10 +110,7 @@ def run_verification(warehouse: Path, console: Console, tables: list[str] | None
     with open_warehouse(warehouse) as connection:
         check_marts(connection)
         registry = load_registry(connection)
-        specs = registry.specifications if tables is None else registry.of_tables(tables)
-        unknown = set(tables or []) - {spec.table for spec in specs}
-        if unknown:
-            raise DealerLimitsError(f"the registry has no Table {min(unknown)}")
+        specs = registry.of_tables(registry.choose_tables(tables))
         fits = list(estimate(connection, specs, registry, Bootstrap(draws=DRAWS_CHECKED)))
         for spec, fit in track(fits, "Verifying", console=console, transient=True):
             if isinstance(fit, str):

@@ -282,8 +282,12 @@ def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
     build = _read_json(run_results)
     world = (_read_json(truth / "world.json") or {"seed": "not recorded"}) if truth.is_dir() else None
     quality, cost = output / "match_quality.csv", output / "shadow_cost.csv"
+    try:
+        estimated = pd.read_parquet(estimates)[[*KEYS, "value"]]
+    except (ValueError, KeyError, OSError) as error:
+        raise DealerLimitsError(f"{estimates} cannot be read: run `dealer-limits estimate` again") from error
     return Inputs(
-        estimates=pd.read_parquet(estimates)[[*KEYS, "value"]],
+        estimates=estimated,
         world=world,
         checks=_read_json(output / "quality" / "results.json"),
         # of a run of some models only, the time would mislead

@@ -1,4 +1,4 @@
-"""Which files of a source's folder hold which raw table. None below it is passed over: all are read or named."""
+"""Which files of a source's folder hold which raw table: below it, all are read or named."""
 
 from __future__ import annotations
 
@@ -81,6 +81,9 @@ def find_files(source: str, folder: Path, tables: Iterable[Table]) -> list[RawFi
     found = []
     for path in _walk(folder):
         name = f"{source}/{path.relative_to(folder).as_posix()}"
+        if not name.isprintable():
+            shown = name.encode("unicode_escape").decode()
+            raise refusal(shown, "its name cannot be written", "expected a name in printable characters")
         suffix = path.suffix.lower()
         if suffix == ".zip":
             found += [

@@ -76,7 +76,7 @@ class Ledger:
         Raises DealerLimitsError for the first file that cannot be read, and for a table without one.
         """
         self.remove_copies()
-        known = {(entry.path, entry.name, entry.table): entry for entry in self._read()}
+        known = self._known()
         wanted = [self.contracts[name] for name in tables]
         self._entries = {}
         try:
@@ -92,13 +92,18 @@ class Ledger:
             self._write(found + [e for e in known.values() if (e.source, e.table) not in inspected])
 
     def entries(self, table: str) -> list[Entry]:
-        """The files of a raw table, inspected now if they were not; none where they cannot be read."""
+        """The files of a raw table; of one that no run inspects, to compile a model, as they are now.
+
+        None where they cannot be read.
+        """
         if table not in self._entries:
             try:
                 source = table.partition(".")[0]
-                self._entries |= self._inspect_source(source, [self.contracts[table]], {})
+                self._entries |= self._inspect_source(source, [self.contracts[table]], self._known())
             except DealerLimitsError:
                 self._entries[table] = []
+            finally:
+                self.remove_copies()
         return self._entries[table]
 
     def scans(self, table: str) -> list[dict[str, Any]]:
@@ -215,6 +220,9 @@ class Ledger:
                 )
             )
         return entries
+
+    def _known(self) -> dict[tuple[str, str | None, str | None], Entry]:
+        return {(entry.path, entry.name, entry.table): entry for entry in self._read()}
 
     def _read(self) -> list[Entry]:
         try:

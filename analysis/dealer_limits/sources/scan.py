@@ -28,6 +28,8 @@ from dealer_limits.sources.files import refusal
 
 _CHUNK = 1 << 26
 _NEWLINE, _RETURN = 10, 13
+# that the engine's reader takes
+_LONGEST_LINE = 2_000_000
 # stands in no text; a wide file is read line by line, and columns are cut out of the lines
 LINE_ONLY = "\x1f"
 # files with more columns are wide: the reader's work grows with all of them, though a few are wanted
@@ -226,6 +228,8 @@ def _scan_lines(path: Path, name: str, table: Table, encoding: str) -> tuple[lis
             blank[0] = True
         if odd and not blank.all():
             raise _malformed(name, odd[0], len(header), odd[1], table)
+        if (ends - starts).max() > _LONGEST_LINE:
+            raise refusal(name, f"a line has more than {_LONGEST_LINE:,} bytes", table.expectation)
         wrong = np.flatnonzero((counts != len(header) - 1) & ~blank)
         wrong = wrong[wrong > 0] if lines == 0 else wrong
         if len(wrong):
