@@ -36,12 +36,22 @@ DAYS_BACK_PER_COPY = 98
 REPORTS = "staging.base_trace__reports"
 COPIED = (
     "intermediate.int_soma_awards",
-    "staging.stg_market__treasury_auctions",
+    "intermediate.int_bill_maturities",
     "staging.stg_reference__dealers",
 )
 COLUMNS_READ = (
     *("reject_reason", "control_number", "previous_control_number", "trade_status", "as_of_code"),
-    *("cusip", "executed_at", "reported_at", "report_side", "par_usd", "entered_price", "price_type"),
+    *(
+        "cusip",
+        "executed_on",
+        "executed_at",
+        "reported_at",
+        "settlement_date",
+        "report_side",
+        "par_usd",
+        "entered_price",
+        "price_type",
+    ),
     *("reporting_mpid", "reporting_give_up_mpid", "contra_mpid", "contra_give_up_mpid"),
     *("when_issued_flag", "reporting_capacity"),
 )
@@ -208,6 +218,7 @@ def write_reports(file: Path, warehouse: Path, reports: int) -> None:
                 select * replace (
                     executed_at - interval {copy * DAYS_BACK_PER_COPY} days as executed_at,
                     reported_at - interval {copy * DAYS_BACK_PER_COPY} days as reported_at,
+                    executed_on - {copy * DAYS_BACK_PER_COPY} as executed_on,
                     settlement_date - {copy * DAYS_BACK_PER_COPY} as settlement_date,
                     '{copy}' || control_number as control_number,
                     '{copy}' || previous_control_number as previous_control_number,

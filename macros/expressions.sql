@@ -13,6 +13,22 @@
     {{ return('cast(' ~ expression ~ ' as double) / 1000000') }}
 {% endmacro %}
 
+{#- Price of a bill, $ per $100 of par, days counted from settlement: what was entered, where it is a plausible price for the
+    maturity; from a discount rate, where it is a plausible rate; else null. A price of 20% a year off par is far from
+    every rate, so nothing is both. -#}
+{% macro bill_price(entered, settlement_date, maturity_date) %}
+    {%- set days = dbt.datediff(settlement_date, maturity_date, 'day') -%}
+    {%- set rates = var('bill_rates_pct') -%}
+    case
+        when {{ days }} < 0 then null
+        when
+            {{ entered }} between 100 - {{ rates[1] }} * {{ days }} / 360.0 and 100 - ({{ rates[0] }}) * {{ days }} / 360.0
+            then {{ entered }}
+        when {{ entered }} between {{ rates[0] }} and {{ rates[1] }}
+            then cast(100 - {{ entered }} * {{ days }} / 360 as decimal(20, 6))
+    end
+{% endmacro %}
+
 {#- Natural log, null at zero: a position or a VaR of zero has none. -#}
 {% macro ln_or_null(expression) %}
     {{ return('ln(nullif(' ~ expression ~ ', 0))') }}
@@ -28,20 +44,25 @@
 {% endmacro %}
 
 {% macro duckdb__matches(expression, pattern) %}
-    {{ return("regexp_matches(" ~ expression ~ ", '" ~ pattern ~ "')") }}
+    {{ return("regexp_matches(" ~ expression ~ ", " ~ text_literal(pattern) ~ ")") }}
 {% endmacro %}
 
 {% macro spark__matches(expression, pattern) %}
     {{ return(expression ~ " rlike '" ~ pattern | replace('\\', '\\\\') ~ "'") }}
 {% endmacro %}
 
-{#- True where the text holds every one of the phrases. -#}
-{% macro contains_all(expression, phrases) %}
+{#- Names as they are searched: in lower case, with underscores as the blanks that they stand for. -#}
+{% macro words(expression) %}
+    {{ return("lower(replace(" ~ expression ~ ", '_', ' '))") }}
+{% endmacro %}
+
+{#- True where the text holds the phrases: all of them, or any. -#}
+{% macro contains(expression, phrases, needed) %}
     {%- set conditions = [] -%}
     {%- for phrase in phrases -%}
         {%- do conditions.append(expression ~ " like '%" ~ phrase ~ "%'") -%}
     {%- endfor -%}
-    {{ return('(' ~ conditions | join(' and ') ~ ')') }}
+    {{ return('(' ~ conditions | join({'all': ' and ', 'any': ' or '}[needed]) ~ ')') }}
 {% endmacro %}
 
 {#- Seconds from the first timestamp to the second, fractions included. -#}
@@ -68,4 +89,17 @@
 
 {% macro duckdb__not_materialized() %}
     {{ return('not materialized') }}
+{% endmacro %}
+
+{#- For a CTE that is read more than once, small, and long to find. -#}
+{% macro materialized() %}
+    {{ return(adapter.dispatch('materialized')()) }}
+{% endmacro %}
+
+{% macro default__materialized() %}
+    {{ return('') }}
+{% endmacro %}
+
+{% macro duckdb__materialized() %}
+    {{ return('materialized') }}
 {% endmacro %}

@@ -195,7 +195,12 @@ PLANTED: list[tuple[str, dict[str, str], str, str]] = [
         "valid_to is before valid_from",
     ),
     ("fr_vv1/desks.csv", {}, "{desk_id} | {valid_from}", "key repeated"),
-    ("fr_vv1/limits.csv", {"limit_id": LIMIT, "limit_name": ""}, LIMIT, "limit_name is missing"),
+    (
+        "fr_vv1/limits.csv",
+        {"limit_id": LIMIT, "limit_name": ""},
+        "{rssd_id} | " + LIMIT,
+        "limit_name is missing",
+    ),
     (
         "fr_vv1/limit_usage.csv",
         {"desk_id": DESK, "limit_size": "1,000"},
@@ -275,16 +280,16 @@ PLANTED: list[tuple[str, dict[str, str], str, str]] = [
     (
         TRACE_PSV,
         {"SYSTM_CNTRL_NB": "PLANTED", "ENTRD_VOL_QT": "0"},
-        "PLANTED",
+        "PLANTED | {TRC_ST}",
         "ENTRD_VOL_QT is not above 0",
     ),
     (
         TRACE_PSV,
         {"SYSTM_CNTRL_NB": "LATE", "TRD_EXCTN_TS": "25:00"},
-        "LATE",
+        "LATE | {TRC_ST}",
         "TRD_EXCTN_TS is not a timestamp",
     ),
-    (TRACE_PSV, {}, "{SYSTM_CNTRL_NB}", "key repeated"),
+    (TRACE_PSV, {}, "{SYSTM_CNTRL_NB} | {TRC_ST}", "key repeated"),
 ]
 
 
@@ -340,7 +345,7 @@ def test_planted_rows_are_rejected_with_file_key_and_reason_and_no_others(
         except all
         -- the pseudo data have bad reports of their own
         select 'trace.reports', replace(raw_file, '03-23.parquet', '03-23.psv'),
-            control_number, reject_reason
+            concat_ws(' | ', control_number, coalesce(trade_status, '(none)')), reject_reason
         from typed.staging.base_trace__reports
         where reject_reason is not null
         """

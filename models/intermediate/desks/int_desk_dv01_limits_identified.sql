@@ -13,13 +13,24 @@ usages as (
 
 ),
 
+-- limit identifiers are the firm's own: two firms may have one of the same name
+desk_firms as (
+
+    select distinct
+        desk_id,
+        firm_rssd
+    from {{ ref('stg_fr_vv1__desks') }}
+
+),
+
 dv01_limits as (
 
     select
+        firm_rssd,
         limit_id,
         limit_name,
     from limits
-    where {{ matches('lower(limit_name)', var('dv01_limit_pattern')) }}
+    where {{ matches(words('limit_name'), var('dv01_limit_pattern')) }}
 
 ),
 
@@ -31,7 +42,11 @@ sizes as (
         dv01_limits.limit_name,
         percentile_cont(0.5) within group (order by cast(usages.limit_size as double)) as median_limit_size_usd,
     from usages
-    inner join dv01_limits on usages.limit_id = dv01_limits.limit_id
+    inner join desk_firms on usages.desk_id = desk_firms.desk_id
+    inner join dv01_limits
+        on
+            desk_firms.firm_rssd = dv01_limits.firm_rssd
+            and usages.limit_id = dv01_limits.limit_id
     group by usages.desk_id, usages.limit_id, dv01_limits.limit_name
 
 ),

@@ -14,6 +14,16 @@ usages as (
 
 ),
 
+-- limit identifiers are the firm's own: two firms may have one of the same name
+desk_firms as (
+
+    select distinct
+        desk_id,
+        firm_rssd
+    from {{ ref('stg_fr_vv1__desks') }}
+
+),
+
 reported as (
 
     select * from {{ ref('stg_fr_vv1__values_at_risk') }}
@@ -23,12 +33,13 @@ reported as (
 var_limits as (
 
     select
+        firm_rssd,
         limit_id,
         limit_name,
     from limits
     where
-        {{ matches('lower(limit_name)', var('var_limit_pattern')) }}
-        and not {{ matches('lower(limit_name)', var('not_var_limit_pattern')) }}
+        {{ matches(words('limit_name'), var('var_limit_pattern')) }}
+        and not {{ matches(words('limit_name'), var('not_var_limit_pattern')) }}
 
 ),
 
@@ -40,7 +51,11 @@ gaps as (
         var_limits.limit_name,
         abs(cast(usages.usage_value as double) / nullif(cast(reported.var_usd as double), 0) - 1) as relative_gap,
     from usages
-    inner join var_limits on usages.limit_id = var_limits.limit_id
+    inner join desk_firms on usages.desk_id = desk_firms.desk_id
+    inner join var_limits
+        on
+            desk_firms.firm_rssd = var_limits.firm_rssd
+            and usages.limit_id = var_limits.limit_id
     left join reported
         on
             usages.desk_id = reported.desk_id

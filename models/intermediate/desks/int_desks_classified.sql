@@ -15,9 +15,9 @@ latest as (
         firm_name,
         desk_name,
         desk_description,
-        lower(desk_name) as searched_name,
-        lower(concat_ws(' ', desk_name, desk_description)) as searched_text,
-        lower(coalesce(claimed_exclusions, '')) as exclusions,
+        {{ words('desk_name') }} as searched_name,
+        {{ words("concat_ws(' ', desk_name, desk_description)") }} as searched_text,
+        {{ words("coalesce(claimed_exclusions, '')") }} as exclusions,
     from desks
     qualify row_number() over (partition by desk_id order by valid_from desc) = 1
 
@@ -43,7 +43,9 @@ searched as (
         {{ matches('searched_text', var('treasury_desk_pattern')) }} as speaks_of_treasury,
         {{ matches('searched_text', var('not_treasury_desk_pattern')) }} as means_something_else,
         {{ matches('searched_name', var('treasury_desk_pattern')) }} as is_named_treasury,
-        {{ contains_all('exclusions', var('treasury_exclusions')) }} as claims_treasury_exclusions,
+        {{ contains(
+            'exclusions', var('treasury_exclusions'), var('treasury_exclusions_needed')
+        ) }} as claims_treasury_exclusions,
     from latest
 
 ),

@@ -17,6 +17,12 @@ details as (
 
 ),
 
+bills as (
+
+    select * from {{ ref('int_bill_maturities') }}
+
+),
+
 final as (
 
     select
@@ -26,7 +32,12 @@ final as (
         operations.closed_at,
         details.cusip,
         details.accepted_par_usd as awarded_par_usd,
-        details.average_price,
+        -- of a bill a discount rate is published as its price
+        case
+            when bills.cusip is null then details.average_price
+            else {{ bill_price('details.average_price', 'operations.settlement_date', 'bills.maturity_date') }}
+        end as average_price,
+        details.average_price as published_price,
         -- a CUSIP can be bought in several operations of a day: earlier ones are matched first
         cast(
             row_number() over (
@@ -38,7 +49,9 @@ final as (
     inner join details
         on
             operations.operation_id = details.operation_id
+            and operations.last_updated is not distinct from details.last_updated
             and operations.raw_file = details.raw_file
+    left join bills on details.cusip = bills.cusip
 
 )
 

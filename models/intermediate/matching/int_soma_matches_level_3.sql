@@ -54,7 +54,7 @@ round_{{ round }} as (
         -- nothing comes before the trade of the highest price
         sum(trades.par_usd) over (
             partition by awards.matching_rule, awards.award_id
-            order by trades.price desc, trades.trade_id asc
+            order by trades.price desc nulls last, trades.trade_id asc
             rows between unbounded preceding and current row
         ) - trades.par_usd as par_before_{{ round }}_usd,
     from awards

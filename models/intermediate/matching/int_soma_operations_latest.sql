@@ -1,4 +1,5 @@
--- One row per operation: the version of the last file that publishes it. A later file overwrites an earlier one.
+-- One row per operation: of its versions, within a file or across files, the last updated that has details; what a file
+-- is called says nothing.
 with
 
 operations as (
@@ -7,21 +8,48 @@ operations as (
 
 ),
 
+detailed as (
+
+    select distinct
+        operation_id,
+        last_updated,
+        raw_file,
+        true as has_details
+    from {{ ref('stg_soma__operation_details') }}
+
+),
+
 final as (
 
     select
-        operation_id,
-        operation_date,
-        auction_status,
-        operation_type,
-        operation_direction,
+        operations.operation_id,
+        operations.operation_date,
+        coalesce(operations.settlement_date, operations.operation_date) as settlement_date,
+        operations.auction_status,
+        operations.operation_type,
+        operations.operation_direction,
         {{ to_eastern(
-            "cast(concat(operation_date, ' ', close_time) as timestamp)", var('unzoned_times').soma
+            "cast(concat(operations.operation_date, ' ', operations.close_time) as timestamp)",
+            var('unzoned_times').soma
         ) }} as closed_at,
-        accepted_par_usd,
-        raw_file,
+        operations.accepted_par_usd,
+        operations.last_updated,
+        operations.raw_file
     from operations
-    qualify row_number() over (partition by operation_id order by raw_file desc) = 1
+    left join detailed
+        on
+            operations.operation_id = detailed.operation_id
+            and operations.last_updated is not distinct from detailed.last_updated
+            and operations.raw_file = detailed.raw_file
+    qualify
+        row_number() over (
+            partition by operations.operation_id
+            order by
+                coalesce(detailed.has_details, false) desc,
+                operations.last_updated desc nulls last,
+                -- of versions updated at one time, so that a rebuild picks the same
+                operations.raw_file desc
+        ) = 1
 
 )
 

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 -- One row per standing trade of a dealer, as principal, with a customer. Bills are quoted at a discount: their price
--- is computed from the rate, $ per $100 of par.
+-- is computed from the rate, $ per $100 of par, where it is not entered as one.
 -- A view: writing half of all reports again takes longer than cleaning them, and each reader takes few of them.
 with
 
@@ -24,6 +24,7 @@ trades as (
         reports.control_number as trade_id,
         reports.cusip,
         reports.executed_on as trade_date,
+        coalesce(reports.settlement_date, reports.executed_on) as settlement_date,
         reports.executed_at,
         coalesce(reports.reporting_give_up_mpid, reports.reporting_mpid) as dealer_mpid,
         reports.report_side,
@@ -40,11 +41,7 @@ trades as (
 
 bills as (
 
-    select distinct
-        cusip,
-        maturity_date,
-    from {{ ref('stg_market__treasury_auctions') }}
-    where security_type in ('Bill', 'CMB')
+    select * from {{ ref('int_bill_maturities') }}
 
 ),
 
@@ -60,11 +57,7 @@ final as (
         trades.par_usd,
         case
             when bills.cusip is null then trades.entered_price
-            else
-                cast(
-                    100 - trades.entered_price * {{ dbt.datediff('trades.trade_date', 'bills.maturity_date', 'day') }}
-                    / 360 as decimal(20, 6)
-                )
+            else {{ bill_price('trades.entered_price', 'trades.settlement_date', 'bills.maturity_date') }}
         end as price,
     from trades
     left join bills on trades.cusip = bills.cusip

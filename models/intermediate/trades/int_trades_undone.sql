@@ -1,6 +1,7 @@
--- One row per report that a later message undoes: a cancel (X), a correction (C and its R) or a reversal (Y, or an
--- as-of R), found by the control number that the message names. Where a message names none, by the attributes
--- of the trade: the n-th such message of equal attributes undoes the n-th report of them.
+-- One row per control number that a later message undoes: a cancel (X), a correction (C and its R) or a reversal (Y, or
+-- an as-of R). It is the number that the message names or, of a cancel and the old half of a correction, carries itself;
+-- a number that no report has undoes nothing. Where no report of that time has the message's number either, by the
+-- attributes of the trade: the n-th such message of equal attributes undoes the n-th report of them.
 {% set attributes = [
     'cusip', 'executed_on', 'executed_at', 'report_side', 'par_usd', 'entered_price', 'price_type', 'reporting_mpid',
     'contra_mpid',
@@ -21,7 +22,7 @@ message_reports as (
 
 ),
 
-messages as (
+messages as {{ materialized() }} (
 
     select
         control_number,
@@ -38,14 +39,41 @@ messages as (
 
 ),
 
-undone_by_number as (
+undone_by_number as {{ materialized() }} (
 
     select
-        previous_control_number as control_number,
-        min(undone_as) as undone_as,
+        coalesce(previous_control_number, control_number) as control_number,
+        min(undone_as) as undone_as
     from messages
-    where previous_control_number is not null
-    group by previous_control_number
+    where
+        previous_control_number is not null
+        or trade_status in ('X', 'C')
+    group by coalesce(previous_control_number, control_number)
+
+),
+
+without_previous as (
+
+    select * from messages
+    where
+        previous_control_number is null
+        -- a corrected version says what the trade now is, not which report it replaces
+        and trade_status <> 'R'
+
+),
+
+-- equal in one attribute: the join on all of them does the rest, over few reports
+near_reports as {{ materialized() }} (
+
+    select * from {{ ref('stg_trace__reports') }}
+    where
+        trade_status in ('T', 'R')
+        and executed_at in (select without_previous.executed_at from without_previous)
+    union all
+    select * from {{ ref('stg_trace__reports') }}
+    where
+        trade_status in ('T', 'R')
+        and executed_at is null
 
 ),
 
@@ -57,11 +85,10 @@ unnumbered as (
             partition by {{ attributes | join(', ') }}
             order by reported_at, control_number
         ) as message_number,
-    from messages
+    from without_previous
     where
-        previous_control_number is null
-        -- a corrected version says what the trade now is, not which report it replaces
-        and trade_status <> 'R'
+        trade_status not in ('X', 'C')
+        or control_number not in (select near_reports.control_number from near_reports)
 
 ),
 
@@ -77,17 +104,11 @@ look_alikes as (
                 reports.{{ attributes | join(',\n                reports.') }}
             order by reports.reported_at, reports.control_number
         ) as report_number,
-    from {{ ref('stg_trace__reports') }} as reports
+    from near_reports as reports
     left join undone_by_number on reports.control_number = undone_by_number.control_number
     where
-        reports.trade_status in ('T', 'R')
-        and coalesce(reports.as_of_code, '') <> 'R'
+        coalesce(reports.as_of_code, '') <> 'R'
         and undone_by_number.control_number is null
-        -- equal in one attribute: the join on all of them does the rest, over few reports
-        and (
-            reports.executed_at is null
-            or reports.executed_at in (select unnumbered.executed_at from unnumbered)
-        )
 
 ),
 

@@ -1,0 +1,39 @@
+-- One row per standing customer trade or award of a bill whose number is neither a plausible price nor a plausible discount
+-- rate for its maturity: it has no price, and no part in offer aggressiveness.
+with
+
+trades as (
+
+    select
+        'trade' as kind,
+        trade_id as record_id,
+        cusip,
+        trade_date as record_date
+    from {{ ref('int_trades_cleaned') }}
+    where price is null
+
+),
+
+awards as (
+
+    select
+        'award' as kind,
+        award_id as record_id,
+        cusip,
+        operation_date as record_date
+    from {{ ref('int_soma_awards') }}
+    where
+        average_price is null
+        and published_price is not null
+
+),
+
+final as (
+
+    select * from trades
+    union all
+    select * from awards
+
+)
+
+select * from final
