@@ -16,7 +16,7 @@
                 {%- set value = (parent if column.parent else contract.records[-1]) ~ '_record.' ~ adapter.quote(column.name) -%}
             {%- elif scan.format == 'parquet' -%}
                 {%- set value = adapter.quote(scan.columns[column.name][0] | replace('"', '""')) -%}
-            {%- elif scan.width > 100 -%}
+            {%- elif scan.is_wide -%}
                 {%- set value = "split_part(line, '" ~ contract.delimiter ~ "', " ~ scan.columns[column.name][1] ~ ')' -%}
             {%- else -%}
                 {%- set value = 'c' ~ scan.columns[column.name][1] -%}
@@ -75,7 +75,6 @@
         as {{ step }}_rows ({{ step }}_record)
         {%- endfor -%}
     {%- else -%}
-        {%- set is_wide = scan.width > 100 -%}
         {%- set names = [] -%}
         {%- for place in range(1, scan.width + 1) -%}
             {%- do names.append("'c" ~ place ~ "': 'varchar'") -%}
@@ -83,8 +82,8 @@
         {%- set mark = '"' if contract.quoted else '' %}
         read_csv(
             {{ files }},
-            columns = {{ '{' }}{{ "'line': 'varchar'" if is_wide else names | join(', ') }}{{ '}' }},
-            delim = {{ "'\x1f'" if is_wide else text_literal(contract.delimiter) }},
+            columns = {{ '{' }}{{ "'line': 'varchar'" if scan.is_wide else names | join(', ') }}{{ '}' }},
+            delim = {{ "'\x1f'" if scan.is_wide else text_literal(contract.delimiter) }},
             quote = '{{ mark }}',
             escape = '{{ mark }}',
             header = false,
@@ -97,7 +96,7 @@
             filename = true,
             hive_partitioning = false
         )
-        {%- if is_wide %}
+        {%- if scan.is_wide %}
     where line is not null
         {%- endif -%}
     {%- endif -%}

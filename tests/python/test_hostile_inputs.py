@@ -770,6 +770,26 @@ def test_times_that_name_no_zone_are_of_the_zone_of_the_variable(
     assert stamps == [(datetime(2020, 3, 16, 7, 40, 10),)]
 
 
+def test_files_whose_types_differ_are_read_each_as_it_is(tmp_path: Path, small_workspace: Workspace) -> None:
+    table = CONTRACTS["trace.reports"]
+    raw = write_tiny_raw(tmp_path / "raw")
+    for number, (price, type_) in enumerate(
+        [("99.5", pa.decimal128(9, 2)), ("99.123456", pa.decimal128(12, 6))]
+    ):
+        row = {name: pa.array([text]) for name, text in good_row(table, 10 + number).items()}
+        row["ENTRD_PR"] = pa.array([Decimal(price)], type_)
+        pq.write_table(pa.table(row), raw / f"trace/trace_2020-03-{20 + number}.parquet")
+    workspace = small_workspace.with_raw(raw)
+
+    assert workspace.dbt("run", "--select", "base_trace__reports").success
+
+    with workspace.connect_unpublished() as connection:
+        prices = connection.execute(
+            "select entered_price from staging.base_trace__reports where raw_file like '%.parquet' order by 1"
+        ).fetchall()
+    assert prices == [(Decimal("99.123456"),), (Decimal("99.500000"),)]
+
+
 def test_table_that_may_be_absent_is_empty_and_says_so(
     tiny: Path, tmp_path: Path, small_workspace: Workspace
 ) -> None:

@@ -33,8 +33,8 @@ TYPES = ("text", "id", "integer", "cusip", "code", "date", "time", "timestamp", 
 class Column:
     """A column of a raw table.
 
-    name: as its own layout writes it; aliases: as other layouts do (two names with a blank between are a day
-    and a time in columns of their own). as_: its name in the warehouse. type: one of TYPES.
+    name: as its own layout writes it; aliases: as other layouts do. as_: its name in the warehouse.
+    type: one of TYPES.
 
     required: a row without a value is rejected. optional: a file may lack the column. missing: texts, in
     lower case, that mean that there is no value. format: of a date, in strptime notation; ISO 8601 without.

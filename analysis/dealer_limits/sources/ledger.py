@@ -19,7 +19,7 @@ from typing import Any
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.sources.contracts import Table, load_contracts
 from dealer_limits.sources.files import RawFile, find_files, refusal, source_folder
-from dealer_limits.sources.scan import Scan, scan_json, scan_parquet, scan_text
+from dealer_limits.sources.scan import WIDE, Scan, scan_json, scan_parquet, scan_text
 
 # how a macro reads a file: what all files of one scan have in common
 _LAYOUT = ("format", "folder", "columns", "width", "encoding", "has_trailer")
@@ -113,11 +113,12 @@ class Ledger:
             if entry.scan and entry.scan.rows:
                 facts = {"format": entry.format, "folder": entry.folder} | dataclasses.asdict(entry.scan)
                 layout = {name: facts[name] for name in _LAYOUT}
-                layout["columns"] = {
-                    column: [raw, place, kind] for column, raw, place, kind in layout["columns"]
-                }
+                # files whose types differ are read apart: one's would be cast to the other's
+                layout["columns"] = {column: facts for column, *facts in layout["columns"]}
+                is_wide = layout["width"] > WIDE and not self.contracts[table].quoted
                 scan = scans.setdefault(
-                    json.dumps(layout, sort_keys=True), {**layout, "files": [], "largest": 0}
+                    json.dumps(layout, sort_keys=True),
+                    {**layout, "files": [], "largest": 0, "is_wide": is_wide},
                 )
                 scan["files"].append(entry.read_path)
                 scan["largest"] = max(scan["largest"], Path(entry.read_path).stat().st_size)

@@ -53,9 +53,9 @@ class Scan:
     """What was found in one file.
 
     rows: its data rows. columns: the columns of the contract that it has, as (name in the contract, name in
-    the file, place from 1, kind of type). width, encoding: of a text file, its number of columns and its
-    encoding. has_trailer: its last line says how many rows there are. digest: SHA-256 of its bytes. copied:
-    it is read from a copy that holds the same rows in plain form.
+    the file, place from 1, kind of type and, of Parquet, the type). width, encoding: of a text file, its
+    number of columns and its encoding. has_trailer: its last line says how many rows there are. digest:
+    SHA-256 of its bytes. copied: it is read from a copy that holds the same rows in plain form.
     """
 
     rows: int
@@ -78,11 +78,12 @@ def scan_parquet(path: Path, name: str, table: Table) -> Scan:
     except (OSError, ValueError, duckdb.Error) as error:
         raise unreadable from error
     header = [column for column, *_ in described]
-    kinds = [_kind(type_) for _, type_, *_ in described]
-    columns = [[*column, kinds[column[2] - 1]] for column in match_columns(header, name, table)]
+    types = [type_ for _, type_, *_ in described]
+    matched = match_columns(header, name, table)
+    columns = [[*column, _kind(types[column[2] - 1]), types[column[2] - 1]] for column in matched]
     values = ", ".join(
         f'bit_xor(hash({"decode" if kind == "blob" else ""}("{raw.replace(chr(34), chr(34) * 2)}")))'
-        for _, raw, _, kind in columns
+        for _, raw, _, kind, _ in columns
     )
     try:
         duckdb.sql(
