@@ -26,6 +26,9 @@
             {%- endif -%}
             {%- if kind in ['text', 'blob'] -%}
                 {%- set value = present_text(value, column.missing) -%}
+            {%- elif kind == 'float' and (column.type not in ['usd', 'number'] or 'nan' in column.missing) -%}
+                {#- what a column of doubles has where an identifier is missing -#}
+                {%- set value = 'case when not isnan(' ~ value ~ ') then ' ~ value ~ ' end' -%}
             {%- endif -%}
         {%- endif -%}
         {%- do places.append(value ~ ' as raw_' ~ loop.index) -%}

@@ -778,6 +778,7 @@ def test_files_whose_types_differ_are_read_each_as_it_is(tmp_path: Path, small_w
     ):
         row = {name: pa.array([text]) for name, text in good_row(table, 10 + number).items()}
         row["ENTRD_PR"] = pa.array([Decimal(price)], type_)
+        row["PREV_TRD_CNTRL_NB"] = pa.array([float("nan")])
         pq.write_table(pa.table(row), raw / f"trace/trace_2020-03-{20 + number}.parquet")
     workspace = small_workspace.with_raw(raw)
 
@@ -785,9 +786,11 @@ def test_files_whose_types_differ_are_read_each_as_it_is(tmp_path: Path, small_w
 
     with workspace.connect_unpublished() as connection:
         prices = connection.execute(
-            "select entered_price from staging.base_trace__reports where raw_file like '%.parquet' order by 1"
+            "select entered_price, previous_control_number, reject_reason from staging.base_trace__reports"
+            " where raw_file like '%.parquet' order by 1"
         ).fetchall()
-    assert prices == [(Decimal("99.123456"),), (Decimal("99.500000"),)]
+    # an identifier that is no number is none
+    assert prices == [(Decimal("99.123456"), None, None), (Decimal("99.500000"), None, None)]
 
 
 def test_table_that_may_be_absent_is_empty_and_says_so(
