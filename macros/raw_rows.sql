@@ -76,16 +76,7 @@
 {% endmacro %}
 
 {% macro raw_files_account(staged) %}
-    select
-        source_table,
-        raw_file,
-        status,
-        rows_read,
-        size_bytes,
-        sha256,
-        columns_absent,
-        warning
-    from (
+    select * from (
         select unnest(from_json(raw_files(), '[{
             "source_table": "varchar", "raw_file": "varchar", "status": "varchar", "rows_read": "bigint",
             "size_bytes": "bigint", "sha256": "varchar", "columns_absent": "varchar", "warning": "varchar"
