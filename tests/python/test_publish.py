@@ -68,6 +68,19 @@ def test_build_file_that_old_clients_cannot_open_is_made_anew(
     assert storage_version(workspace.build_file) == STORAGE_OF_1_1
 
 
+def test_second_build_at_once_is_refused_in_one_line(small_workspace: Workspace, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, small_workspace.raw)
+    workspace.build_file.parent.mkdir(parents=True)
+    with duckdb.connect(workspace.build_file, config={"storage_compatibility_version": "v1.1.0"}) as first:
+        first.execute("create table of_the_first_build as select 1")
+
+        second = workspace.run("dealer-limits", "build")
+
+        assert second.returncode == 2
+        assert second.stderr == f"{workspace.build_file} is in use: another build is running\n"
+        assert first.execute("from of_the_first_build").fetchall() == [(1,)]
+
+
 def test_half_copied_warehouse_of_a_killed_publication_is_replaced(tmp_path: Path) -> None:
     build_file = tmp_path / "build" / "dealer_limits.duckdb"
     build_file.parent.mkdir()
