@@ -59,7 +59,11 @@ final as (
         limit_name,
         median_limit_size_usd,
     from sizes
-    qualify row_number() over (partition by desk_id order by median_limit_size_usd desc, limit_id asc) = 1
+    qualify
+        row_number() over (
+            partition by desk_id
+            order by median_limit_size_usd desc, limit_id asc, limit_name asc
+        ) = 1
 
 )
 

@@ -82,10 +82,10 @@ ranked as (
         *,
         count(*) over (partition by desk_id) as var_limits_of_desk,
         coalesce(median_relative_gap <= {{ var('var_limit_tolerance') }}, false) as corresponds_to_var,
-        -- limit_id breaks ties, so that a rebuild picks the same limit
+        -- limit_id and its name break ties, so that a rebuild picks the same limit
         row_number() over (
             partition by desk_id
-            order by median_relative_gap asc nulls last, reported_days desc, limit_id asc
+            order by median_relative_gap asc nulls last, reported_days desc, limit_id asc, limit_name asc
         ) as rank_on_desk,
     from compared
 
