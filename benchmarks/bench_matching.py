@@ -40,7 +40,8 @@ COPIED = (
     "staging.stg_reference__dealers",
 )
 COLUMNS_READ = (
-    *("reject_reason", "control_number", "previous_control_number", "trade_status", "as_of_code"),
+    *("reject_reason", "control_date", "control_number", "trade_status", "as_of_code"),
+    *("stated_control_date", "previous_control_date", "previous_control_number"),
     *(
         "cusip",
         "executed_on",
@@ -53,13 +54,17 @@ COLUMNS_READ = (
         "price_type",
     ),
     *("reporting_mpid", "reporting_give_up_mpid", "contra_mpid", "contra_give_up_mpid"),
-    *("when_issued_flag", "reporting_capacity"),
+    *("when_issued_flag", "reporting_capacity", "buyer_capacity", "seller_capacity"),
+    *("market_code", "special_price_flag"),
 )
 CANDIDATE_COLUMNS = (
     "control_number, cusip, cast(executed_at as date), executed_at, reporting_mpid, par_usd, entered_price"
 )
 
-CLEANING = ("int_trades_undone", "int_trades_classified", "int_trades_cleaned")
+CLEANING = (
+    *("int_trade_messages", "int_trade_messages_resolved"),
+    *("int_trades_undone", "int_trades_classified", "int_trades_cleaned"),
+)
 CANDIDATES = ("int_soma_trade_candidates",)
 SEARCHES = "int_soma_exact_searches"
 MATCHING = (
@@ -219,6 +224,9 @@ def write_reports(file: Path, warehouse: Path, reports: int) -> None:
                     executed_at - interval {copy * DAYS_BACK_PER_COPY} days as executed_at,
                     reported_at - interval {copy * DAYS_BACK_PER_COPY} days as reported_at,
                     executed_on - {copy * DAYS_BACK_PER_COPY} as executed_on,
+                    control_date - {copy * DAYS_BACK_PER_COPY} as control_date,
+                    stated_control_date - {copy * DAYS_BACK_PER_COPY} as stated_control_date,
+                    previous_control_date - {copy * DAYS_BACK_PER_COPY} as previous_control_date,
                     settlement_date - {copy * DAYS_BACK_PER_COPY} as settlement_date,
                     '{copy}' || control_number as control_number,
                     '{copy}' || previous_control_number as previous_control_number,

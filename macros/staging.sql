@@ -219,7 +219,9 @@ select * from final
     {%- if scan.relation -%}
         {{ return('text') }}
     {%- endif -%}
-    {{ return(scan.columns[column.name][2] if scan.columns and column.name in scan.columns else 'none') }}
+    {%- set found = scan.columns or {} -%}
+    {#- in parts, it is text that is put together -#}
+    {{ return(found[column.name][2] if column.name in found else 'text' if column.name ~ ' day' in found else 'none') }}
 {% endmacro %}
 
 {#- How a file spells the identifiers of a key: two spellings of one key are two things that only look like one. -#}
@@ -243,7 +245,7 @@ select * from final
         ]) -%}
     {%- endif -%}
     {%- do reasons.append([(column.day_as or value) ~ ' is null and ' ~ raw ~ ' is not null', unreadable(column)]) -%}
-    {%- if column.required -%}
+    {%- if column.required and not (column.optional and kind == 'none') -%}
         {%- do reasons.append([value ~ ' is null', 'is missing']) -%}
     {%- endif -%}
     {%- set day = column.type in ['date', 'timestamp'] -%}

@@ -3,22 +3,31 @@ with
 
 standing as (
 
-    select trade_id from {{ ref('int_trades_classified') }}
+    select
+        control_date,
+        control_number,
+    from {{ ref('int_trades_classified') }}
     where set_apart_as is null
 
 ),
 
 cleaned as (
 
-    select trade_id from {{ ref('int_trades_cleaned') }}
+    select
+        control_date,
+        control_number,
+    from {{ ref('int_trades_cleaned') }}
 
 )
 
 select
-    standing.trade_id as standing_trade_id,
-    cleaned.trade_id as cleaned_trade_id,
+    standing.control_number as standing_control_number,
+    cleaned.control_number as cleaned_control_number,
 from standing
-full join cleaned on standing.trade_id = cleaned.trade_id
+full join cleaned
+    on
+        standing.control_date = cleaned.control_date
+        and standing.control_number = cleaned.control_number
 where
-    standing.trade_id is null
-    or cleaned.trade_id is null
+    standing.control_number is null
+    or cleaned.control_number is null

@@ -4,32 +4,15 @@
     say that there is no value; and `raw_file`. -#}
 {% macro duckdb__read_scan(contract, scan) %}
     {%- set places = [] -%}
-    {%- set parent = contract.records[-2] if contract.records | length > 2 -%}
     {%- for column in contract.columns -%}
-        {%- set kind = kind_of(scan, column) -%}
-        {%- if kind == 'none' -%}
+        {%- if kind_of(scan, column) == 'none' -%}
             {%- set value = 'cast(null as string)' -%}
+        {%- elif scan.columns and column.name not in scan.columns -%}
+            {%- set value = day_with_clock(
+                value_of(contract, scan, column, column.name ~ ' day'), value_of(contract, scan, column, column.name ~ ' clock')
+            ) -%}
         {%- else -%}
-            {%- if scan.relation -%}
-                {%- set value = 'cast(' ~ adapter.quote(column.name) ~ ' as string)' -%}
-            {%- elif scan.format == 'json' -%}
-                {%- set value = (parent if column.parent else contract.records[-1]) ~ '_record.' ~ adapter.quote(column.name) -%}
-            {%- elif scan.format == 'parquet' -%}
-                {%- set value = adapter.quote(scan.columns[column.name][0] | replace('"', '""')) -%}
-            {%- elif scan.is_wide -%}
-                {%- set value = "split_part(line, '" ~ contract.delimiter ~ "', " ~ scan.columns[column.name][1] ~ ')' -%}
-            {%- else -%}
-                {%- set value = 'c' ~ scan.columns[column.name][1] -%}
-            {%- endif -%}
-            {%- if kind == 'blob' -%}
-                {%- set value = 'decode(' ~ value ~ ')' -%}
-            {%- endif -%}
-            {%- if kind in ['text', 'blob'] -%}
-                {%- set value = present_text(value, column.missing) -%}
-            {%- elif kind == 'float' and (column.type not in ['usd', 'number'] or 'nan' in column.missing) -%}
-                {#- what a column of doubles has where an identifier is missing -#}
-                {%- set value = 'case when not isnan(' ~ value ~ ') then ' ~ value ~ ' end' -%}
-            {%- endif -%}
+            {%- set value = value_of(contract, scan, column, column.name) -%}
         {%- endif -%}
         {%- do places.append(value ~ ' as raw_' ~ loop.index) -%}
     {%- endfor %}
@@ -46,6 +29,47 @@
         cast(null as string) as raw_file
     where false
         {%- endif -%}
+{% endmacro %}
+
+{#- What a file holds of a column, or of a part of one. -#}
+{% macro value_of(contract, scan, column, name) %}
+    {%- set kind = 'text' if scan.relation else scan.columns[name][2] -%}
+    {%- if scan.relation -%}
+        {%- set value = 'cast(' ~ adapter.quote(name) ~ ' as string)' -%}
+    {%- elif scan.format == 'json' -%}
+        {%- set parent = contract.records[-2] if contract.records | length > 2 -%}
+        {%- set value = (parent if column.parent else contract.records[-1]) ~ '_record.' ~ adapter.quote(name) -%}
+    {%- elif scan.format == 'parquet' -%}
+        {%- set value = adapter.quote(scan.columns[name][0] | replace('"', '""')) -%}
+    {%- elif scan.is_wide -%}
+        {%- set value = "split_part(line, '" ~ contract.delimiter ~ "', " ~ scan.columns[name][1] ~ ')' -%}
+    {%- else -%}
+        {%- set value = 'c' ~ scan.columns[name][1] -%}
+    {%- endif -%}
+    {%- if kind == 'blob' -%}
+        {%- set value = 'decode(' ~ value ~ ')' -%}
+    {%- endif -%}
+    {%- if kind in ['text', 'blob'] -%}
+        {{ return(present_text(value, column.missing)) }}
+    {%- elif kind == 'float' and (column.type not in ['usd', 'number'] or 'nan' in column.missing) -%}
+        {#- what a column of doubles has where an identifier is missing -#}
+        {{ return('case when not isnan(' ~ value ~ ') then ' ~ value ~ ' end') }}
+    {%- endif -%}
+    {{ return(value) }}
+{% endmacro %}
+
+{#- A time whose day and time of day stand in two columns, as one text; either may have become a number, which loses zeros
+    before it and gains a `.0`. -#}
+{% macro day_with_clock(day, clock) %}
+    {%- set day = 'regexp_replace(cast(' ~ day ~ " as string), '([.]0*|[ T]00:00:00)$', '')" -%}
+    {%- set clock = 'regexp_replace(cast(' ~ clock ~ " as string), '[.]0*$', '')" -%}
+    {%- set padded = 'lpad(' ~ clock ~ ", 6, '0')" -%}
+    {{ return(
+        "nullif(concat_ws(' ', case when length(" ~ day ~ ') = 8 then substr(' ~ day ~ ", 1, 4) || '-' || substr(" ~ day
+        ~ ", 5, 2) || '-' || substr(" ~ day ~ ', 7, 2) else ' ~ day ~ ' end, case when regexp_full_match(' ~ clock
+        ~ ", '[0-9]{1,6}') then substr(" ~ padded ~ ", 1, 2) || ':' || substr(" ~ padded ~ ", 3, 2) || ':' || substr(" ~ padded
+        ~ ', 5, 2) else ' ~ clock ~ " end), '')"
+    ) }}
 {% endmacro %}
 
 {% macro file_reader(contract, scan) %}

@@ -50,6 +50,7 @@ def small_raw(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "fr_y9c/*.txt": 2,
         "trace/*.parquet": 1,
         "trace/*.psv": 1,
+        "trace/*.txt": 1,
         "soma/*.json": 2,
     }.items():
         for file in sorted(raw.glob(pattern))[kept:]:

@@ -20,7 +20,9 @@ def write_other_forms(raw: Path, target: Path) -> Path:
         if source == "trace":
             # a folder per day, an archive per file
             folder = folder / f"report_date={path.stem.removeprefix('trace_')}"
-            content = zoned(path) if path.suffix == ".parquet" else with_trailer(path.read_bytes())
+            content = zoned(path) if path.suffix == ".parquet" else path.read_bytes()
+            if path.suffix == ".psv":
+                content = with_trailer(content)
             _write_zip(folder / f"{path.stem}.ZIP", name, content)
         elif source == "fr_y9c":
             _write_zip(folder / f"{path.stem}.zip", name, path.read_bytes())

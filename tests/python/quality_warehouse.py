@@ -306,7 +306,14 @@ from marts.dim_business_day;
 
 create table staging.stg_trace__reports as
 select
+    date '2020-03-16' as control_date,
+    null::date as stated_control_date,
+    null::date as previous_control_date,
     'control ' || n as control_number,
+    'P' as buyer_capacity,
+    null::varchar as seller_capacity,
+    'S1' as market_code,
+    null::varchar as special_price_flag,
     'S' as report_side,
     'T' as trade_status,
     'D' as price_type,

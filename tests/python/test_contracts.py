@@ -172,7 +172,9 @@ def test_base_models_are_read_within_staging_only(manifest: dict[str, Any]) -> N
         if any(".base_" in name for name in model["depends_on"]["nodes"])
     }
 
-    assert {name for name in readers if not name.startswith("stg_")} == set()
+    # a message that is rejected still undoes its report
+    messages = {"int_trade_messages", "int_trade_messages_resolved"}
+    assert {name for name in readers if not name.startswith("stg_")} == messages
 
 
 @pytest.mark.parametrize("table", load_contracts().values(), ids=lambda table: table.full_name)

@@ -42,20 +42,22 @@ insert into intermediate.int_soma_exact_searches
 select * from (values ('paper'), ('price_consistent')) as rules (matching_rule)
 cross join (values ('OP1/B', 2), ('OP1/B', 2), ('OP2/A', 0)) as searches;
 
-create table intermediate.int_soma_trade_candidates (trade_id varchar, trade_date date, dealer_mpid varchar);
-insert into intermediate.int_soma_trade_candidates values
-    ('1', '2020-03-16', 'D1'), ('2', '2020-03-16', 'D2'), ('3', '2020-03-16', 'D4'),
-    ('4', '2020-03-16', 'D2'), ('5', '2020-03-17', 'D1');
+create table intermediate.int_soma_trade_candidates as
+select trade_id, day::date as control_date, control_number, day::date as trade_date, dealer_mpid
+from (values
+    ('1', '2020-03-16', '7', 'D1'), ('2', '2020-03-16', '2', 'D2'), ('3', '2020-03-16', '3', 'D4'),
+    ('4', '2020-03-16', '4', 'D2'), ('5', '2020-03-17', '7', 'D1')
+) as trades (trade_id, day, control_number, dealer_mpid);
 
 create table intermediate.int_dealer_firms (dealer_mpid varchar, firm_rssd bigint);
 insert into intermediate.int_dealer_firms values ('D1', 1), ('D2', 2), ('D3', 3), ('D4', 4);
 """
 
 FILLS = [
-    ("OP1", "A", "1", 100, "D1"),
-    ("OP1", "B", "2", 60, "D2"),
-    ("OP1", "B", "4", 40, "D2"),
-    ("OP2", "A", "5", 30, "D1"),
+    ("OP1", "A", "2020-03-16", "7", 100, "D1"),
+    ("OP1", "B", "2020-03-16", "2", 60, "D2"),
+    ("OP1", "B", "2020-03-16", "4", 40, "D2"),
+    ("OP2", "A", "2020-03-17", "7", 30, "D1"),
 ]
 SALES = [
     ("OP1", "2020-03-16", "A", "D1", 100),
@@ -70,8 +72,10 @@ SALES = [
 def _write_truth(folder: Path, sales: list[tuple]) -> Path:
     folder.mkdir()
     fills = pd.DataFrame(
-        FILLS, columns=["operation_id", "cusip", "systm_cntrl_nb", "filled_par_usd", "dealer_mpid"]
+        FILLS,
+        columns=["operation_id", "cusip", "control_date", "systm_cntrl_nb", "filled_par_usd", "dealer_mpid"],
     )
+    fills["control_date"] = pd.to_datetime(fills["control_date"]).dt.date
     fills.to_parquet(folder / "soma_fills.parquet")
     frame = pd.DataFrame(sales, columns=["operation_id", "operation_date", "cusip", "dealer_mpid", "par_usd"])
     frame["operation_date"] = pd.to_datetime(frame["operation_date"]).dt.date

@@ -40,15 +40,37 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("trades"), SEED)
 
 
+# the academic layout in the item names of FR 2956
+AS_FR_2956 = """
+    select
+        * exclude (TRD_ST_CD, RPTD_PR, REC_CT_NB),
+        REC_CT_NB as MSG_SEQ_NB,
+        TRD_ST_CD as TRC_ST,
+        RPTD_PR as ENTRD_PR,
+        strptime(TRD_EXCTN_DT || TRD_EXCTN_TM, '%Y%m%d%H%M%S')::varchar as TRD_EXCTN_TS,
+        strptime(TRD_RPT_DT || TRD_RPT_TM, '%Y%m%d%H%M%S')::varchar as TRD_RPT_TS
+    from read_csv('{files}', delim = '|', header = true, all_varchar = true, ignore_errors = true)
+"""
+
+
 @pytest.fixture(scope="module")
 def reports(written: Path) -> duckdb.DuckDBPyConnection:
+    """All reports; `own_date` and `named_date` are those within which their numbers are unique."""
     connection = duckdb.connect()
     raw = written / "raw" / "trace"
     connection.execute(f"""
         create table reports as
-        select * from read_csv('{raw}/*.psv', delim = '|', header = true, all_varchar = true)
-        union all by name
-        select columns(*)::varchar from read_parquet('{raw}/*.parquet')
+        select
+            *,
+            coalesce(strptime(SYSTM_CNTRL_DT, '%Y%m%d'), TRD_RPT_TS::timestamp)::date as own_date,
+            strptime(PREV_TRD_CNTRL_DT, '%Y%m%d')::date as named_date
+        from (
+            select * from read_csv('{raw}/*.psv', delim = '|', header = true, all_varchar = true)
+            union all by name
+            select columns(*)::varchar from read_parquet('{raw}/*.parquet')
+            union all by name
+            {AS_FR_2956.format(files=raw / "*.txt")}
+        )
     """)
     connection.execute(f"create table fills as select * from '{written}/truth/soma_fills.parquet'")
     return connection
@@ -124,12 +146,18 @@ def test_every_true_fill_stands_in_trace(reports: duckdb.DuckDBPyConnection) -> 
         select
             count(*) filter (where reports.SYSTM_CNTRL_NB is null),
             count(*) filter (where reports.ENTRD_VOL_QT::decimal(18, 2) < fills.filled_par_usd),
-            count(*) filter (where fills.systm_cntrl_nb in (
-                select PREV_TRD_CNTRL_NB from reports where PREV_TRD_CNTRL_NB is not null
+            count(*) filter (where exists (
+                from reports as acting
+                where
+                    acting.PREV_TRD_CNTRL_NB = fills.systm_cntrl_nb
+                    and acting.CUSIP_ID = fills.cusip
+                    and coalesce(acting.named_date, fills.control_date) = fills.control_date
+                    and acting.TRD_EXCTN_TS = reports.TRD_EXCTN_TS
             )),
         from fills
         left join reports
             on fills.systm_cntrl_nb = reports.SYSTM_CNTRL_NB
+            and fills.control_date = reports.own_date
             and fills.cusip = reports.CUSIP_ID
             and reports.RPT_SIDE_CD = 'S'
             and reports.TRC_ST in ('T', 'R')
@@ -138,23 +166,35 @@ def test_every_true_fill_stands_in_trace(reports: duckdb.DuckDBPyConnection) -> 
 
 
 def test_messages_name_reports_that_they_repeat(reports: duckdb.DuckDBPyConnection) -> None:
-    acting, unlike, unnumbered = reports.execute("""
+    """Or, a cancel and the old half of a correction in the academic layout, carry their number."""
+    acting, unlike, unnumbered, own = reports.execute("""
         select
             count(*),
-            count(*) filter (where acting.PREV_TRD_CNTRL_NB is not null and original.CUSIP_ID is null),
-            count(*) filter (where acting.PREV_TRD_CNTRL_NB is null),
-        from reports as acting
+            count(*) filter (where acting.number is not null and original.CUSIP_ID is null),
+            count(*) filter (where acting.number is null),
+            count(*) filter (where acting.is_own),
+        from (
+            select
+                *,
+                SYSTM_CNTRL_DT is not null and TRC_ST in ('X', 'C') as is_own,
+                case when is_own then SYSTM_CNTRL_NB else PREV_TRD_CNTRL_NB end as number,
+                case when is_own then own_date else named_date end as date,
+            from reports
+            where TRC_ST in ('X', 'C', 'Y')
+        ) as acting
         left join reports as original
-            on acting.PREV_TRD_CNTRL_NB = original.SYSTM_CNTRL_NB
+            on acting.number = original.SYSTM_CNTRL_NB
+            and original.TRC_ST in ('T', 'R')
+            and coalesce(acting.date, original.own_date) = original.own_date
             and acting.CUSIP_ID = original.CUSIP_ID
             and acting.ENTRD_VOL_QT = original.ENTRD_VOL_QT
             and acting.ENTRD_PR = original.ENTRD_PR
             and acting.TRD_EXCTN_TS = original.TRD_EXCTN_TS
-        where acting.TRC_ST in ('X', 'C', 'Y')
     """).fetchone()
     assert acting > 500
     assert unlike == 0
     assert unnumbered > 0
+    assert own > 0
 
 
 def test_there_is_something_for_staging_to_reject(reports: duckdb.DuckDBPyConnection) -> None:
@@ -164,7 +204,7 @@ def test_there_is_something_for_staging_to_reject(reports: duckdb.DuckDBPyConnec
             count(*) filter (where ENTRD_VOL_QT::decimal(18, 2) <= 0),
             count(*) filter (where RPT_SIDE_CD = 'Z'),
             count(*) filter (where TRC_ST = 'Q'),
-            count(*) - count(distinct SYSTM_CNTRL_NB),
+            count(*) - count(distinct (own_date, SYSTM_CNTRL_NB, TRC_ST)),
         from reports
     """).fetchone()
     assert bad == (8, 8, 8, 8, 8)

@@ -53,9 +53,11 @@ def encoding(file: Path) -> str:
 
 
 def read_rows(file: Path) -> list[dict[str, str]]:
-    """The rows of a delimited file by Python's own reader."""
+    """The rows of a delimited file by Python's own reader; TRACE's academic layout ends with a trailer."""
+    is_academic = file.parent.name == "trace" and file.suffix == ".txt"
     with file.open(encoding=encoding(file), newline="") as handle:
-        return list(csv.DictReader(handle, **DIALECTS[file.suffix]))
+        rows = list(csv.DictReader(handle, **DIALECTS[".psv" if is_academic else file.suffix]))
+    return rows[:-1] if is_academic else rows
 
 
 def write_rows(file: Path, rows: list[dict[str, str]]) -> None:
@@ -280,16 +282,16 @@ PLANTED: list[tuple[str, dict[str, str], str, str]] = [
     (
         TRACE_PSV,
         {"SYSTM_CNTRL_NB": "PLANTED", "ENTRD_VOL_QT": "0"},
-        "PLANTED | {TRC_ST}",
+        "2020-03-23 | PLANTED | {TRC_ST}",
         "ENTRD_VOL_QT is not above 0",
     ),
     (
         TRACE_PSV,
         {"SYSTM_CNTRL_NB": "LATE", "TRD_EXCTN_TS": "25:00"},
-        "LATE | {TRC_ST}",
+        "2020-03-23 | LATE | {TRC_ST}",
         "TRD_EXCTN_TS is not a timestamp",
     ),
-    (TRACE_PSV, {}, "{SYSTM_CNTRL_NB} | {TRC_ST}", "key repeated"),
+    (TRACE_PSV, {}, "2020-03-23 | {SYSTM_CNTRL_NB} | {TRC_ST}", "key repeated"),
 ]
 
 
@@ -345,7 +347,7 @@ def test_planted_rows_are_rejected_with_file_key_and_reason_and_no_others(
         except all
         -- the pseudo data have bad reports of their own
         select 'trace.reports', replace(raw_file, '03-23.parquet', '03-23.psv'),
-            concat_ws(' | ', control_number, coalesce(trade_status, '(none)')), reject_reason
+            concat_ws(' | ', control_date, control_number, coalesce(trade_status, '(none)')), reject_reason
         from typed.staging.base_trace__reports
         where reject_reason is not null
         """

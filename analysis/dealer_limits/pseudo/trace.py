@@ -1,4 +1,4 @@
-"""Transaction reports in the layout of supervisory Treasury TRACE, one file per report date.
+"""Transaction reports of supervisory Treasury TRACE, one file per report date.
 
 Each day's trades come from a random stream of their own, so that memory holds one day at a time and a
 world forty times the size needs no more design than this one. A day's trades are made, cancelled, corrected
@@ -9,20 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 from dealer_limits.bond_calendar import business_days
 from dealer_limits.pseudo.securities import years_to_maturity
 from dealer_limits.pseudo.soma import SomaWorld, event_days, tick
+from dealer_limits.pseudo.trace_files import (
+    AS_OF,
+    AS_OF_REVERSAL,
+    BAD_SIDE,
+    BAD_STATUS,
+    BUY,
+    CANCEL,
+    CORRECTED,
+    DAY_OF_NUMBER,
+    DECIMAL_PRICE,
+    NEGATIVE_YIELD,
+    NEW_VERSION,
+    REVERSAL,
+    SELL,
+    TRADE,
+    YIELD_PRICE,
+    Encoder,
+)
 
 REPORTS = 2_500_000
-PSV_FILES = 5
 # sales to customers in a CUSIP that the Fed buys that day, per award; about half of them are candidates
 SALES_PER_AWARD = 4.0
 SALES_PER_AWARD_SHAPE = 2.0
@@ -63,14 +77,6 @@ _TRADES_PER_REPORT = {
 
 # the key of this part's random streams, after the form that the reports belong to
 _STREAM = 2956
-
-# parties beyond the roster
-_CUSTOMER, _AFFILIATE = "C", "A"
-_SIDES, _PRICE_TYPES, _STATUSES = ("B", "S", "Z"), ("D", "Y", "N"), ("T", "X", "C", "R", "Y", "Q")
-_BUY, _SELL, _BAD_SIDE = range(3)
-_DECIMAL_PRICE, _YIELD_PRICE, _NEGATIVE_YIELD = range(3)
-_TRADE, _CANCEL, _CORRECTED, _NEW_VERSION, _REVERSAL, _BAD_STATUS = range(6)
-_AS_OF, _AS_OF_REVERSAL = range(2)
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,7 @@ def simulate_tickets(rng: np.random.Generator, soma: SomaWorld, roster: pd.DataF
 
 def control_numbers(day: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Unique numbers of reports: execution day, then position among the day's messages."""
-    return (100 + day) * 10**9 + position
+    return (100 + day) * DAY_OF_NUMBER + position
 
 
 def _pick(rng: np.random.Generator, weights: np.ndarray, size: int) -> np.ndarray:
@@ -210,10 +216,11 @@ class _Day:
         trades.loc[late, "report_day"] += self.rng.integers(1, 4, late.sum())
         delay = self.rng.exponential(240, size).astype(np.int64)
         trades["report_second"] = np.minimum(trades["second"] + delay, 86_000)
-        trades["as_of"] = np.where(trades["report_day"] > self.day, _AS_OF, -1)
-        trades["status"] = _TRADE
+        trades["as_of"] = np.where(trades["report_day"] > self.day, AS_OF, -1)
+        trades["status"] = TRADE
         trades["control_number"] = control_numbers(self.day, np.arange(size))
         trades["previous"] = np.int64(0)
+        trades["previous_day"] = 0
         return trades
 
     def _frame(
@@ -237,7 +244,7 @@ class _Day:
                 "is_platform": self.rng.random(size) < 0.06,
                 "is_fill": False,
                 "price": np.int64(0),
-                "price_type": _DECIMAL_PRICE,
+                "price_type": DECIMAL_PRICE,
             },
         )
 
@@ -248,14 +255,14 @@ class _Day:
         noise = self.rng.normal(size=len(frame))
         life = years_to_maturity(self.inputs.securities.iloc[security], self.calendar[[self.day]])[:, 0]
         is_customer = (frame["contra"] == self.customer).to_numpy()
-        markup = np.where(is_customer, np.where(frame["side"] == _SELL, 0.15, -0.15), 0.0)
+        markup = np.where(is_customer, np.where(frame["side"] == SELL, 0.15, -0.15), 0.0)
         dispersion = np.interp(life, [0, 2, 5, 10, 30], [0.005, 0.012, 0.03, 0.06, 0.16])
         price = self.inputs.prices[security, self.day] + dispersion * (noise + markup)
         rate = self.inputs.yields[security, self.day] + 0.03 * noise
         is_rate = self.is_bill[security] | frame["is_when_issued"].to_numpy()
         micros = np.where(is_rate, np.rint(np.abs(rate) * 1000).astype(np.int64) * 1000, tick(price))
-        price_type = np.where(frame["is_when_issued"], _YIELD_PRICE, _DECIMAL_PRICE)
-        price_type[is_rate & (rate < 0)] = _NEGATIVE_YIELD
+        price_type = np.where(frame["is_when_issued"], YIELD_PRICE, DECIMAL_PRICE)
+        price_type[is_rate & (rate < 0)] = NEGATIVE_YIELD
         return frame.assign(price=micros, price_type=price_type)
 
     @property
@@ -279,7 +286,7 @@ class _Day:
         tickets = self.inputs.tickets
         tickets = tickets[tickets["day"] == self.day]
         fills = self.inputs.soma.fills.iloc[tickets["fill"]]
-        frame = self._frame(fills["security"].to_numpy(), fills["dealer"].to_numpy(), _SELL, self.customer)
+        frame = self._frame(fills["security"].to_numpy(), fills["dealer"].to_numpy(), SELL, self.customer)
         return frame.assign(
             contra=np.where(tickets["is_affiliate"], self.affiliate, self.customer),
             par_usd=tickets["par_usd"].to_numpy(),
@@ -309,7 +316,7 @@ class _Day:
         reporter = np.r_[
             _pick(self.rng, busy, len(in_awards)), _pick(self.rng, self.reporters, len(elsewhere))
         ]
-        frame = self._frame(np.r_[in_awards, elsewhere], reporter, _SELL, self.customer)
+        frame = self._frame(np.r_[in_awards, elsewhere], reporter, SELL, self.customer)
         par = frame["par_usd"].to_numpy()[len(in_awards) :]
         ordinary_par = _trade_sizes(self.rng, len(ordinary), _OFF_THE_RUN_LOTS)
         return self._price(frame.assign(par_usd=np.r_[ordinary_par, block_par, par]))
@@ -317,7 +324,7 @@ class _Day:
     def _customer_buys(self, size: int) -> pd.DataFrame:
         security = self._securities(size, 0.47)
         reporter = _pick(self.rng, self.reporters, size)
-        frame = self._frame(security, reporter, _BUY, self.customer)
+        frame = self._frame(security, reporter, BUY, self.customer)
         # sample dealers' buys add up to what was planned for the day, to the nearest thousand a trade
         target = self.inputs.customer_buys_usd[self.day]
         is_sample = reporter < len(target)
@@ -330,13 +337,13 @@ class _Day:
 
     def _affiliate_trades(self, size: int) -> pd.DataFrame:
         reporter = _pick(self.rng, self.reporters, size)
-        frame = self._frame(self._securities(size, 0.3), reporter, _SELL, self.affiliate)
+        frame = self._frame(self._securities(size, 0.3), reporter, SELL, self.affiliate)
         return self._price(frame.assign(side=self.rng.integers(0, 2, size)))
 
     def _when_issued_trades(self, size: int) -> pd.DataFrame:
         size = size if len(self.when_issued) else 0
         security = self.when_issued[self.rng.integers(0, max(len(self.when_issued), 1), size)]
-        frame = self._frame(security, _pick(self.rng, self.reporters, size), _SELL, self.customer)
+        frame = self._frame(security, _pick(self.rng, self.reporters, size), SELL, self.customer)
         return self._price(frame.assign(side=self.rng.integers(0, 2, size), is_when_issued=True))
 
     def _interdealer(self, size: int) -> list[pd.DataFrame]:
@@ -347,10 +354,10 @@ class _Day:
         on_platform = self.rng.random(size) < 0.45
         platform = self.platforms[self.rng.integers(0, len(self.platforms), size)]
         buyer = np.where(on_platform & (self.rng.random(size) < 0.5), platform, buyer)
-        frame = self._frame(self._securities(size, 0.2), seller, _SELL, buyer)
+        frame = self._frame(self._securities(size, 0.2), seller, SELL, buyer)
         sold = self._give_up(self._price(frame.assign(is_platform=on_platform)))
         bought = sold.assign(
-            side=_BUY,
+            side=BUY,
             reporter=sold["contra"],
             reporter_give_up=sold["contra_give_up"],
             contra=sold["reporter"],
@@ -395,12 +402,13 @@ class _Day:
             values = {
                 "status": status,
                 "previous": on["control_number"],
+                "previous_day": on["report_day"],
                 "control_number": numbers,
                 "report_second": np.minimum(on["report_second"] + wait, 86_399),
             }
             return on.assign(**{**values, **changes})
 
-        cancels = acting(pd.concat([trades[cancelled], twice]), _CANCEL, 1800)
+        cancels = acting(pd.concat([trades[cancelled], twice]), CANCEL, 1800)
         final = trades[corrected]
         wrong_price = rng.random(len(final)) < 0.5
         numbers = self._numbers(trades, len(final), next_number)
@@ -410,16 +418,17 @@ class _Day:
             price=final["price"] + np.where(wrong_price, 1_000_000, 0),
             par_usd=np.where(wrong_price, final["par_usd"], final["par_usd"] * 10),
         )
-        cancelled_corrections = acting(first_version, _CORRECTED, 900)
+        cancelled_corrections = acting(first_version, CORRECTED, 900)
         new_versions = final.assign(
-            status=_NEW_VERSION,
+            status=NEW_VERSION,
             previous=first_version["control_number"],
+            previous_day=first_version["report_day"],
             report_second=cancelled_corrections["report_second"],
         )
         mistaken = trades[reversed_]
         size = len(mistaken)
         days_later = np.where(rng.random(size) < 0.5, rng.integers(1, 6, size), rng.integers(21, 36, size))
-        reversals = acting(mistaken, _REVERSAL, 3600, as_of=_AS_OF_REVERSAL)
+        reversals = acting(mistaken, REVERSAL, 3600, as_of=AS_OF_REVERSAL)
         reversals["report_day"] += days_later
         reversals.loc[rng.random(size) < REVERSALS_WITHOUT_NUMBER, "previous"] = 0
         corrections = [first_version, cancelled_corrections, new_versions]
@@ -431,7 +440,7 @@ class _Day:
 
 def _bad_rows(rng: np.random.Generator, reports: pd.DataFrame, dealers: int) -> pd.DataFrame:
     """Five copies of interdealer reports, each damaged so that staging must reject it."""
-    between_members = reports[(reports["contra"] < dealers) & (reports["status"] == _TRADE)]
+    between_members = reports[(reports["contra"] < dealers) & (reports["status"] == TRADE)]
     rows = between_members.iloc[rng.choice(len(between_members), 5, replace=False)].copy()
     numbers = rows["control_number"].to_numpy() + 9 * 10**8
     # the fourth repeats another report's control number
@@ -441,8 +450,8 @@ def _bad_rows(rng: np.random.Generator, reports: pd.DataFrame, dealers: int) -> 
     par = rows["par_usd"].to_numpy()
     rows["par_usd"] = np.r_[par[0], -par[1], par[2:]]
     side, status = rows["side"].to_numpy(), rows["status"].to_numpy()
-    rows["side"] = np.r_[side[:2], _BAD_SIDE, side[3:]]
-    rows["status"] = np.r_[status[:4], _BAD_STATUS]
+    rows["side"] = np.r_[side[:2], BAD_SIDE, side[3:]]
+    rows["status"] = np.r_[status[:4], BAD_STATUS]
     return rows
 
 
@@ -452,7 +461,7 @@ def report_files(inputs: TraceInputs) -> Iterator[tuple[pd.Timestamp, pa.Table]]
     calendar = business_days("2020-03-16", "2020-12-31")
     intensity = np.where(days.month == 3, 1.5, np.where(days.month == 4, 1.0, 0.83))
     per_day = REPORTS * inputs.scale * intensity / intensity.sum()
-    encoder = _Encoder(inputs, calendar)
+    encoder = Encoder(inputs.roster, inputs.securities, calendar)
     activity = np.random.default_rng(np.random.SeedSequence([inputs.seed, _STREAM])).gamma(
         0.8, size=len(inputs.securities)
     )
@@ -470,98 +479,7 @@ def report_files(inputs: TraceInputs) -> Iterator[tuple[pd.Timestamp, pa.Table]]
                 [reports, _bad_rows(market.rng, reports, len(inputs.roster))], ignore_index=True
             )
         # a correction's new version follows the cancellation of the old one
-        is_new_version = reports["status"] == _NEW_VERSION
+        is_new_version = reports["status"] == NEW_VERSION
         order = np.lexsort((reports["control_number"], is_new_version, reports["report_second"]))
         reports = reports.iloc[order]
-        yield days[day], encoder.table(market.rng, reports)
-
-
-class _Encoder:
-    """Turns positions and codes into the columns of the raw layout."""
-
-    def __init__(self, inputs: TraceInputs, calendar: pd.DatetimeIndex) -> None:
-        roster, securities = inputs.roster, inputs.securities
-        names = [*roster["mpid"], _CUSTOMER, _AFFILIATE]
-        # a party now and then types its identifier in lower case or with a blank behind it
-        self.parties = pa.array([*names, *(name.lower() for name in names), *(name + " " for name in names)])
-        self.names = len(names)
-        self.cusips = pa.array(securities["cusip"])
-        self.finra_ids = pa.array([f"TS{number:07d}" for number in range(len(securities))])
-        self.symbols = pa.array("T" + securities["cusip"].str[4:8])
-        self.calendar = calendar.to_numpy().astype("datetime64[s]").astype(np.int64)
-        self.issue_day = securities["issue_date"].to_numpy().astype("datetime64[D]").astype(np.int32)
-
-    def table(self, rng: np.random.Generator, reports: pd.DataFrame) -> pa.Table:
-        size = len(reports)
-        security = reports["security"].to_numpy()
-        executed_day = self.calendar[reports["day"]]
-        reported_day = self.calendar[reports["report_day"]]
-        settles = (self.calendar[reports["day"].to_numpy() + 1] // 86_400).astype(np.int32)
-        settles = np.where(reports["is_when_issued"], self.issue_day[security], settles)
-        columns = {
-            "MSG_SEQ_NB": pa.array(np.arange(1, size + 1)),
-            "TRD_RPT_TS": _timestamp(reported_day + reports["report_second"].to_numpy()),
-            "TRD_EXCTN_TS": _timestamp(executed_day + reports["second"].to_numpy()),
-            "TRD_STLMT_DT": pa.array(settles, pa.int32()).cast(pa.date32()),
-            "FINRA_SCRTY_ID": _coded(security, self.finra_ids),
-            "ISSUE_SYM_ID": _coded(security, self.symbols),
-            "CUSIP_ID": _coded(security, self.cusips),
-            "RPT_SIDE_CD": _coded(reports["side"], _SIDES),
-            "ENTRD_VOL_QT": _decimal(reports["par_usd"].to_numpy() * 100, pa.decimal128(18, 2)),
-            "ENTRD_PR": _decimal(reports["price"].to_numpy(), pa.decimal128(12, 6)),
-            "PR_TYPE_CD": _coded(reports["price_type"], _PRICE_TYPES),
-            "PR_OVRRD_CD": _coded(np.where(rng.random(size) < 0.002, 0, -1), ("O",)),
-            "RPTG_PARTY_ID": self._party(rng, reports["reporter"]),
-            "RPTG_PARTY_GVP_ID": self._party(rng, reports["reporter_give_up"]),
-            "CNTRA_PARTY_ID": self._party(rng, reports["contra"]),
-            "CNTRA_PARTY_GVP_ID": self._party(rng, reports["contra_give_up"]),
-            "TRC_ST": _coded(reports["status"], _STATUSES),
-            "SYSTM_CNTRL_NB": pa.array(reports["control_number"].to_numpy()).cast(pa.string()),
-            "PREV_TRD_CNTRL_NB": pa.array(
-                reports["previous"].to_numpy(), mask=(reports["previous"] == 0).to_numpy()
-            ).cast(pa.string()),
-            "ASOF_CD": _coded(reports["as_of"], ("A", "R")),
-            "WIS_FL": _coded(reports["is_when_issued"].astype(np.int8), ("N", "Y")),
-            "ATS_FL": _coded(np.where(reports["is_platform"], 0, -1), ("Y",)),
-            "RPTG_CPCTY_CD": _coded(reports["is_agency"].astype(np.int8), ("P", "A")),
-        }
-        return pa.table(columns)
-
-    def _party(self, rng: np.random.Generator, code: pd.Series) -> pa.DictionaryArray:
-        code = code.to_numpy()
-        variant = np.searchsorted([0.999, 0.9995], rng.random(len(code)), side="right")
-        is_dealer = (code >= 0) & (code < self.names - 2)
-        return _coded(np.where(is_dealer, code + variant * self.names, code), self.parties)
-
-
-def _coded(code: np.ndarray | pd.Series, values: pa.Array | tuple[str, ...]) -> pa.DictionaryArray:
-    """Text column from positions in `values`; -1 is null."""
-    code = np.asarray(code).astype(np.int16)
-    return pa.DictionaryArray.from_arrays(pa.array(code, mask=code < 0), pa.array(values, pa.string()))
-
-
-def _timestamp(seconds: np.ndarray) -> pa.Array:
-    return pa.array(seconds.astype("datetime64[s]"))
-
-
-def _decimal(units: np.ndarray, to: pa.Decimal128Type) -> pa.Array:
-    """Decimals from integers in units of the last digit: two's complement in sixteen bytes, little-endian."""
-    words = np.empty((len(units), 2), dtype="<i8")
-    words[:, 0], words[:, 1] = units, units >> 63
-    return pa.Array.from_buffers(to, len(units), [None, pa.py_buffer(words)])
-
-
-def write_report_file(table: pa.Table, date: pd.Timestamp, folder: Path, as_text: bool) -> Path:
-    """`trace_YYYY-MM-DD.psv` (pipe-delimited with a header) or `.parquet`; returns the path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"trace_{date.date().isoformat()}.{'psv' if as_text else 'parquet'}"
-    if as_text:
-        with path.open("wb") as file:
-            file.write(("|".join(table.column_names) + "\n").encode())
-            options = pyarrow.csv.WriteOptions(delimiter="|", quoting_style="none", include_header=False)
-            pyarrow.csv.write_csv(table, file, options)
-    else:
-        pyarrow.parquet.write_table(
-            table, path, compression="zstd", store_schema=False, coerce_timestamps="us", version="2.6"
-        )
-    return path
+        yield days[day], encoder.table(market.rng, reports, day)

@@ -31,14 +31,8 @@ from dealer_limits.pseudo.soma import (
     unrelated,
     write_soma,
 )
-from dealer_limits.pseudo.trace import (
-    FILL_FATES,
-    PSV_FILES,
-    TraceInputs,
-    report_files,
-    simulate_tickets,
-    write_report_file,
-)
+from dealer_limits.pseudo.trace import FILL_FATES, TraceInputs, report_files, simulate_tickets
+from dealer_limits.pseudo.trace_files import PSV_FILES, number_in_file, write_report_file
 
 USAGE_START, USAGE_END = "2020-03-02", "2020-06-30"
 # customer buys of a dealer-day: mean log of $ thousands
@@ -158,21 +152,24 @@ def planted_parameters(seed: int, scale: float, parameters: Parameters) -> dict:
 
 
 def true_fills(world: TradeWorld) -> pd.DataFrame:
-    """One row per TRACE report that filled an award: operation_id, cusip, systm_cntrl_nb (of the version
-    that stands), filled_par_usd, dealer_mpid, fate (how the fill reached TRACE)."""
+    """One row per TRACE report that filled an award: operation_id, cusip, control_date and systm_cntrl_nb (of
+    the version that stands), filled_par_usd, dealer_mpid, fate (how the fill reached TRACE)."""
     tickets = world.tickets
     sales = true_sales(world).iloc[tickets["fill"]].reset_index(drop=True)
     fills = pd.DataFrame(
         {
             "operation_id": sales["operation_id"],
             "cusip": sales["cusip"],
-            "systm_cntrl_nb": tickets["control_number"].astype(str),
+            "control_date": event_days()[tickets["report_day"]].date,
+            "systm_cntrl_nb": number_in_file(
+                tickets["control_number"].to_numpy(), tickets["report_day"].to_numpy()
+            ).astype(str),
             "filled_par_usd": tickets["filled_par_usd"],
             "dealer_mpid": sales["dealer_mpid"],
             "fate": tickets["fate"],
         }
     )
-    return fills.sort_values(["operation_id", "cusip", "systm_cntrl_nb"], ignore_index=True)
+    return fills.sort_values(["operation_id", "cusip", "control_date", "systm_cntrl_nb"], ignore_index=True)
 
 
 def true_sales(world: TradeWorld) -> pd.DataFrame:

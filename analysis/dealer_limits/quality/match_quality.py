@@ -44,10 +44,14 @@ fills as (
 
     select
         awards.award_id,
-        reported.systm_cntrl_nb as trade_id,
+        trades.trade_id,
         sum(reported.filled_par_usd) as filled_par_usd,
     from read_parquet($soma_fills) as reported
     inner join awards using (operation_id, cusip)
+    left join intermediate.int_soma_trade_candidates as trades
+        on
+            reported.control_date = trades.control_date
+            and reported.systm_cntrl_nb = trades.control_number
     group by all
 
 ),

@@ -34,10 +34,12 @@ class Column:
     """A column of a raw table.
 
     name: as its own layout writes it; aliases: as other layouts do. as_: its name in the warehouse.
-    type: one of TYPES.
+    type: one of TYPES. day_and_clock: of a timestamp, the names of the two columns that hold its day and its
+    time of day in layouts that part them.
 
-    required: a row without a value is rejected. optional: a file may lack the column. missing: texts, in
-    lower case, that mean that there is no value. format: of a date, in strptime notation; ISO 8601 without.
+    required: a row without a value is rejected, of a file that has the column. optional: a file may lack it.
+    missing: texts, in lower case, that mean that there is no value. format: of a date, in strptime notation;
+    ISO 8601 without.
     minimum, maximum, above (exclusive): bounds outside of which a row is rejected. codes: what a code may be,
     each with other spellings. is_number: an identifier of digits, in which leading zeros say nothing.
     pattern: regular expression that an identifier must match in full; mistaken: identifiers that are none.
@@ -51,6 +53,7 @@ class Column:
     description: str
     as_: str
     aliases: tuple[str, ...] = ()
+    day_and_clock: tuple[tuple[str, ...], ...] = ()
     required: bool = False
     optional: bool = False
     missing: tuple[str, ...] = ()
@@ -70,6 +73,14 @@ class Column:
     def names(self) -> tuple[str, ...]:
         """All names that a file may give the column."""
         return (self.name, *self.aliases)
+
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The names of each part where layouts part it, by what the part is called here."""
+        return {
+            f"{self.name} {part}": names
+            for part, names in zip(("day", "clock"), self.day_and_clock, strict=False)
+        }
 
 
 @dataclass(frozen=True)
@@ -184,6 +195,7 @@ def _column(entry: dict[str, Any], missing: list[str]) -> Column:
         description=entry["description"],
         as_=meta.pop("as", entry["name"].lower()),
         aliases=tuple(meta.pop("aliases", ())),
+        day_and_clock=tuple(tuple(names) for names in meta.pop("day_and_clock", ())),
         missing=tuple(tokens),
         codes={str(code): [str(other) for other in others or []] for code, others in codes.items()},
         mistaken=tuple(meta.pop("mistaken", ())),
@@ -199,6 +211,11 @@ def _validate(table: Table, path: Path) -> None:
         [f"type {column.type} of {column.name}" for column in table.columns if column.type not in TYPES]
         + [f"key {name}" for name in table.key if name not in [*names, *days, "raw_file"]]
         + [f"any_of {name}" for name in table.any_of if name not in names]
+        + [
+            f"day and clock of {column.name}"
+            for column in table.columns
+            if column.day_and_clock and (len(column.day_and_clock) != 2 or column.type != "timestamp")
+        ]
         + [f"column {name} twice" for name in {name for name in names if names.count(name) > 1}]
     )
     if wrong:

@@ -30,6 +30,9 @@ def _of_table(table: Table) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for column in table.columns:
         names = ", ".join(f"`{name}`" for name in column.names)
+        if column.parts:
+            day, clock = (" or ".join(f"`{name}`" for name in part) for part in column.day_and_clock)
+            names = f"{names}; else {day}, with {clock}"
         staged = ", ".join(f"`{name}`" for name in (column.as_, column.day_as) if name)
         yield f"| {names} | {staged} | {column.type} | {'; '.join(_rules(column))} | {column.description} |"
     for condition, reason in table.checks:

@@ -264,7 +264,11 @@ def _check_table(table: Table, entries: list[Entry], folder: Path) -> None:
 
 def _absent(contract: Table, scan: Scan) -> list[str]:
     present = {column for column, *_ in scan.columns}
-    return [column.name for column in contract.columns if column.name not in present]
+    return [
+        column.name
+        for column in contract.columns
+        if column.name not in present and not (column.parts and set(column.parts) <= present)
+    ]
 
 
 def _status(entry: Entry) -> str:

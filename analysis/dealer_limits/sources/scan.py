@@ -53,7 +53,8 @@ class Scan:
     """What was found in one file.
 
     rows: its data rows. columns: the columns of the contract that it has, as (name in the contract, name in
-    the file, place from 1, kind of type and, of Parquet, the type). width, encoding: of a text file, its
+    the file, place from 1, kind of type and, of Parquet, the type); a part of one is called as in
+    `Column.parts`. width, encoding: of a text file, its
     number of columns and its encoding. has_trailer: its last line says how many rows there are. digest:
     SHA-256 of its bytes. copied: it is read from a copy that holds the same rows in plain form.
     """
@@ -165,23 +166,32 @@ def scan_json(path: Path, name: str, tables: list[Table], copy: Path) -> dict[st
 def match_columns(header: list[str], name: str, table: Table) -> list[list[Any]]:
     """The columns of the contract that a header has: [name in the contract, in the file, place from 1].
 
-    A column may go by any name of the contract, in any case. Raises DealerLimitsError where one that must be
-    there is missing and where a name stands twice.
+    A column may go by any name of the contract, in any case, or be there in parts. Raises
+    DealerLimitsError where one that must be there is missing and where a name stands twice.
     """
     places: dict[str, list[int]] = {}
     for place, raw in enumerate(header, start=1):
         places.setdefault(" ".join(raw.split()).lower(), []).append(place)
     found = []
     for column in table.columns:
-        names = [known for known in column.names if known.lower() in places]
-        if not names and not column.optional:
-            raise refusal(name, f"column {column.name} is missing", table.expectation)
-        if len(names) > 1 or (names and len(places[names[0].lower()]) > 1):
-            raise refusal(name, f"column {column.name} stands twice", table.expectation)
-        if names:
-            place = places[names[0].lower()][0]
-            found.append([column.name, header[place - 1], place])
+        wanted = {column.name: column.names}
+        if not any(name.lower() in places for name in column.names) and column.parts:
+            wanted = column.parts
+        for part, known in wanted.items():
+            names = [name for name in known if name.lower() in places]
+            if not names and not column.optional:
+                missing = column.name if len(wanted) == 1 or not _has_any(column.parts, places) else known[0]
+                raise refusal(name, f"column {missing} is missing", table.expectation)
+            if len(names) > 1 or (names and len(places[names[0].lower()]) > 1):
+                raise refusal(name, f"column {known[0]} stands twice", table.expectation)
+            if names:
+                place = places[names[0].lower()][0]
+                found.append([part, header[place - 1], place])
     return found
+
+
+def _has_any(parts: dict[str, tuple[str, ...]], places: dict[str, list[int]]) -> bool:
+    return any(name.lower() in places for names in parts.values() for name in names)
 
 
 def _records(

@@ -35,6 +35,8 @@ final as (
 
     select
         trades.trade_id,
+        trades.control_date,
+        trades.control_number,
         trades.cusip,
         trades.trade_date,
         trades.executed_at,

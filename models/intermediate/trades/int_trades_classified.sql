@@ -19,7 +19,9 @@ undone as (
 final as (
 
     select
-        reports.control_number as trade_id,
+        reports.control_date,
+        reports.control_number,
+        reports.trade_status,
         reports.cusip,
         reports.executed_on as trade_date,
         reports.executed_at,
@@ -37,7 +39,10 @@ final as (
             {% endfor -%}
         end as set_apart_as,
     from reports
-    left join undone on reports.control_number = undone.control_number
+    left join undone
+        on
+            reports.control_date = undone.control_date
+            and reports.control_number = undone.control_number
 
 )
 

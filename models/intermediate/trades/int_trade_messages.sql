@@ -1,0 +1,67 @@
+-- One row per message that undoes a report: a cancel (X), either half of a correction (C and R), a reversal (Y, or an as-of R).
+-- Rejected rows too: what a message names counts, whatever its own par or price holds.
+{% set attributes = [
+    'cusip', 'executed_on', 'executed_at', 'report_side', 'entered_price', 'reporting_mpid', 'contra_mpid',
+] -%}
+with
+
+-- conditions of one column each, which the scan applies before it reads the others
+message_reports as (
+
+    select * from {{ ref('base_trace__reports') }}
+    where trade_status <> 'T'
+    union all
+    select * from {{ ref('base_trace__reports') }}
+    where
+        trade_status = 'T'
+        and as_of_code = 'R'
+
+),
+
+-- a message that comes twice is one
+messages as (
+
+    select distinct
+        control_date,
+        control_number,
+        stated_control_date,
+        previous_control_date,
+        -- no report has the number zero
+        nullif(previous_control_number, '0') as previous_control_number,
+        trade_status,
+        as_of_code,
+        reported_at,
+        {{ attributes | join(',\n        ') }},
+        case when par_usd > 0 then par_usd end as par_usd,
+        case
+            when trade_status = 'X' then 'cancelled'
+            when trade_status = 'Y' or as_of_code = 'R' then 'reversed'
+            else 'corrected'
+        end as undone_as,
+    from message_reports
+    where control_number is not null
+
+),
+
+final as (
+
+    select
+        *,
+        row_number() over (
+            order by
+                reported_at asc nulls first,
+                control_date,
+                control_number,
+                trade_status,
+                stated_control_date,
+                previous_control_date,
+                previous_control_number,
+                as_of_code,
+                par_usd,
+                {{ attributes | join(',\n                ') }}
+        ) as message_id,
+    from messages
+
+)
+
+select * from final

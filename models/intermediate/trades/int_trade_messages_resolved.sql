@@ -1,0 +1,371 @@
+-- One row per message and report that it undoes; of a message that undoes none one row, with the reason.
+-- A link is the control date and number that a message names or, of a cancel and the old half of a correction, carries
+-- itself. A date decides. Without one, numbers may be those of any day: the report is of the CUSIP and day of the trade, and
+-- of several the one that agrees in most other fields; a tie is ambiguous and undoes nothing. Without a link the attributes
+-- of the trade decide: messages undo the reports that are like them in the order of both.
+-- No message undoes what was entered after it.
+{% set attributes = [
+    'cusip', 'executed_on', 'executed_at', 'report_side', 'par_usd', 'entered_price', 'reporting_mpid', 'contra_mpid',
+] -%}
+{% set not_later = 'not coalesce(reports.reported_at > links.reported_at, false)' -%}
+with
+
+messages as (
+
+    select * from {{ ref('int_trade_messages') }}
+
+),
+
+reports as {{ not_materialized() }} (
+
+    select * from {{ ref('stg_trace__reports') }}
+    where
+        trade_status in ('T', 'R')
+        and coalesce(as_of_code, 'A') <> 'R'
+
+),
+
+links as (
+
+    select
+        *,
+        previous_control_date as link_date,
+        previous_control_number as link_number,
+        false as is_own,
+    from messages
+    where previous_control_number is not null
+    union all
+    select
+        *,
+        stated_control_date as link_date,
+        control_number as link_number,
+        true as is_own,
+    from messages
+    where trade_status in ('X', 'C')
+
+),
+
+dated as (
+
+    select
+        links.message_id,
+        reports.control_date,
+        reports.control_number,
+        {{ not_later }} as is_in_order,
+    from reports
+    inner join links
+        on
+            reports.control_date = links.link_date
+            and reports.control_number = links.link_number
+    where
+        links.link_date is not null
+        -- a corrected version does not replace itself
+        and not (
+            links.trade_status = 'R'
+            and reports.control_date = links.control_date
+            and reports.control_number = links.control_number
+        )
+
+),
+
+undated as (
+
+    select
+        links.message_id,
+        links.is_own,
+        reports.control_date,
+        reports.control_number,
+        {{ not_later }} as is_in_order,
+        {% set agreements = [] -%}
+        {% for attribute in attributes -%}
+        {% do agreements.append('case when reports.' ~ attribute ~ ' = links.' ~ attribute ~ ' then 1 else 0 end') -%}
+        {% endfor -%}
+        {{ agreements | join('\n        + ') }} as agreements,
+    from reports
+    inner join links
+        on
+            reports.control_number = links.link_number
+            and reports.cusip is not distinct from links.cusip
+    where
+        links.link_date is null
+        and (links.executed_at is null or reports.executed_on = links.executed_on)
+        and not (
+            links.trade_status = 'R'
+            and reports.control_date = links.control_date
+            and reports.control_number = links.control_number
+        )
+        -- what carries its report's number repeats the report; a number of its own may be one that a report of another day has
+        and (
+            not links.is_own
+            or (
+                reports.report_side is not distinct from links.report_side
+                and reports.reporting_mpid is not distinct from links.reporting_mpid
+                and reports.contra_mpid is not distinct from links.contra_mpid
+                and coalesce(reports.executed_at = links.executed_at, true)
+            )
+        )
+
+),
+
+undated_ranked as (
+
+    select
+        *,
+        rank() over (partition by message_id, is_own order by agreements desc) as place,
+    from undated
+    where is_in_order
+
+),
+
+undated_best as (
+
+    select
+        *,
+        count(*) over (partition by message_id, is_own) as equally_good,
+    from undated_ranked
+    where place = 1
+
+),
+
+by_link as {{ materialized() }} (
+
+    select
+        message_id,
+        control_date,
+        control_number,
+        'control date and number' as found_by,
+    from dated
+    where is_in_order
+    union all
+    select
+        message_id,
+        control_date,
+        control_number,
+        'control number' as found_by,
+    from undated_best
+    where equally_good = 1
+
+),
+
+without_link as {{ materialized() }} (
+
+    select messages.*
+    from messages
+    where
+        messages.previous_control_number is null
+        and not exists (
+            select 1
+            from by_link
+            where messages.message_id = by_link.message_id
+        )
+        -- a corrected version says what the trade now is, not which report it replaces
+        and messages.trade_status <> 'R'
+
+),
+
+-- equal in one attribute, which the scan applies; the joins on the others do the rest, over few reports
+reports_of_a_time as (
+
+    select * from reports
+    where executed_at in (select without_link.executed_at from without_link)
+    union all
+    select * from reports
+    where executed_at is null
+
+),
+
+near_reports as {{ materialized() }} (
+
+    select reports_of_a_time.*
+    from reports_of_a_time
+    where
+        not exists (
+            select 1
+            from by_link
+            where
+                reports_of_a_time.control_date = by_link.control_date
+                and reports_of_a_time.control_number = by_link.control_number
+        )
+
+),
+
+-- reports and messages of equal attributes in the order in which they were entered
+entries as (
+
+    select
+        {{ attributes | join(',\n        ') }},
+        reported_at,
+        0 as is_message,
+        control_date,
+        control_number,
+        cast(null as bigint) as message_id,
+    from near_reports
+    union all
+    select
+        {{ attributes | join(',\n        ') }},
+        reported_at,
+        1 as is_message,
+        control_date,
+        control_number,
+        message_id,
+    from without_link
+    where
+        par_usd is not null
+        and entered_price is not null
+
+),
+
+counted as (
+
+    select
+        *,
+        sum(1 - is_message) over so_far as reports_so_far,
+        sum(is_message) over so_far as messages_so_far,
+    from entries
+    window
+        so_far as (
+            partition by {{ attributes | join(', ') }}
+            order by reported_at asc nulls first, is_message asc, control_date asc, control_number asc, message_id asc
+            rows between unbounded preceding and current row
+        )
+
+),
+
+-- how many of the messages so far had no report left to undo
+short as (
+
+    select
+        *,
+        max(greatest(messages_so_far - reports_so_far, 0)) over so_far as without_report_so_far,
+    from counted
+    window
+        so_far as (
+            partition by {{ attributes | join(', ') }}
+            order by reported_at asc nulls first, is_message asc, control_date asc, control_number asc, message_id asc
+            rows between unbounded preceding and current row
+        )
+
+),
+
+-- the n-th message that finds a report undoes the n-th report; one that finds none shares the number of the one before it
+by_attributes as {{ materialized() }} (
+
+    select
+        min(undoing.message_id) as message_id,
+        undone.control_date,
+        undone.control_number,
+        'attributes' as found_by,
+    from short as undone
+    inner join short as undoing
+        on
+            undone.reports_so_far = undoing.messages_so_far - undoing.without_report_so_far
+            {%- for attribute in attributes %}
+            and undone.{{ attribute }} is not distinct from undoing.{{ attribute }}
+            {%- endfor %}
+    where
+        undone.is_message = 0
+        and undoing.is_message = 1
+    group by undone.control_date, undone.control_number
+
+),
+
+-- a message whose par or price is blank or bad is held against the other attributes
+partial as (
+
+    select
+        links.message_id,
+        reports.control_date,
+        reports.control_number,
+        count(*) over (partition by links.message_id) as equally_good,
+    from near_reports as reports
+    inner join without_link as links
+        on
+            coalesce(reports.par_usd = links.par_usd, true)
+            and coalesce(reports.entered_price = links.entered_price, true)
+            {%- for attribute in attributes if attribute not in ['par_usd', 'entered_price'] %}
+            and reports.{{ attribute }} is not distinct from links.{{ attribute }}
+            {%- endfor %}
+    where
+        (links.par_usd is null or links.entered_price is null)
+        and {{ not_later }}
+
+),
+
+found as (
+
+    select * from by_link
+    union all
+    select * from by_attributes
+    union all
+    select
+        message_id,
+        control_date,
+        control_number,
+        'attributes' as found_by,
+    from partial
+    where equally_good = 1
+
+),
+
+ambiguous as (
+
+    select message_id from undated_best
+    where equally_good > 1
+    union distinct
+    select message_id from partial
+    where equally_good > 1
+
+),
+
+too_early as (
+
+    select message_id from dated
+    where not is_in_order
+    union distinct
+    select message_id from undated
+    where not is_in_order
+
+),
+
+rejected as (
+
+    select distinct links.message_id
+    from {{ ref('base_trace__reports') }} as reports
+    inner join links
+        on
+            reports.control_number = links.link_number
+            and coalesce(reports.control_date = links.link_date, true)
+    where
+        reports.reject_reason is not null
+        and reports.trade_status in ('T', 'R')
+
+),
+
+final as (
+
+    select
+        messages.message_id,
+        messages.undone_as,
+        found.control_date,
+        found.control_number,
+        found.found_by,
+        case
+            when found.message_id is not null then null
+            when ambiguous.message_id is not null then 'several reports fit'
+            when too_early.message_id is not null then 'its report was entered after it'
+            when rejected.message_id is not null then 'its report was rejected'
+            else 'no report fits'
+        end as undoes_nothing_since,
+    from messages
+    left join found on messages.message_id = found.message_id
+    left join ambiguous on messages.message_id = ambiguous.message_id
+    left join too_early on messages.message_id = too_early.message_id
+    left join rejected on messages.message_id = rejected.message_id
+    where
+        found.message_id is not null
+        or messages.trade_status <> 'R'
+        or messages.previous_control_number is not null
+
+)
+
+select * from final
