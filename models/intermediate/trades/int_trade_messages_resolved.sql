@@ -288,6 +288,13 @@ partial as (
     where
         (links.par_usd is null or links.entered_price is null)
         and {{ not_later }}
+        and not exists (
+            select 1
+            from by_attributes
+            where
+                reports.control_date = by_attributes.control_date
+                and reports.control_number = by_attributes.control_number
+        )
 
 ),
 
