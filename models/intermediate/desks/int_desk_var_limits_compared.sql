@@ -140,6 +140,7 @@ counted as (
         {% for side, frame in {
             'before': (stretch_days - 1) ~ ' preceding and current row',
             'after': 'current row and ' ~ (stretch_days - 1) ~ ' following',
+            'around': (stretch_days // 2) ~ ' preceding and ' ~ (stretch_days // 2) ~ ' following',
         }.items() -%}
         sum(follows_var) over (
             partition by desk_id, firm_rssd, limit_id order by business_day_index range between {{ frame }}
@@ -158,6 +159,7 @@ judged as (
         *,
         2 * following_days_before >= compared_days_before as follows_before,
         2 * following_days_after >= compared_days_after as follows_after,
+        2 * following_days_around >= compared_days_around as follows_around,
         -- a few days that follow VaR by chance are no stretch, unless the limit was compared on so few
         case
             when
@@ -189,10 +191,7 @@ final as (
             order by business_day_index range between current row and {{ stretch_days - 1 }} following
         ) = 1 as is_in_stretch,
         follows_before and follows_after as follows_before_and_after,
-        -- the day itself is in both counts
-        2 * (following_days_before + following_days_after - follows_var)
-        >= compared_days_before + compared_days_after - case when relative_gap is null then 0 else 1 end
-            as follows_around,
+        follows_around,
     from judged
 
 )
