@@ -47,8 +47,10 @@ insert into intermediate.int_soma_trade_candidates values
     ('1', '2020-03-16', 'D1'), ('2', '2020-03-16', 'D2'), ('3', '2020-03-16', 'D4'),
     ('4', '2020-03-16', 'D2'), ('5', '2020-03-17', 'D1');
 
-create table intermediate.int_dealer_firms (dealer_mpid varchar, firm_rssd bigint);
-insert into intermediate.int_dealer_firms values ('D1', 1), ('D2', 2), ('D3', 3), ('D4', 4);
+create table intermediate.int_dealer_firms as
+select dealers.*, days.*
+from (values ('D1', 1), ('D2', 2), ('D3', 3), ('D4', 4)) as dealers (dealer_mpid, firm_rssd)
+cross join (values (date '2020-03-16'), (date '2020-03-17')) as days (business_date);
 """
 
 FILLS = [

@@ -31,9 +31,9 @@ firm_days as (
 -- few of all MPIDs are ever of such a firm
 mpids as (
 
-    select distinct dealer_mpid
+    select distinct dealers.dealer_mpid
     from dealers
-    where firm_rssd in (select firm_rssd from firm_days)
+    inner join firm_days on dealers.firm_rssd = firm_days.firm_rssd
 
 ),
 

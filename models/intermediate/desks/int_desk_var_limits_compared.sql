@@ -2,6 +2,11 @@
 -- VaR in the days around (4.1.2). A stretch is {{ var('limit_stretch_days') }} business days on at least half of which
 -- the usage is the VaR, as far as there are days to compare; a limit that begins or ends inside one is found by its days.
 {% set stretch_days = var('limit_stretch_days') -%}
+{% set frames = {
+    'before': (stretch_days - 1) ~ ' preceding and current row',
+    'after': 'current row and ' ~ (stretch_days - 1) ~ ' following',
+    'around': (stretch_days // 2) ~ ' preceding and ' ~ (stretch_days // 2) ~ ' following',
+} -%}
 with
 
 limits as (
@@ -137,11 +142,7 @@ counted as (
 
     select
         *,
-        {% for side, frame in {
-            'before': (stretch_days - 1) ~ ' preceding and current row',
-            'after': 'current row and ' ~ (stretch_days - 1) ~ ' following',
-            'around': (stretch_days // 2) ~ ' preceding and ' ~ (stretch_days // 2) ~ ' following',
-        }.items() -%}
+        {% for side, frame in frames.items() -%}
         sum(follows_var) over (
             partition by desk_id, firm_rssd, limit_id order by business_day_index range between {{ frame }}
         ) as following_days_{{ side }},
