@@ -2,11 +2,6 @@
 -- VaR in the days around (4.1.2). A stretch is {{ var('limit_stretch_days') }} business days on at least half of which
 -- the usage is the VaR, as far as there are days to compare; a limit that begins or ends inside one is found by its days.
 {% set stretch_days = var('limit_stretch_days') -%}
-{% set frames = {
-    'before': (stretch_days - 1) ~ ' preceding and current row',
-    'after': 'current row and ' ~ (stretch_days - 1) ~ ' following',
-    'around': (stretch_days // 2) ~ ' preceding and ' ~ (stretch_days // 2) ~ ' following',
-} -%}
 with
 
 limits as (
@@ -142,15 +137,29 @@ counted as (
 
     select
         *,
-        {% for side, frame in frames.items() -%}
-        sum(follows_var) over (
-            partition by desk_id, firm_rssd, limit_id order by business_day_index range between {{ frame }}
-        ) as following_days_{{ side }},
-        count(relative_gap) over (
-            partition by desk_id, firm_rssd, limit_id order by business_day_index range between {{ frame }}
-        ) as compared_days_{{ side }},
-        {% endfor %}
+        sum(follows_var) over days_before as following_days_before,
+        sum(follows_var) over days_after as following_days_after,
+        sum(follows_var) over days_around as following_days_around,
+        count(relative_gap) over days_before as compared_days_before,
+        count(relative_gap) over days_after as compared_days_after,
+        count(relative_gap) over days_around as compared_days_around,
     from daily
+    window
+        days_before as (
+            partition by desk_id, firm_rssd, limit_id
+            order by business_day_index
+            range between {{ stretch_days - 1 }} preceding and current row
+        ),
+        days_after as (
+            partition by desk_id, firm_rssd, limit_id
+            order by business_day_index
+            range between current row and {{ stretch_days - 1 }} following
+        ),
+        days_around as (
+            partition by desk_id, firm_rssd, limit_id
+            order by business_day_index
+            range between {{ stretch_days // 2 }} preceding and {{ stretch_days // 2 }} following
+        )
 
 ),
 
