@@ -20,7 +20,11 @@ var_limits as (
 
 dv01_limits as (
 
-    select * from {{ ref('int_desk_dv01_limits_identified') }}
+    select
+        desk_id,
+        limit_id,
+    from {{ ref('int_desk_dv01_limits_daily') }}
+    qualify row_number() over (partition by desk_id order by business_date desc) = 1
 
 ),
 

@@ -1,4 +1,4 @@
--- One row per firm that reports desks.
+-- One row per firm that reports desks, or did: a desk that moves counts at each of its firms.
 with
 
 firms as (
@@ -7,16 +7,28 @@ firms as (
 
 ),
 
-desks as (
+firm_desks as (
 
     select
         firm_rssd,
+        desk_id,
         min(firm_name) as reported_name,
+    from {{ ref('int_desk_firms') }}
+    group by firm_rssd, desk_id
+
+),
+
+desks as (
+
+    select
+        firm_desks.firm_rssd,
+        min(firm_desks.reported_name) as reported_name,
         count(*) as desk_count,
-        count(*) filter (where is_treasury_desk) as treasury_desk_count,
-        count(*) filter (where is_prime_treasury_desk) as prime_treasury_desk_count,
-    from {{ ref('int_desks_classified') }}
-    group by firm_rssd
+        count(*) filter (where classified.is_treasury_desk) as treasury_desk_count,
+        count(*) filter (where classified.is_prime_treasury_desk) as prime_treasury_desk_count,
+    from firm_desks
+    inner join {{ ref('int_desks_classified') }} as classified on firm_desks.desk_id = classified.desk_id
+    group by firm_desks.firm_rssd
 
 ),
 

@@ -1,5 +1,5 @@
--- One row per firm with prime Treasury desks and business day of the event window: sales to the Fed as matched under
--- matching_rule, customer trades, and the limit usage of the day before.
+-- One row per business day of the event window and firm that has prime Treasury desks and an MPID that day: sales to the
+-- Fed as matched under matching_rule, customer trades, and the limit usage of the day before.
 with
 
 business_days as (
@@ -10,9 +10,11 @@ business_days as (
 
 ),
 
-firms as (
+firm_days as (
 
-    select distinct firm_rssd
+    select distinct
+        firm_rssd,
+        business_date,
     from {{ ref('int_dealer_firms') }}
 
 ),
@@ -44,7 +46,7 @@ soma_sales as (
 joined as (
 
     select
-        firms.firm_rssd,
+        firm_days.firm_rssd,
         business_days.business_date,
         usages.limit_usage as limit_usage_lag,
         coalesce(soma_sales.soma_sales_usd, 0) as soma_sales_usd,
@@ -52,19 +54,19 @@ joined as (
         customer_trades.buys_in_soma_usd,
         customer_trades.buys_usd - customer_trades.buys_in_soma_usd as buys_not_in_soma_usd,
         customer_trades.sales_in_soma_usd,
-    from firms
-    cross join business_days
+    from firm_days
+    inner join business_days on firm_days.business_date = business_days.business_date
     left join usages
         on
-            firms.firm_rssd = usages.firm_rssd
+            firm_days.firm_rssd = usages.firm_rssd
             and business_days.business_day_index - 1 = usages.business_day_index
     left join customer_trades
         on
-            firms.firm_rssd = customer_trades.firm_rssd
+            firm_days.firm_rssd = customer_trades.firm_rssd
             and business_days.business_date = customer_trades.business_date
     left join soma_sales
         on
-            firms.firm_rssd = soma_sales.firm_rssd
+            firm_days.firm_rssd = soma_sales.firm_rssd
             and business_days.business_date = soma_sales.operation_date
 
 ),

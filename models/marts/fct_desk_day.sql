@@ -1,11 +1,13 @@
--- One row per Treasury desk (broad set) and business day on which the desk reports anything.
--- Positions are of the end of the day: do not sum them over days. firm_* repeat over the desks of a firm.
+-- One row per Treasury desk (broad set) and business day of the sample on which the desk reports anything.
+-- Positions are of the end of the day: do not sum them over days. firm_* repeat over the desks that a firm has that day.
 {% set position_kinds = ['net', 'gross', 'long', 'short'] -%}
 with
 
 business_days as (
 
     select * from {{ ref('int_business_days') }}
+    where
+        business_date between cast('{{ var("sample_start") }}' as date) and cast('{{ var("sample_end") }}' as date)
 
 ),
 
@@ -13,6 +15,12 @@ desks as (
 
     select * from {{ ref('int_desks_classified') }}
     where is_treasury_desk
+
+),
+
+desk_firms as (
+
+    select * from {{ ref('int_desk_firms') }}
 
 ),
 
@@ -42,7 +50,8 @@ ranks as (
 
 dv01_limits as (
 
-    select * from {{ ref('int_desk_dv01_limits_identified') }}
+    select distinct desk_id
+    from {{ ref('int_desk_dv01_limits_identified') }}
 
 ),
 
@@ -115,12 +124,16 @@ desk_days as (
         business_days.previous_quarter_end,
         -- the requirement binds from this day
         reported.business_date >= cast('{{ var("slr_start") }}' as date) as is_slr_binding,
-        desks.firm_rssd,
+        desk_firms.firm_rssd,
         desks.is_treasury_desk,
         desks.is_prime_treasury_desk,
     from reported
     inner join desks on reported.desk_id = desks.desk_id
     inner join business_days on reported.business_date = business_days.business_date
+    inner join desk_firms
+        on
+            reported.desk_id = desk_firms.desk_id
+            and reported.business_date between desk_firms.first_day and desk_firms.last_day
 
 ),
 

@@ -1,10 +1,12 @@
--- One row per award: a purchase operation and a CUSIP of which it bought, with the level at which it was matched under
--- matching_rule.
+-- One row per award of the event window: a purchase operation and a CUSIP of which it bought, with the level at which it
+-- was matched under matching_rule.
 with
 
 awards as (
 
     select * from {{ ref('int_soma_awards') }}
+    where
+        operation_date between cast('{{ var("event_start") }}' as date) and cast('{{ var("event_end") }}' as date)
 
 ),
 

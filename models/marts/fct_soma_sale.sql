@@ -1,4 +1,4 @@
--- One row per leg: an award and a trade that filled it, whole or in part, under matching_rule.
+-- One row per leg: an award of the event window and a trade that filled it, whole or in part, under matching_rule.
 -- awarded_par_usd and average_price are the award's: they repeat over its legs, do not sum them.
 with
 
@@ -71,7 +71,10 @@ final as (
     inner join trades on matches.trade_id = trades.trade_id
     inner join business_days on awards.operation_date = business_days.business_date
     left join securities on awards.cusip = securities.cusip
-    left join firms on trades.dealer_mpid = firms.dealer_mpid
+    left join firms
+        on
+            trades.dealer_mpid = firms.dealer_mpid
+            and awards.operation_date = firms.business_date
     left join usages
         on
             firms.firm_rssd = usages.firm_rssd

@@ -1,6 +1,6 @@
 -- One row per Treasury desk, business day t and horizon h, for every t on which the desk reports.
 -- The change is to business day t + h by its index, never to the desk's next row; null where the desk does not
--- report that day, or where either end is zero and has no log.
+-- report that day, or where either end is zero and has no log. A change ends within the sample.
 {% set position_outcomes = [
     'net_position', 'gross_position', 'long_position', 'short_position',
     'net_securities_position', 'gross_securities_position', 'long_securities_position', 'short_securities_position',
@@ -47,6 +47,8 @@ levels as (
 profits as (
 
     select * from {{ ref('int_desk_profits_scaled') }}
+    where
+        business_date between cast('{{ var("sample_start") }}' as date) and cast('{{ var("sample_end") }}' as date)
 
 ),
 

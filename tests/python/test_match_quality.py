@@ -49,8 +49,10 @@ from (values
     ('4', '2020-03-16', '4', 'D2'), ('5', '2020-03-17', '7', 'D1')
 ) as trades (trade_id, day, control_number, dealer_mpid);
 
-create table intermediate.int_dealer_firms (dealer_mpid varchar, firm_rssd bigint);
-insert into intermediate.int_dealer_firms values ('D1', 1), ('D2', 2), ('D3', 3), ('D4', 4);
+create table intermediate.int_dealer_firms as
+select dealers.*, days.*
+from (values ('D1', 1), ('D2', 2), ('D3', 3), ('D4', 4)) as dealers (dealer_mpid, firm_rssd)
+cross join (values (date '2020-03-16'), (date '2020-03-17')) as days (business_date);
 """
 
 FILLS = [

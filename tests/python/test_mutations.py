@@ -1,4 +1,4 @@
-"""Breaking one rule of the desk path at a time breaks the unit test that states it."""
+"""Breaking one rule of the desk path and its marts at a time breaks the unit test that states it."""
 
 from __future__ import annotations
 
@@ -78,8 +78,114 @@ MUTATIONS = {
         "dbt_project.yml",
         r"'\bvar\b|value",
         r"'var|value",
-        "int_desk_var_limits_identified",
-        {"of_two_var_limits_the_one_that_follows_reported_var_is_identified"},
+        "int_desk_var_limits_compared",
+        {"limits_of_the_firm_are_found_by_name_and_follow_var_where_their_usage_is_it"},
+    ),
+    "stretch of one day": Mutation(
+        f"{DESKS}/int_desk_var_limits_compared.sql",
+        "and 2 * following_days_before >= least(",
+        "and 2 * following_days_before <> least(",
+        "int_desk_var_limits_compared",
+        {"day_that_follows_var_by_chance_is_no_stretch"},
+    ),
+    "limit of another firm of the desk": Mutation(
+        f"{DESKS}/int_desk_var_limits_compared.sql",
+        "and usages.business_date between desk_firms.first_day and desk_firms.last_day",
+        "",
+        "int_desk_var_limits_compared",
+        {"limit_of_the_firm_of_the_day_is_compared"},
+    ),
+    "swap of limits decided by rank": Mutation(
+        f"{DESKS}/int_desk_var_limits_daily.sql",
+        "case when is_in_stretch and follows_var then 1 else 2 end asc,\n"
+        "                case when is_in_stretch and follows_around then 1 else 2 end asc,\n",
+        "",
+        "int_desk_var_limits_daily",
+        {"of_limits_that_swap_roles_each_serves_in_its_own_stretch_to_the_day"},
+    ),
+    "best limit of all time outside of stretches": Mutation(
+        f"{DESKS}/int_desk_var_limits_daily.sql",
+        "                last_index_in_stretch desc nulls last,\n",
+        "",
+        "int_desk_var_limits_daily",
+        {"outside_of_all_stretches_the_limit_of_the_last_one_goes_on_or_else_that_of_the_next"},
+    ),
+    "another limit for a missing one": Mutation(
+        f"{DESKS}/int_desk_var_limits_daily.sql",
+        "    from candidates\n",
+        "    from candidates\n    where is_reported\n",
+        "int_desk_var_limits_daily",
+        {"limit_of_a_stretch_that_is_not_reported_is_replaced_by_no_other"},
+    ),
+    "one DV01 limit for ever": Mutation(
+        f"{DESKS}/int_desk_dv01_limits_daily.sql",
+        "partition by usages.desk_id, usages.business_date",
+        "partition by usages.desk_id",
+        "int_desk_dv01_limits_daily",
+        {"dv01_limit_that_replaces_another_takes_over_on_its_day"},
+    ),
+    "bucket for a missing total": Mutation(
+        f"{DESKS}/int_desk_dv01_limits_daily.sql",
+        "and today.rank_on_desk > around.rank_on_desk",
+        "and false",
+        "int_desk_dv01_limits_daily",
+        {"smaller_dv01_limit_does_not_stand_in_for_a_larger_one_that_comes_back"},
+    ),
+    "firm of the latest schedule": Mutation(
+        f"{DESKS}/int_desk_firms.sql",
+        "                case place when 'holds' then 1 when 'ended' then 2 else 3 end asc,\n",
+        "",
+        "int_desk_firms",
+        {"firm_of_the_day_is_that_of_the_schedule_which_holds_that_day"},
+    ),
+    "limit of a desk that comes in": Mutation(
+        f"{DESKS}/int_firm_limit_changes.sql",
+        "            and today.firm_rssd = before.firm_rssd\n",
+        "",
+        "int_firm_limit_changes",
+        {"desk_that_changes_firm_changes_no_limit_of_either"},
+    ),
+    "firm of the latest day on all desk-days": Mutation(
+        "models/marts/fct_desk_day.sql",
+        "        desk_firms.firm_rssd,\n",
+        "        max(desk_firms.firm_rssd) over (partition by reported.desk_id) as firm_rssd,\n",
+        "fct_desk_day",
+        {"firm_of_a_desk_day_is_that_of_the_day"},
+    ),
+    "MPID of a firm for ever": Mutation(
+        "models/intermediate/dealers/int_dealer_firms.sql",
+        "coalesce(dealers.valid_to, business_days.business_date) >= business_days.business_date",
+        "true",
+        "int_dealer_firms",
+        {"mpid_that_changes_firm_is_of_the_firm_of_the_day"},
+    ),
+    "FR Y-9C of the reporter of the desks": Mutation(
+        f"{DESKS}/int_firm_slr_distances.sql",
+        "coalesce(firms.fr_y9c_rssd, firms.firm_rssd)",
+        "firms.firm_rssd",
+        "int_firm_slr_distances",
+        {"leverage_ratio_is_that_of_the_filer_that_the_firm_names"},
+    ),
+    "desk-days outside of the sample": Mutation(
+        "models/marts/fct_desk_day.sql",
+        "business_date between cast('{{ var(\"sample_start\") }}' as date) and cast",
+        "business_date is not null or business_date between '2015-01-01' and cast",
+        "fct_desk_day",
+        {"desk_days_are_those_of_the_sample_and_their_lags_reach_back_before_it"},
+    ),
+    "change that ends after the sample": Mutation(
+        "models/marts/panel_desk_horizon.sql",
+        "business_date between cast('{{ var(\"sample_start\") }}' as date) and cast",
+        "business_date is not null or business_date between '2015-01-01' and cast",
+        "panel_desk_horizon",
+        {"change_ends_within_the_sample"},
+    ),
+    "awards outside of the event window": Mutation(
+        "models/marts/fct_soma_award.sql",
+        "operation_date between cast('{{ var(\"event_start\") }}' as date) and cast",
+        "operation_date is not null or operation_date between '2020-03-16' and cast",
+        "fct_soma_award",
+        {"awards_are_those_of_the_event_window"},
     ),
     "leverage ratio a year early": Mutation(
         "dbt_project.yml",

@@ -275,7 +275,7 @@ PLANTED: list[tuple[str, dict[str, str], str, str]] = [
     (
         "reference/dealers.csv",
         {"MPID": "PLNT", "PRIMARY_FROM": "2020-01-02", "PRIMARY_TO": "2020-01-01"},
-        "PLNT | 2020-01-02",
+        "PLNT | 2020-01-02 | (none)",
         "PRIMARY_TO is before PRIMARY_FROM",
     ),
     ("reference/firms.csv", {"RSSD": "1", "ESLR": "maybe"}, "1", "ESLR is not one of Y, N"),

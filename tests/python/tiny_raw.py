@@ -60,7 +60,7 @@ def _good_value(table: Table, column: Column, number: int) -> str:
         case "date":
             if column.name == "Maturity Date":
                 return "02/15/2040"
-            if column.name in ("valid_to", "PRIMARY_TO"):
+            if column.name in ("valid_to", "PRIMARY_TO", "VALID_TO"):
                 return "2040-01-01"
             value = day if key else "2020-03-16"
             if column.format == "%Y%m%d":

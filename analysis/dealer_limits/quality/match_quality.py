@@ -152,7 +152,8 @@ true_sales as (
         sales.operation_date as business_date,
         sum(sales.par_usd) as true_usd,
     from read_parquet($soma_sales) as sales
-    inner join intermediate.int_dealer_firms as firms using (dealer_mpid)
+    inner join intermediate.int_dealer_firms as firms
+        on sales.dealer_mpid = firms.dealer_mpid and sales.operation_date = firms.business_date
     group by all
 
 ),
@@ -166,7 +167,8 @@ matched_sales as (
         sum(matches.matched_par_usd) as matched_usd,
     from intermediate.int_soma_matches as matches
     inner join intermediate.int_soma_trade_candidates as trades using (trade_id)
-    inner join intermediate.int_dealer_firms as firms using (dealer_mpid)
+    inner join intermediate.int_dealer_firms as firms
+        on trades.dealer_mpid = firms.dealer_mpid and trades.trade_date = firms.business_date
     where matches.matching_rule = $matching_rule
     group by all
 

@@ -1,4 +1,4 @@
--- One row per firm and day of the event window with customer trades: what it bought from customers, in CUSIPs that the
+-- One row per firm and business day of the event window with customer trades: what it bought from customers, in CUSIPs that the
 -- Fed bought that day and in others, and what it sold to customers in the former (the Fed is one of them).
 with
 
@@ -36,7 +36,10 @@ final as (
         coalesce(sum(trades.par_usd) filter (where trades.report_side = 'S' and awarded.cusip is not null), 0)
             as sales_in_soma_usd,
     from trades
-    inner join firms on trades.dealer_mpid = firms.dealer_mpid
+    inner join firms
+        on
+            trades.dealer_mpid = firms.dealer_mpid
+            and trades.trade_date = firms.business_date
     left join awarded
         on
             trades.cusip = awarded.cusip

@@ -1,4 +1,5 @@
--- One row per firm and business day: limit usage averaged over its prime Treasury desks (section 6.1).
+-- One row per firm and business day: limit usage averaged over the prime Treasury desks that it has that day (section
+-- 6.1).
 with
 
 usages as (
@@ -14,10 +15,16 @@ desks as (
 
 ),
 
+desk_firms as (
+
+    select * from {{ ref('int_desk_firms') }}
+
+),
+
 final as (
 
     select
-        desks.firm_rssd,
+        desk_firms.firm_rssd,
         usages.business_date,
         usages.business_day_index,
         count(*) as desks_with_usage,
@@ -25,8 +32,12 @@ final as (
         cast(sum(cast(usages.limit_usage as decimal(28, 14))) as double) / count(*) as limit_usage,
     from usages
     inner join desks on usages.desk_id = desks.desk_id
+    inner join desk_firms
+        on
+            usages.desk_id = desk_firms.desk_id
+            and usages.business_date between desk_firms.first_day and desk_firms.last_day
     where usages.limit_usage is not null
-    group by desks.firm_rssd, usages.business_date, usages.business_day_index
+    group by desk_firms.firm_rssd, usages.business_date, usages.business_day_index
 
 )
 

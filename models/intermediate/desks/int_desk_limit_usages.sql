@@ -29,18 +29,7 @@ var_limits as (
 
 dv01_usages as (
 
-    select
-        usages.desk_id,
-        usages.business_date,
-        business_days.business_day_index,
-        usages.limit_size as dv01_limit_usd,
-        abs(usages.usage_value) as dv01_usd,
-    from {{ ref('stg_fr_vv1__limit_usages') }} as usages
-    inner join {{ ref('int_desk_dv01_limits_identified') }} as identified
-        on
-            usages.desk_id = identified.desk_id
-            and usages.limit_id = identified.limit_id
-    inner join business_days on usages.business_date = business_days.business_date
+    select * from {{ ref('int_desk_dv01_limits_daily') }}
 
 ),
 

@@ -1,5 +1,6 @@
 -- One row per firm and business day t: percent change from t-2 to t-1 in the summed VaR limit of the firm's
--- non-Treasury desks that raised theirs, and of those that lowered theirs (eq. 11 and 12); zero when none did.
+-- non-Treasury desks that raised theirs, and of those that lowered theirs (eq. 11 and 12); zero when none did. A desk that
+-- comes from another firm between the two days, or leaves for one, changes no limit of the firm.
 with
 
 business_days as (
@@ -14,9 +15,13 @@ limits as (
         limits.desk_id,
         limits.business_day_index,
         limits.var_limit_usd,
-        desks.firm_rssd,
+        desk_firms.firm_rssd,
     from {{ ref('int_desk_var_limits_daily') }} as limits
     inner join {{ ref('int_desks_classified') }} as desks on limits.desk_id = desks.desk_id
+    inner join {{ ref('int_desk_firms') }} as desk_firms
+        on
+            limits.desk_id = desk_firms.desk_id
+            and limits.business_date between desk_firms.first_day and desk_firms.last_day
     where not desks.is_treasury_desk
 
 ),
@@ -32,6 +37,7 @@ changes as (
     inner join limits as before
         on
             today.desk_id = before.desk_id
+            and today.firm_rssd = before.firm_rssd
             and today.business_day_index - 1 = before.business_day_index
 
 ),

@@ -1,4 +1,5 @@
 -- One row per firm and quarter: supplementary leverage ratio less the minimum that the firm must hold, percent (4.2).
+-- The ratio is that of the firm's filer of the FR Y-9C, which may go by another RSSD ID than its desks report under.
 -- Where the ratio itself is not in the file it is tier 1 capital over total leverage exposure.
 with
 
@@ -17,7 +18,7 @@ firms as (
 required as (
 
     select
-        ratios.firm_rssd,
+        firms.firm_rssd,
         ratios.quarter_end,
         coalesce(
             cast(ratios.slr_pct as double),
@@ -27,7 +28,7 @@ required as (
         case when firms.eslr_flag = 'Y' then {{ var('eslr_minimum_pct') }} else {{ var('slr_minimum_pct') }} end
             as minimum_slr_pct,
     from ratios
-    inner join firms on ratios.firm_rssd = firms.firm_rssd
+    inner join firms on ratios.firm_rssd = coalesce(firms.fr_y9c_rssd, firms.firm_rssd)
 
 ),
 
