@@ -1,4 +1,4 @@
--- One row per matching rule and level: awards, trades and par matched.
+-- One row per matching rule and level: awards of the event window, trades and par matched.
 with
 
 awards as (
@@ -7,7 +7,7 @@ awards as (
         awards.award_id,
         awards.awarded_par_usd,
         rules.matching_rule,
-    from {{ ref('int_soma_awards') }} as awards
+    from {{ ref('fct_soma_award') }} as awards
     cross join (values ('paper'), ('price_consistent')) as rules (matching_rule)
 
 ),

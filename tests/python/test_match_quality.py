@@ -21,8 +21,10 @@ from dealer_limits.quality.match_quality import fit_line, show_match_quality
 WAREHOUSE = """
 create schema intermediate;
 
-create table intermediate.int_soma_awards (award_id varchar, operation_id varchar, cusip varchar);
-insert into intermediate.int_soma_awards values
+create schema marts;
+
+create table marts.fct_soma_award (award_id varchar, operation_id varchar, cusip varchar);
+insert into marts.fct_soma_award values
     ('OP1/A', 'OP1', 'A'), ('OP1/B', 'OP1', 'B'), ('OP2/A', 'OP2', 'A'), ('OP2/B', 'OP2', 'B');
 
 create table intermediate.int_soma_matches (

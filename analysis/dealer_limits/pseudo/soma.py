@@ -58,6 +58,11 @@ _SECOND_OPERATION_CLOSE = "15:00"
 _LAST_PUBLICATION = "2020-06-19"
 _DAYS_WITH_SECOND_OPERATION = range(2, 12)
 
+# before the window the Fed bought bills each week, at discount rates that fell
+_BILL_DAYS = business_days("2020-02-05", "2020-03-11")
+_BILL_RATES_PCT = (1.55, 0.4)
+_BILLS_PER_OPERATION = 8
+
 
 @dataclass(frozen=True)
 class SomaWorld:
@@ -453,13 +458,13 @@ def operation_details(soma: SomaWorld, securities: pd.DataFrame) -> pd.DataFrame
 
 def _auction(operation: dict, details: list[dict], updated: str) -> dict:
     accepted = sum(int(row["par"] or 0) for row in details)
-    is_tips = operation["kind"] == "tips"
+    names = {"tips": "TIPS", "bill": "Bill"}
     direction = operation.get("direction", "P")
     action = "Purchase" if direction == "P" else "Sale"
     return {
         "operationId": operation["operation_id"],
         "auctionStatus": operation.get("status", "Results"),
-        "operationType": f"Outright {'TIPS' if is_tips else 'Coupon'} {action}",
+        "operationType": f"Outright {names.get(operation['kind'], 'Coupon')} {action}",
         "operationDate": operation["date"],
         "settlementDate": operation["settlement_date"],
         "maturityRangeStart": operation["maturity_from"],
@@ -549,8 +554,46 @@ def soma_files(soma: SomaWorld, securities: pd.DataFrame) -> dict[str, dict]:
     }
 
 
+def bill_operations(securities: pd.DataFrame) -> dict:
+    """Weekly purchases of bills before the event window, as a JSON document: the published 'price' of a bill is
+    its discount rate."""
+    auctions = []
+    days = [day for day in _BILL_DAYS if day.weekday() == 2]
+    settlement = business_days("2020-02-05", "2020-03-16")
+    for week, day in enumerate(days):
+        is_outstanding = (securities["kind"] == "bill") & (securities["issue_date"] <= day)
+        life = (securities["maturity_date"] - day).dt.days
+        bills = securities[is_outstanding & life.between(30, 360)].sort_values("maturity_date")
+        bills = bills.iloc[:: -(-len(bills) // _BILLS_PER_OPERATION)]
+        rate = np.interp(week, [0, len(days) - 1], _BILL_RATES_PCT)
+        operation = {
+            "operation_id": f"OB {day:%m%d%y} 01",
+            "kind": "bill",
+            "date": day.date().isoformat(),
+            "settlement_date": settlement[settlement > day][0].date().isoformat(),
+            "maturity_from": bills["maturity_date"].min().date().isoformat(),
+            "maturity_to": bills["maturity_date"].max().date().isoformat(),
+            "close_second": _seconds("10:30"),
+        }
+        details = [
+            {
+                "cusip": bill.cusip,
+                "is_excluded": False,
+                "description": f"BILL {bill.maturity_date:%m/%d/%y}",
+                "par": str((250 + 75 * (place % 5)) * 1_000_000),
+                "average_price": f"{rate - 0.01 * place:.6f}",
+                "highest_price": f"{rate - 0.01 * place - 0.005:.6f}",
+                "allotted": "100",
+            }
+            for place, bill in enumerate(bills.itertuples())
+        ]
+        auctions.append(_auction(operation, details, f"{operation['date']} 11:00:00"))
+    return {"treasury": {"auctions": auctions}}
+
+
 def write_soma(soma: SomaWorld, securities: pd.DataFrame, folder: Path) -> None:
-    """One JSON file per week of the event window."""
+    """One JSON file per week of the event window, and one of the bills that were bought before it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, document in soma_files(soma, securities).items():
+    documents = {"treasury_operations_bills.json": bill_operations(securities)}
+    for name, document in (documents | soma_files(soma, securities)).items():
         (folder / name).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

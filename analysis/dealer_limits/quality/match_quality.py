@@ -23,7 +23,7 @@ _TRUTH = ("soma_fills", "soma_sales")
 
 _AWARDS_WITHOUT_TRUTH = """
 select count(*)
-from intermediate.int_soma_awards
+from marts.fct_soma_award
 anti join read_parquet($soma_sales) as sales using (operation_id, cusip)
 """
 
@@ -36,7 +36,7 @@ awards as (
         award_id,
         operation_id,
         cusip,
-    from intermediate.int_soma_awards
+    from marts.fct_soma_award
 
 ),
 

@@ -1,0 +1,39 @@
+-- One row per file of TRACE: customer trades, those that name a party, and those of a dealer that the dealer file knows. Of
+-- layouts without parties, and of hashes that the file does not know, no award can be matched.
+with
+
+reports as (
+
+    select
+        raw_file,
+        coalesce(reporting_give_up_mpid, reporting_mpid) as dealer_mpid,
+        count(*) as customer_trades,
+    from {{ ref('stg_trace__reports') }}
+    where
+        trade_status in ('T', 'R')
+        and contra_mpid = 'C'
+    group by raw_file, coalesce(reporting_give_up_mpid, reporting_mpid)
+
+),
+
+dealers as (
+
+    select distinct dealer_mpid
+    from {{ ref('stg_reference__dealers') }}
+
+),
+
+final as (
+
+    select
+        reports.raw_file,
+        sum(reports.customer_trades) as customer_trades,
+        coalesce(sum(reports.customer_trades) filter (where reports.dealer_mpid is not null), 0) as trades_with_a_party,
+        coalesce(sum(reports.customer_trades) filter (where dealers.dealer_mpid is not null), 0) as trades_of_known_dealers,
+    from reports
+    left join dealers on reports.dealer_mpid = dealers.dealer_mpid
+    group by reports.raw_file
+
+)
+
+select * from final
