@@ -1,0 +1,76 @@
+"""What the files of TRACE look like changes neither awards nor sales: layouts and control numbers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from trace_layouts import write_academic, write_undated
+from workspace import Workspace
+
+# from the reports to the match; what else the marts read stands in the copied file
+MODELS = (
+    "base_trace__reports",
+    "stg_trace__reports",
+    "int_trade_messages",
+    "int_trade_messages_resolved",
+    "int_trades_undone",
+    "int_trades_cleaned",
+    "qc_messages_undoing_nothing",
+    "int_soma_trade_candidates",
+    "int_soma_matches_level_1",
+    "int_soma_exact_searches",
+    "int_soma_matches_level_2_exact",
+    "int_soma_matches_level_2_partial",
+    "int_soma_matches_level_1_2",
+    "int_soma_matches_level_3",
+    "int_soma_matches",
+    "fct_soma_award",
+    "fct_soma_sale",
+)
+# what a trade is called ends with its control date and number
+MARTS = {"fct_soma_award": "*", "fct_soma_sale": "* exclude (trade_id)"}
+
+
+def rebuilt(warehouse: Workspace, folder: Path, write: Callable[[Path, Path], None]) -> Workspace:
+    """The warehouse with the reports of its world as `write` writes them, to the marts of the match."""
+    workspace = Workspace(folder, folder / "raw")
+    shutil.copytree(warehouse.raw, workspace.raw, ignore=shutil.ignore_patterns("trace"))
+    (workspace.raw / "trace").mkdir()
+    write(warehouse.raw / "trace", workspace.raw / "trace")
+    workspace.build_file.parent.mkdir(parents=True)
+    shutil.copy(warehouse.published, workspace.build_file)
+    result = workspace.dbt("run", "--select", *MODELS)
+    assert result.success, result.exception
+    return workspace
+
+
+@pytest.mark.parametrize("write", [write_academic, write_undated], ids=["academic", "without control dates"])
+def test_numbers_that_begin_anew_each_day_leave_awards_and_sales_as_they_are(
+    warehouse: Workspace, tmp_path: Path, write: Callable[[Path, Path], None]
+) -> None:
+    workspace = rebuilt(warehouse, tmp_path, write)
+
+    with duckdb.connect() as connection:
+        for name, file in (("before", warehouse.published), ("after", workspace.build_file)):
+            connection.execute(f"attach '{file}' as {name} (read_only)")
+        for mart, columns in MARTS.items():
+            before, after = (f"select {columns} from {name}.marts.{mart}" for name in ("before", "after"))
+            assert connection.execute(before).fetchone()
+            for first, second in [(before, after), (after, before)]:
+                assert connection.execute(f"{first} except all {second}").fetchall() == []
+        undone, undone_before, listed = connection.execute(
+            """
+            select
+                (select count(*) from after.intermediate.int_trades_undone),
+                (select count(*) from before.intermediate.int_trades_undone),
+                (select count(*) from after.quality.qc_messages_undoing_nothing)
+            """
+        ).fetchone()
+        # what several reports fit is listed
+        assert undone + listed >= undone_before
+        assert listed < 0.001 * undone_before
