@@ -22,7 +22,8 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.flags import get_flags
 
 from dealer_limits.errors import DealerLimitsError, in_one_line, without_values
-from dealer_limits.publish import STORAGE_OF_1_1, publish, storage_version
+from dealer_limits.last_build import last_build, this_build
+from dealer_limits.publish import STORAGE_OF_1_1, publish, published_path, storage_version
 from dealer_limits.sources.ledger import Ledger
 
 _last_line: list[str] = []
@@ -71,13 +72,31 @@ class Plugin(BasePlugin):
             "raw_scans": (lambda table: json.dumps(self.ledger.scans(table)), 1),
             "raw_files": (lambda: json.dumps(self.ledger.files()), 0),
             "remove_raw_copies": (self.ledger.remove_copies, 0),
-            "publish_warehouse": (lambda: publish(self.build_file), 0),
+            "this_build": (lambda: json.dumps(self._this_build() | {"is_compared": bool(self._last_build())}), 0),
+            "last_build": (lambda: json.dumps(self._last_build()), 0),
+            "publish_warehouse": (self._publish, 1),
             "refuse": (_refuse, 1),
         }
         for name, (function, arguments) in functions.items():
             conn.create_function(
                 name, self._as_text(function), ["VARCHAR"] * arguments, "VARCHAR", side_effects=True
             )
+
+    def _this_build(self) -> dict[str, str]:
+        sources = (table.source for table in self.ledger.contracts.values())
+        return this_build(sources, get_flags().VARS or {})
+
+    def _last_build(self) -> dict[str, Any]:
+        return last_build(published_path(self.build_file), self._this_build(), self.ledger.files())
+
+    def _publish(self, tolerated: str) -> str:
+        return publish(self.build_file, lambda incoming: self._judge(incoming, float(tolerated)))
+
+    def _judge(self, incoming: Path, tolerated: float) -> None:
+        # Great Expectations takes seconds to import, and only a build that is about to be published needs it
+        from dealer_limits.quality.run import refuse_violated
+
+        refuse_violated(incoming, tolerated)
 
     def _as_text(self, function: Callable[..., str | None]) -> Callable[..., str]:
         def call(*arguments: str) -> str:

@@ -45,6 +45,27 @@ def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
     return not any(result.failed for result in results)
 
 
+def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
+    """Raise DealerLimitsError, in one line, where more critical rules than tolerated are violated."""
+    from dealer_limits.quality.report import extent
+
+    suites = load_suites()
+    with open_warehouse(warehouse) as connection:
+        _check_tables(connection, suites)
+        violated = [
+            (result, verdict)
+            for result in (check_suite(connection, suite) for suite in suites)
+            for verdict in result.failed
+        ]
+    if len(violated) > tolerated:
+        result, verdict = violated[0]
+        raise DealerLimitsError(
+            f"implausible: critical_rules: {result.suite.name}: {verdict.rule.meaning} violated by "
+            f"{extent(result, verdict)}, the first of {len(violated)} rules; expected at most {tolerated:g} "
+            f"(to publish all the same, --vars '{{gate_bounds: {{critical_rules: {len(violated)}}}}}')"
+        )
+
+
 def check_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteResult:
     """Read what a suite checks, and check it."""
     import duckdb
