@@ -97,7 +97,8 @@
             'description': 'One row per gate and subject: what was measured and the verdict on it. Bounds are in seeds.gates.',
             'columns': {
                 'gate': 'Gate, a row of seeds.gates.',
-                'subject': 'Raw table, column, file or mart.',
+                'subject': 'Raw table, column or mart.',
+                'raw_file': 'File, as source/path; null where it is no file that is judged.',
                 'part': 'Firm, desk, dealer, day or quarter of it; null for the whole.',
                 'counted': 'Rows or units that the measure rests on: below least_count nothing is judged.',
                 'measured': 'What is measured, as seeds.gates says.',
@@ -207,34 +208,34 @@
         group by last_days.source_table
     ),
 
-    measures (gate, subject, part, counted, measured) as (
-        select 'file_reject_share', raw_file, source_table, rows_rejected, round(cast(rows_rejected as double) / rows_read, 4)
+    measures (gate, subject, raw_file, part, counted, measured) as (
+        select 'file_reject_share', source_table, raw_file, null, rows_rejected, round(cast(rows_rejected as double) / rows_read, 4)
         from quality.qc_row_counts where rows_read > 0
         union all
-        select 'table_reject_share', source_table, null, rows_read, round(cast(rows_rejected as double) / rows_read, 6)
+        select 'table_reject_share', source_table, null, null, rows_read, round(cast(rows_rejected as double) / rows_read, 6)
         from staged where rows_read > 0
         union all
-        select 'largest_value', concat(mart, '.', column_name), null, nonzero_count, largest_share
+        select 'largest_value', concat(mart, '.', column_name), null, null, nonzero_count, largest_share
         from quality.qc_mart_columns where largest_share is not null
         union all
         select
-            'mart_empty', mart, null,
+            'mart_empty', mart, null, null,
             case when (select sum(rows_staged) from staged) >= 10000 then 1 else 0 end,
             case when row_count = 0 then 1 else 0 end
         from mart_rows
         union all
-        select 'column_empty', concat(mart, '.', column_name), null, row_count, case when value_count = 0 then 1 else 0 end
+        select 'column_empty', concat(mart, '.', column_name), null, null, row_count, case when value_count = 0 then 1 else 0 end
         from quality.qc_mart_columns where row_count > 0
         union all
         select
-            'rows_lost', last_rows.source_table, null, last_rows.row_count,
+            'rows_lost', last_rows.source_table, null, null, last_rows.row_count,
             round(1 - cast(staged.rows_staged as double) / nullif(last_rows.row_count, 0), 4)
         from last_rows inner join staged on last_rows.source_table = staged.source_table
         union all
-        select 'days_lost', source_table, null, days_before, days_lost from lost_days
+        select 'days_lost', source_table, null, null, days_before, days_lost from lost_days
         union all
         select
-            'reporters_lost', 'fr_vv1', cast(last_firms.firm_rssd as varchar), 1,
+            'reporters_lost', 'fr_vv1', null, cast(last_firms.firm_rssd as varchar), 1,
             case
                 when last_firms.firm_rssd in (
                     select firm_rssd from quality.qc_desk_reporting_days where firm_rssd is not null
@@ -244,13 +245,13 @@
         from last_firms
         union all
         select
-            'mart_rows_lost', last_columns.mart, null, max(last_columns.row_count),
+            'mart_rows_lost', last_columns.mart, null, null, max(last_columns.row_count),
             round(1 - cast(max(mart_rows.row_count) as double) / nullif(max(last_columns.row_count), 0), 4)
         from last_columns inner join mart_rows on last_columns.mart = mart_rows.mart
         group by last_columns.mart
         union all
         select
-            'column_emptied', concat(last_columns.mart, '.', last_columns.column_name), null, last_columns.value_count,
+            'column_emptied', concat(last_columns.mart, '.', last_columns.column_name), null, null, last_columns.value_count,
             case when columns_now.value_count = 0 then 1 else 0 end
         from last_columns
         inner join quality.qc_mart_columns as columns_now
@@ -258,7 +259,7 @@
         {%- if 'qc_messages_undoing_nothing' in present %}
         union all
         select
-            'messages_undoing_nothing', 'trace.reports', null, messages,
+            'messages_undoing_nothing', 'trace.reports', null, null, messages,
             round(
                 cast((select count(*) from quality.qc_messages_undoing_nothing) as double) / nullif(messages, 0), 4
             )
@@ -268,7 +269,8 @@
         {%- endif %}
         {%- for model in models %}
         union all
-        select gate, subject, part, counted, cast(measured as double) from quality.{{ model }}
+        select gate, subject, {{ 'raw_file' if model == 'qc_gate_trades' else 'null' }}, part, counted, cast(measured as double)
+        from quality.{{ model }}
         {%- endfor %}
     ),
 
@@ -276,6 +278,7 @@
         select
             measures.gate,
             measures.subject,
+            measures.raw_file,
             measures.part,
             cast(measures.counted as bigint) as counted,
             measures.measured,
@@ -305,7 +308,7 @@
             else 'ok'
         end as verdict
     from bounded
-    order by gate, subject, part
+    order by gate, subject, raw_file, part
 {% endmacro %}
 
 {#- One line per gate that warns or stops, with the worst that it found. Parts are firms and desks: they stay in the table. -#}
@@ -313,7 +316,10 @@
     select
         concat(
             qc.gate, ': ',
-            arg_min(qc.subject, (case when qc.expected = 'at most' then -qc.measured else qc.measured end, qc.subject)),
+            arg_min(
+                coalesce(qc.raw_file, qc.subject),
+                (case when qc.expected = 'at most' then -qc.measured else qc.measured end, qc.subject, qc.raw_file)
+            ),
             case when count(*) > 1 then format(', the worst of {}', count(*)) else '' end,
             ': ', any_value(gates.measures), ' is ',
             printf('%g', case when any_value(qc.expected) = 'at most' then max(qc.measured) else min(qc.measured) end),

@@ -145,5 +145,17 @@
         {{ return('bad input: ' ~ file ~ ': it holds ' ~ read ~ ' rows of ' ~ table ~ ' and ' ~ found
             ~ ' were staged or rejected; expected every row') }}
     {%- endfor -%}
+    {%- for total in fromjson(ask('control_totals')) -%}
+        {%- set contract = fromjson(ask('raw_contract', [total.table])) -%}
+        {%- set equal = run_query(
+            'select coalesce(sum(' ~ total.column ~ '), 0) = cast(' ~ text_literal(total.value) ~ ' as decimal(38, 6))'
+            ~ ' from staging.base_' ~ contract.source ~ '__' ~ contract.entity
+            ~ (' where raw_file = ' ~ text_literal(total.file) if total.file else '')
+        ).columns[0].values()[0] -%}
+        {%- if not equal -%}
+            {{ return('bad input: control_totals.csv, line ' ~ total.line ~ ': ' ~ (total.file or total.table) ~ ': the sum of '
+                ~ total.measure ~ ' is another; expected the total of the line') }}
+        {%- endif -%}
+    {%- endfor -%}
     {{ return('') }}
 {% endmacro %}

@@ -14,12 +14,16 @@ import yaml
 
 from dealer_limits.sources.files import source_folder
 
-# of the files of the last build, the share that must be there byte for byte where the folder alone does not say that
-# the world is the same
+# of the files of the last build, the share that must be there to the byte where the folder alone does not
+# say that the world is the same
 _SAME_FILES = 0.5
 
 _HELD = {
-    "rows": "select source_table, sum(rows_staged)::bigint as row_count from quality.qc_row_counts group by all",
+    "rows": """
+        select source_table, sum(rows_staged)::bigint as row_count
+        from quality.qc_row_counts
+        group by source_table
+    """,
     "days": "select source_table, business_date::varchar as business_date from quality.qc_rows_by_day",
     "firms": "select distinct firm_rssd from quality.qc_desk_reporting_days where firm_rssd is not null",
     "columns": "select mart, column_name, row_count, value_count from quality.qc_mart_columns",
@@ -49,9 +53,9 @@ def last_build(published: Path, build: Mapping[str, str], files: list[dict[str, 
     """What the published warehouse held, where it is of the same world as `build`; else nothing.
 
     `files` is what the ledger says of the raw files. Of the same world is: real data in the same folders; and
-    any data of the same kind of which half of the files are the same to the byte. Real data are never compared
-    with pseudo data, nor a pseudo world with another. Marts are compared where variables and declared tables
-    are the same.
+    any data of the same kind of which half of the files are the same to the byte. Real data are never
+    compared with pseudo data, nor a pseudo world with another. Marts are compared where variables and
+    declared tables are the same.
     """
     if not published.is_file():
         return {}

@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,12 @@ class Plugin(BasePlugin):
             "raw_contract": (lambda table: self.ledger.contracts[table].as_json(), 1),
             "raw_scans": (lambda table: json.dumps(self.ledger.scans(table)), 1),
             "raw_files": (lambda: json.dumps(self.ledger.files()), 0),
+            "control_totals": (self._control_totals, 0),
             "remove_raw_copies": (self.ledger.remove_copies, 0),
-            "this_build": (lambda: json.dumps(self._this_build() | {"is_compared": bool(self._last_build())}), 0),
+            "this_build": (
+                lambda: json.dumps(self._this_build() | {"is_compared": bool(self._last_build())}),
+                0,
+            ),
             "last_build": (lambda: json.dumps(self._last_build()), 0),
             "publish_warehouse": (self._publish, 1),
             "refuse": (_refuse, 1),
@@ -81,6 +86,10 @@ class Plugin(BasePlugin):
             conn.create_function(
                 name, self._as_text(function), ["VARCHAR"] * arguments, "VARCHAR", side_effects=True
             )
+
+    def _control_totals(self) -> str:
+        sums = (total for total in self.ledger.control_totals() if total.column)
+        return json.dumps([asdict(total) | {"value": f"{total.value:f}"} for total in sums])
 
     def _this_build(self) -> dict[str, str]:
         sources = (table.source for table in self.ledger.contracts.values())

@@ -117,7 +117,8 @@ final as (
 
     select
         'trades_outside_hours' as gate,
-        raw_file as subject,
+        'trace.reports' as subject,
+        raw_file,
         cast(null as string) as part,
         counted,
         round(cast(outside as double) / counted, 4) as measured
@@ -125,7 +126,8 @@ final as (
     union all
     select
         'operations_outside_hours' as gate,
-        raw_file as subject,
+        'soma.operations' as subject,
+        raw_file,
         cast(null as string) as part,
         counted,
         round(cast(outside as double) / counted, 4) as measured
@@ -134,6 +136,7 @@ final as (
     select
         'level_1_share' as gate,
         'fct_soma_award' as subject,
+        cast(null as string) as raw_file,
         cast(null as string) as part,
         count(*) as counted,
         round(cast(count(*) filter (where match_level = '1') as double) / nullif(count(*), 0), 4) as measured
@@ -142,6 +145,7 @@ final as (
     select
         'level_1_share_of_day' as gate,
         'fct_soma_award' as subject,
+        cast(null as string) as raw_file,
         cast(operation_date as string) as part,
         count(*) as counted,
         round(cast(count(*) filter (where match_level = '1') as double) / count(*), 4) as measured
@@ -151,6 +155,7 @@ final as (
     select
         'unmatched_share' as gate,
         'fct_soma_award' as subject,
+        cast(null as string) as raw_file,
         cast(null as string) as part,
         count(*) as counted,
         round(cast(count(*) filter (where match_level = 'none') as double) / nullif(count(*), 0), 4) as measured
@@ -159,6 +164,7 @@ final as (
     select
         'purchases_around_close' as gate,
         'trace.reports' as subject,
+        cast(null as string) as raw_file,
         cast(null as string) as part,
         count(*) as counted,
         round(
