@@ -99,7 +99,7 @@
                 'gate': 'Gate, a row of seeds.gates.',
                 'subject': 'Raw table, column or mart.',
                 'raw_file': 'File, as source/path; null where it is no file that is judged.',
-                'part': 'Firm, desk, dealer, day or quarter of it; null for the whole.',
+                'part': 'Firm, desk, dealer, day, file or quarter of it; null for the whole.',
                 'counted': 'Rows or units that the measure rests on: below least_count nothing is judged.',
                 'measured': 'What is measured, as seeds.gates says.',
                 'expected': 'at most or at least.',
@@ -215,7 +215,7 @@
         select 'table_reject_share', source_table, null, null, rows_read, round(cast(rows_rejected as double) / rows_read, 6)
         from staged where rows_read > 0
         union all
-        select 'largest_value', concat(mart, '.', column_name), null, null, nonzero_count, largest_share
+        select 'largest_value_of_mart', concat(mart, '.', column_name), null, null, nonzero_count, largest_share
         from quality.qc_mart_columns where largest_share is not null
         union all
         select

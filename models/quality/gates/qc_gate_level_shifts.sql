@@ -1,5 +1,5 @@
 -- Shifts of unit from a day on: one row per column and desk, limit, firm, series or table, with the largest step in decades
--- (powers of ten) of the mean log of half a month. Steps are to the half-month before and to the one before that, since
+-- (powers of ten) of the mean log of half a month that lasts. Steps are to the half-month before and to the one before that, since
 -- a shift within a half-month shows in full only over the next. Zeros have no log and no part.
 -- A desk that goes flat falls without limit: of desks only rises count. Of firms and tables it is the median step of their
 -- desks that counts, of three at least, so that no desk that opens or closes moves it.
@@ -14,6 +14,7 @@
     ('limit_usage', 'stg_fr_vv1__limit_usages', 'limit', ['limit_size', 'usage_value']),
 ] -%}
 {% set least_days = 5 -%}
+{% set least_half_months = 6 -%}
 with
 
 firms as (
@@ -88,21 +89,62 @@ ordered as (
         lag(half_month, 1) over (partition by subject, part order by half_month) as half_month_1,
         lag(half_month, 2) over (partition by subject, part order by half_month) as half_month_2,
         level - lag(level, 1) over (partition by subject, part order by half_month) as step_1,
-        level - lag(level, 2) over (partition by subject, part order by half_month) as step_2
+        level - lag(level, 2) over (partition by subject, part order by half_month) as step_2,
+        avg(level) over (
+            partition by subject, part
+            order by half_month
+            rows between current row and 7 following
+        ) - avg(level) over (
+            partition by subject, part
+            order by half_month
+            rows between 8 preceding and 1 preceding
+        ) as lasting_step,
+        least(
+            count(*) over (
+                partition by subject, part
+                order by half_month
+                rows between current row and 7 following
+            ),
+            count(*) over (
+                partition by subject, part
+                order by half_month
+                rows between 8 preceding and 1 preceding
+            )
+        ) as half_months
     from levels
 
 ),
 
 -- the larger of both, of half-months in a row
-stepped as (
+nearby as (
 
     select
         *,
         case
             when half_month - half_month_2 = 2 and abs(step_2) > abs(step_1) then step_2
             when half_month - half_month_1 = 1 then step_1
-        end as step
+        end as near_step
     from ordered
+
+),
+
+-- a unit lasts, a crisis ends: the smaller of the step and of what four months before and after show of it
+stepped as (
+
+    select
+        subject,
+        kind,
+        desk_id,
+        part,
+        half_month,
+        half_months,
+        case
+            when near_step is null then null
+            when near_step > 0 and lasting_step > 0 then least(cast(near_step as double), lasting_step)
+            when near_step < 0 and lasting_step < 0 then greatest(cast(near_step as double), lasting_step)
+            else 0
+        end as step
+    from nearby
 
 ),
 
@@ -133,8 +175,11 @@ final as (
         count(step) as counted,
         round(max(case when kind = 'desk' then step else abs(step) end), 3) as measured
     from stepped
-    -- a single limit may be hardly used one month and much the next
-    where subject <> 'fr_vv1.limit_usage.usage_value'
+    where
+        -- a single limit may be hardly used one month and much the next
+        subject <> 'fr_vv1.limit_usage.usage_value'
+        -- of a desk, three months on either side tell a unit from a crisis
+        and (kind <> 'desk' or half_months >= {{ least_half_months }})
     group by subject, kind, part
     union all
     select

@@ -1,5 +1,5 @@
--- Units of days, dealers and whole tables: how many decades (powers of ten) the mean of the logs lies from that of the
--- other days, dealers or quarters, and how many outside of what any market has seen.
+-- Units of days, files, dealers and whole tables: how many decades (powers of ten) the mean of the logs lies from that of the
+-- other days, files, dealers or quarters, and how many outside of what any market has seen.
 -- Bills are left out of prices: what is published of them may be a rate.
 {% set ranges = [
     ('fr_vv1.value_at_risk', 'stg_fr_vv1__values_at_risk', 'var_usd', 3, 10),
@@ -40,7 +40,7 @@ reports as (
 details as (
 
     select
-        details.operation_date,
+        details.raw_file,
         details.accepted_par_usd,
         case when bills.cusip is null and details.average_price > 0 then details.average_price end as average_price
     from {{ ref('stg_soma__operation_details') }} as details
@@ -94,22 +94,22 @@ parts as (
     union all
     select
         'soma.operation_details.accepted_par_usd' as subject,
-        'day' as kind,
-        cast(operation_date as string) as part,
+        'file' as kind,
+        raw_file as part,
         count(*) as counted,
         {{ mean_decade('accepted_par_usd') }} as level
     from details
-    group by operation_date
+    group by raw_file
     union all
     select
         'soma.operation_details.average_price' as subject,
-        'day' as kind,
-        cast(operation_date as string) as part,
+        'file' as kind,
+        raw_file as part,
         count(*) as counted,
         {{ mean_decade('average_price') }} as level
     from details
     where average_price is not null
-    group by operation_date
+    group by raw_file
     {% for column in ['slr_pct', 'tier_1_capital_usd_th', 'leverage_exposure_usd_th'] -%}
     union all
     select

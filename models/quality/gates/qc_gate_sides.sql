@@ -7,7 +7,7 @@ assets as (
     select
         desk_id,
         business_date,
-        sum(value_usd) as assets_usd
+        cast(sum(value_usd) as double) as assets_usd
     from {{ ref('stg_fr_vv1__inventory_ages') }}
     where
         side = 'assets'
@@ -18,7 +18,12 @@ assets as (
 
 positions as (
 
-    select * from {{ ref('stg_fr_vv1__positions') }}
+    select
+        desk_id,
+        business_date,
+        cast(securities_long_usd as double) as securities_long_usd,
+        cast(securities_short_usd as double) as securities_short_usd
+    from {{ ref('stg_fr_vv1__positions') }}
 
 ),
 

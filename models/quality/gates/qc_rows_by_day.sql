@@ -28,10 +28,12 @@ staged as (
     {% endfor -%}
     select
         'trace.reports' as source_table,
-        executed_on as business_date,
+        -- as-of reports speak of days that have no file
+        cast(reported_at as date) as business_date,
         count(*) as row_count
     from {{ ref('stg_trace__reports') }}
-    group by executed_on
+    where reported_at is not null
+    group by cast(reported_at as date)
     union all
     select
         'soma.operations' as source_table,
