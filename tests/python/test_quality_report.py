@@ -115,8 +115,10 @@ def test_violated_critical_rules_refuse_a_warehouse_in_one_line_without_a_value(
 
     line = str(refusal.value)
     assert re.fullmatch(
-        r"implausible: critical_rules: .*\. violated by [\d,]+ of [\d,]+ [\w -]+, the first of \d+ rules; "
-        r"expected at most 0 \(to publish all the same, --vars '\{gate_bounds: \{critical_rules: (\d+)\}\}'\)",
+        r"implausible: critical_rules: .*\. violated by [\d,]+ of [\d,]+ [\w -]+, "
+        r"the first of \d+ rules; "
+        r"expected at most 0 \(to publish all the same, "
+        r"--vars '\{gate_bounds: \{critical_rules: (\d+)\}\}'\)",
         line,
     )
     assert SECRET_TEXT not in line

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.quality.report import show_results, write_json, write_page
-from dealer_limits.quality.suites import Suite, load_suites
+from dealer_limits.quality.suites import CRITICAL, Suite, load_suites
 from dealer_limits.quality.validate import SuiteResult, validate
 from dealer_limits.warehouse import open_warehouse
 
@@ -49,7 +50,11 @@ def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
     """Raise DealerLimitsError, in one line, where more critical rules than tolerated are violated."""
     from dealer_limits.quality.report import extent
 
-    suites = load_suites()
+    suites = [
+        replace(suite, rules=critical)
+        for suite in load_suites()
+        if (critical := tuple(rule for rule in suite.rules if rule.severity == CRITICAL))
+    ]
     with open_warehouse(warehouse) as connection:
         _check_tables(connection, suites)
         violated = [

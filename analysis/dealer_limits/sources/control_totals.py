@@ -1,8 +1,8 @@
 """Control totals: what whoever delivered the raw files says that they hold.
 
 In `control_totals.csv` at the root of the raw data, one line per total: `file` (as `trace/a.psv`) or
-`table` (as `trace.reports`), or both where a file holds several tables; `measure`, which is `rows` or a column by its raw
-name, whose sum it is; `value`.
+`table` (as `trace.reports`), or both where a file holds several tables; `measure`, which is `rows` or a
+column by its raw name, whose sum it is; `value`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@
     ('fr_vv1.inventory_aging', 'stg_fr_vv1__inventory_ages', 'desk_id', ['value_usd']),
     ('fr_vv1.transactions', 'stg_fr_vv1__transactions', 'desk_id', ['transaction_value_usd']),
     ('trace.reports', 'stg_trace__reports', 'cast(executed_on as string)', ['par_usd', 'entered_price']),
-    ('soma.operation_details', 'stg_soma__operation_details', 'cast(null as string)', ['accepted_par_usd', 'average_price']),
+    ('soma.operation_details', 'stg_soma__operation_details', 'cast(null as string)', [
+        'accepted_par_usd', 'average_price',
+    ]),
     ('fr_y9c.bulk', 'stg_fr_y9c__leverage_ratios', 'cast(null as string)', [
         'leverage_exposure_usd_th', 'tier_1_capital_usd_th', 'slr_pct',
     ]),

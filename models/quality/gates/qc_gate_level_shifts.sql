@@ -160,7 +160,7 @@ of_groups as (
     from stepped
     inner join firms on stepped.desk_id = firms.desk_id
     where stepped.step is not null
-    group by {{ 'stepped.subject, stepped.half_month' if kind == 'table' else 'stepped.subject, stepped.half_month, ' ~ group }}
+    group by stepped.subject, stepped.half_month{{ ', ' ~ group if kind == 'firm' }}
     having count(distinct stepped.desk_id) >= 3
     {{ 'union all' if not loop.last }}
     {% endfor %}

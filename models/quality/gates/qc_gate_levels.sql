@@ -30,8 +30,10 @@ reports as (
         reports.executed_on,
         reports.reporting_mpid,
         reports.par_usd,
-        case when reports.price_type = 'D' and bills.cusip is null and reports.entered_price > 0 then reports.entered_price end
-            as price
+        case
+            when reports.price_type = 'D' and bills.cusip is null and reports.entered_price > 0
+                then reports.entered_price
+        end as price
     from {{ ref('stg_trace__reports') }} as reports
     left join bills on reports.cusip = bills.cusip
 
