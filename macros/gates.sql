@@ -99,7 +99,7 @@
                 'gate': 'Gate, a row of seeds.gates.',
                 'subject': 'Raw table, column or mart.',
                 'raw_file': 'File, as source/path; null where it is no file that is judged.',
-                'part': 'Firm, desk, dealer, day, file or quarter of it; null for the whole.',
+                'part': 'Firm, desk, dealer, day or quarter of it; null for the whole.',
                 'counted': 'Rows or units that the measure rests on: below least_count nothing is judged.',
                 'measured': 'What is measured, as seeds.gates says.',
                 'expected': 'at most or at least.',
@@ -197,12 +197,12 @@
                 and (
                     last_days.source_table not like 'fr_vv1.%'
                     or last_days.business_date in (
-                        select business_date from quality.qc_rows_by_day where source_table like 'fr_vv1.%'
+                        select business_date from intermediate.int_rows_by_day where source_table like 'fr_vv1.%'
                     )
                 )
             ) as days_lost
         from last_days
-        left join quality.qc_rows_by_day as days
+        left join intermediate.int_rows_by_day as days
             on last_days.source_table = days.source_table and last_days.business_date = days.business_date
         where last_days.source_table in (select source_table from staged)
         group by last_days.source_table
@@ -238,7 +238,7 @@
             'reporters_lost', 'fr_vv1', null, cast(last_firms.firm_rssd as varchar), 1,
             case
                 when last_firms.firm_rssd in (
-                    select firm_rssd from quality.qc_desk_reporting_days where firm_rssd is not null
+                    select firm_rssd from intermediate.int_desk_days_reported where firm_rssd is not null
                 ) then 0
                 else 1
             end
@@ -269,7 +269,7 @@
         {%- endif %}
         {%- for model in models %}
         union all
-        select gate, subject, {{ 'raw_file' if model == 'qc_gate_trades' else 'null' }}, part, counted, cast(measured as double)
+        select gate, subject, {{ 'raw_file' if 'raw_file' in graph.nodes['model.dealer_limits.' ~ model].columns else 'null' }}, part, counted, cast(measured as double)
         from quality.{{ model }}
         {%- endfor %}
     ),
@@ -339,7 +339,7 @@
     order by qc.gate
 {% endmacro %}
 
-{#- Column of qc_desk_reporting_days that counts the rows of a table. -#}
+{#- Column of int_desk_days_reported that counts the rows of a table. -#}
 {% macro rows_of(table) %}
     {{ return('rows_of_' ~ table.split('.')[1]) }}
 {% endmacro %}

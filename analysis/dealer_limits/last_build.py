@@ -24,8 +24,8 @@ _HELD = {
         from quality.qc_row_counts
         group by source_table
     """,
-    "days": "select source_table, business_date::varchar as business_date from quality.qc_rows_by_day",
-    "firms": "select distinct firm_rssd from quality.qc_desk_reporting_days where firm_rssd is not null",
+    "days": "select source_table, business_date::varchar as business_date from intermediate.int_rows_by_day",
+    "firms": "select distinct firm_rssd from intermediate.int_desk_days_reported where firm_rssd is not null",
     "columns": "select mart, column_name, row_count, value_count from quality.qc_mart_columns",
 }
 

@@ -4,7 +4,7 @@ with
 
 rows_by_day as (
 
-    select * from {{ ref('qc_rows_by_day') }}
+    select * from {{ ref('int_rows_by_day') }}
 
 ),
 
@@ -54,7 +54,7 @@ runs as (
 
 desk_days as (
 
-    select * from {{ ref('qc_desk_reporting_days') }}
+    select * from {{ ref('int_desk_days_reported') }}
 
 ),
 

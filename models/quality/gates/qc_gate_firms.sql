@@ -4,7 +4,7 @@ with
 
 desk_days as (
 
-    select * from {{ ref('qc_desk_reporting_days') }}
+    select * from {{ ref('int_desk_days_reported') }}
 
 ),
 

@@ -158,7 +158,8 @@ final as (
     select
         concat('level_of_', parts.kind) as gate,
         parts.subject,
-        parts.part,
+        case when parts.kind = 'file' then parts.part end as raw_file,
+        case when parts.kind <> 'file' then parts.part end as part,
         -- of fewer than three, none is the odd one
         case when usual.parts >= 3 then parts.counted else 0 end as counted,
         round(abs(parts.level - usual.level), 3) as measured
@@ -171,6 +172,7 @@ final as (
     select
         'level' as gate,
         subject,
+        cast(null as string) as raw_file,
         cast(null as string) as part,
         counted,
         round(greatest(least - level, level - most, 0), 3) as measured

@@ -8,7 +8,7 @@ desk_tables as (
         '{{ table }}' as source_table,
         business_date,
         sum({{ rows_of(table) }}) as row_count
-    from {{ ref('qc_desk_reporting_days') }}
+    from {{ ref('int_desk_days_reported') }}
     where {{ rows_of(table) }} > 0
     group by business_date
     {{ 'union all' if not loop.last }}
