@@ -13,21 +13,53 @@
         {%- endfor -%}
     {%- endif -%}
     {%- if execute and flags.WHICH == 'build' -%}
-        {%- set partial = invocation_args_dict.get('select') or invocation_args_dict.get('exclude')
-            or invocation_args_dict.get('empty') or invocation_args_dict.get('resource_types') -%}
-        {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error', 'skipped'])
-            | list | length -%}
-        {%- if partial -%}
-            {{ log('Part of the project built: the published warehouse stays as it was.', info=true) }}
-        {%- elif failed -%}
-            {{ log(failed ~ ' nodes failed or were skipped: the published warehouse stays as it was.', info=true) }}
+        {%- set failed = results | selectattr('status', 'in', failures()) | list | length -%}
+        {%- set unfinished = without(results) -%}
+        {%- if unfinished -%}
+            {{ log(unfinished ~ ': the published warehouse stays as it was.', info=true) }}
         {%- else -%}
-            {%- set unacceptable = unacceptable_raw_rows() -%}
-            {%- if unacceptable -%}
-                {{ stop_build(unacceptable) }}
+            {%- set refusal = unacceptable_raw_rows() or implausible() -%}
+            {%- if refusal -%}
+                {{ log('Not published: the published warehouse stays as it was.', info=true) }}
+                {{ stop_build(refusal) }}
             {%- endif -%}
-            {%- do run_query('checkpoint') -%}
-            {{ log('Published ' ~ ask('publish_warehouse'), info=true) }}
+            {%- if failed -%}
+                {{ log(failed ~ ' nodes failed: the published warehouse stays as it was.', info=true) }}
+            {%- else -%}
+                {%- do run_query('checkpoint') -%}
+                {{ log('Published ' ~ ask('publish_warehouse', [var('gate_bounds').get('critical_rules', 0)]), info=true) }}
+            {%- endif -%}
         {%- endif -%}
     {%- endif -%}
+{% endmacro %}
+
+{% macro failures() %}
+    {{ return(['error', 'fail', 'runtime error', 'skipped']) }}
+{% endmacro %}
+
+{#- Why there is no whole warehouse that could be judged, in words; empty where there is one. Of resources that make a build
+    whole, a model, a seed or a data test that did not run says nothing, whatever option or variable of the environment left
+    it out. Where only tests fail, what is implausible may say why they do. -#}
+{% macro without(results) %}
+    {%- set ran = results | map(attribute='node') | map(attribute='unique_id') | list -%}
+    {%- set words = [] -%}
+    {%- for kind, kinds in {'model': 'models', 'seed': 'seeds', 'test': 'data tests'}.items() -%}
+        {%- set missing = graph.nodes.values() | selectattr('resource_type', 'equalto', kind)
+            | rejectattr('unique_id', 'in', ran) | list | length -%}
+        {%- if missing -%}
+            {%- do words.append(missing ~ ' ' ~ kinds) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if flags.EMPTY or flags.SAMPLE or invocation_args_dict.get('empty') or invocation_args_dict.get('sample') -%}
+        {%- do words.append('rows') -%}
+    {%- endif -%}
+    {%- if words -%}
+        {{ return('Part of the project built, without ' ~ words | join(', ')) }}
+    {%- endif -%}
+    {%- set failed = results | selectattr('status', 'in', failures()) | map(attribute='node')
+        | map(attribute='resource_type') | list -%}
+    {%- if 'model' in failed or 'seed' in failed -%}
+        {{ return(failed | length ~ ' nodes failed or were skipped') }}
+    {%- endif -%}
+    {{ return('') }}
 {% endmacro %}

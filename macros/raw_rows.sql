@@ -18,12 +18,7 @@
             {%- do adapter.create_schema(api.Relation.create(database=target.database, schema='quality')) -%}
             {%- for name, account in accounts_of_raw_rows().items() -%}
                 {%- do run_query('create or replace table quality.' ~ name ~ ' as ' ~ account.sql(staged)) -%}
-                {%- do run_query('comment on table quality.' ~ name ~ ' is ' ~ text_literal(account.description)) -%}
-                {%- for column, description in account.columns.items() -%}
-                    {%- do run_query(
-                        'comment on column quality.' ~ name ~ '.' ~ column ~ ' is ' ~ text_literal(description)
-                    ) -%}
-                {%- endfor -%}
+                {%- do describe_account(name, account) -%}
             {%- endfor -%}
             {{ log(run_query(raw_rows_in_words()).columns[0].values()[0], info=true) }}
             {%- for name, warning in run_query(
@@ -150,13 +145,16 @@
         {{ return('bad input: ' ~ file ~ ': it holds ' ~ read ~ ' rows of ' ~ table ~ ' and ' ~ found
             ~ ' were staged or rejected; expected every row') }}
     {%- endfor -%}
-    {%- for table, read, rejected in run_query(
-        'select source_table, sum(rows_read), sum(rows_rejected) from quality.qc_row_counts group by all order by all'
-    ).rows -%}
-        {%- set tolerated = fromjson(ask('raw_contract', [table])).tolerated_rejects -%}
-        {%- if rejected > tolerated * read -%}
-            {{ return('bad input: ' ~ table ~ ': ' ~ rejected ~ ' of ' ~ read ~ ' rows were rejected (quality.qc_rejected_rows); '
-                ~ 'expected at most ' ~ '%g' | format(100 * tolerated) ~ '%') }}
+    {%- for total in fromjson(ask('control_totals')) -%}
+        {%- set contract = fromjson(ask('raw_contract', [total.table])) -%}
+        {%- set equal = run_query(
+            'select coalesce(sum(' ~ total.column ~ '), 0) = cast(' ~ text_literal(total.value) ~ ' as decimal(38, 6))'
+            ~ ' from staging.base_' ~ contract.source ~ '__' ~ contract.entity
+            ~ (' where raw_file = ' ~ text_literal(total.file) if total.file else '')
+        ).columns[0].values()[0] -%}
+        {%- if not equal -%}
+            {{ return('bad input: control_totals.csv, line ' ~ total.line ~ ': ' ~ (total.file or total.table) ~ ': the sum of '
+                ~ total.measure ~ ' is another; expected the total of the line') }}
         {%- endif -%}
     {%- endfor -%}
     {{ return('') }}

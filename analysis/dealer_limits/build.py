@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dealer_limits.errors import DealerLimitsError, in_one_line
 
-_BAD_INPUT = re.compile(r"bad input: .*")
+_REFUSAL = re.compile(r"(bad input|implausible): .*")
 _FAILURES = ("error", "fail", "runtime error")
 
 
@@ -58,7 +58,7 @@ def build_warehouse(console: Console, arguments: Sequence[str] = ()) -> None:
 
 
 def _one_line(error: BaseException) -> str:
-    if refusal := _BAD_INPUT.search(str(error)):
+    if refusal := _REFUSAL.search(str(error)):
         return refusal.group()
     if isinstance(error, OSError):
         return in_one_line(error)

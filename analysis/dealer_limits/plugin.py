@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.flags import get_flags
 
 from dealer_limits.errors import DealerLimitsError, in_one_line, without_values
-from dealer_limits.publish import STORAGE_OF_1_1, publish, storage_version
+from dealer_limits.last_build import last_build, this_build
+from dealer_limits.publish import STORAGE_OF_1_1, publish, published_path, storage_version
 from dealer_limits.sources.ledger import Ledger
 
 _last_line: list[str] = []
@@ -70,14 +72,40 @@ class Plugin(BasePlugin):
             "raw_contract": (lambda table: self.ledger.contracts[table].as_json(), 1),
             "raw_scans": (lambda table: json.dumps(self.ledger.scans(table)), 1),
             "raw_files": (lambda: json.dumps(self.ledger.files()), 0),
+            "control_totals": (self._control_totals, 0),
             "remove_raw_copies": (self.ledger.remove_copies, 0),
-            "publish_warehouse": (lambda: publish(self.build_file), 0),
+            "this_build": (
+                lambda: json.dumps(self._this_build() | {"is_compared": bool(self._last_build())}),
+                0,
+            ),
+            "last_build": (lambda: json.dumps(self._last_build()), 0),
+            "publish_warehouse": (self._publish, 1),
             "refuse": (_refuse, 1),
         }
         for name, (function, arguments) in functions.items():
             conn.create_function(
                 name, self._as_text(function), ["VARCHAR"] * arguments, "VARCHAR", side_effects=True
             )
+
+    def _control_totals(self) -> str:
+        sums = (total for total in self.ledger.control_totals() if total.column)
+        return json.dumps([asdict(total) | {"value": f"{total.value:f}"} for total in sums])
+
+    def _this_build(self) -> dict[str, str]:
+        sources = (table.source for table in self.ledger.contracts.values())
+        return this_build(sources, get_flags().VARS or {})
+
+    def _last_build(self) -> dict[str, Any]:
+        return last_build(published_path(self.build_file), self._this_build(), self.ledger.files())
+
+    def _publish(self, tolerated: str) -> str:
+        return publish(self.build_file, lambda incoming: self._judge(incoming, float(tolerated)))
+
+    def _judge(self, incoming: Path, tolerated: float) -> None:
+        # Great Expectations takes seconds to import, and only a build that is about to be published needs it
+        from dealer_limits.quality.run import refuse_violated
+
+        refuse_violated(incoming, tolerated)
 
     def _as_text(self, function: Callable[..., str | None]) -> Callable[..., str]:
         def call(*arguments: str) -> str:

@@ -13,8 +13,8 @@ from dealer_limits.pseudo.world import DEFAULT_SEED
 from workspace import SecondBuild, Workspace
 
 SCHEMAS = ("intermediate", "marts", "quality")
-# say what became of which file
-OF_FILES = {"qc_raw_files", "qc_row_counts", "qc_rejected_rows"}
+# say what became of which file, and which world it was
+OF_FILES = {"qc_raw_files", "qc_row_counts", "qc_rejected_rows", "qc_build"}
 
 
 @pytest.fixture(scope="module")

@@ -93,6 +93,23 @@ def test_half_copied_warehouse_of_a_killed_publication_is_replaced(tmp_path: Pat
     assert {path.name for path in tmp_path.iterdir()} == {"build", "dealer_limits.duckdb"}
 
 
+def test_build_that_is_judged_bad_leaves_the_published_warehouse(tmp_path: Path) -> None:
+    build_file = tmp_path / "build" / "dealer_limits.duckdb"
+    build_file.parent.mkdir()
+    build_file.write_bytes(b"new")
+    (tmp_path / "dealer_limits.duckdb").write_bytes(b"the last good warehouse")
+
+    def refuse(incoming: Path) -> None:
+        assert incoming.read_bytes() == b"new"
+        raise DealerLimitsError("implausible")
+
+    with pytest.raises(DealerLimitsError, match="implausible"):
+        publish(build_file, refuse)
+
+    assert (tmp_path / "dealer_limits.duckdb").read_bytes() == b"the last good warehouse"
+    assert {path.name for path in tmp_path.iterdir()} == {"build", "dealer_limits.duckdb"}
+
+
 @pytest.mark.parametrize(
     "selection",
     [

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.quality.run import run_checks
+from dealer_limits.quality.run import refuse_violated, run_checks
 from dealer_limits.quality.suites import load_suites
 from quality_warehouse import write_warehouse
 
@@ -104,6 +104,25 @@ def test_warning_alone_does_not_fail_the_run(folder: Path):
     assert run_checks(path, folder / "warned", printout)
     assert "warning volatility" in printout.file.getvalue()
     assert ">! warning<" in (folder / "warned" / "quality" / "index.html").read_text(encoding="utf-8")
+
+
+def test_violated_critical_rules_refuse_a_warehouse_in_one_line_without_a_value(folder: Path):
+    refuse_violated(write_warehouse(folder / "fine.duckdb"))
+    path = write_warehouse(folder / "refused.duckdb", SECRETS)
+
+    with pytest.raises(DealerLimitsError) as refusal:
+        refuse_violated(path)
+
+    line = str(refusal.value)
+    assert re.fullmatch(
+        r"implausible: critical_rules: .*\. violated by [\d,]+ of [\d,]+ [\w -]+, "
+        r"the first of \d+ rules; "
+        r"expected at most 0 \(to publish all the same, "
+        r"--vars '\{gate_bounds: \{critical_rules: (\d+)\}\}'\)",
+        line,
+    )
+    assert SECRET_TEXT not in line
+    refuse_violated(path, int(re.search(r"(\d+)\}", line).group(1)))
 
 
 def test_same_warehouse_same_bytes(good: tuple[bool, Path, str], folder: Path):

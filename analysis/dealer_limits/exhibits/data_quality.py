@@ -39,6 +39,45 @@ def checks_table(checks: Mapping[str, Any] | None) -> str:
     return frame_html(pd.DataFrame(rows), "checks_table", ["rows", "rules", "violated"], raw=["table"])
 
 
+def read_gates(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | None:
+    """A row per gate that warned when the build was published; None of a warehouse without gates."""
+    import duckdb
+
+    try:
+        return connection.execute(
+            """
+            select qc.gate, gates.measures, count(*) as warnings, gates.expected, gates.warns_beyond,
+                case gates.expected when 'at most' then max(qc.measured) else min(qc.measured) end as worst
+            from quality.qc_gates as qc
+            inner join seeds.gates as gates on qc.gate = gates.gate
+            where qc.verdict <> 'ok'
+            group by all
+            order by qc.gate
+            """
+        ).df()
+    except duckdb.CatalogException:
+        return None
+
+
+def gates_table(gates: pd.DataFrame | None) -> str:
+    """What is odd in the data and yet published: measures and bounds, no firm, desk or value of a row."""
+    import pandas as pd
+
+    if gates is None or gates.empty:
+        return ""
+    rows = [
+        {
+            "Gate": gate.gate.replace("_", " "),
+            "what is measured": gate.measures,
+            "warnings": f"{gate.warnings:,}",
+            "worst": f"{gate.worst:g}",
+            "expected": gate.expected + ("" if pd.isna(gate.warns_beyond) else f" {gate.warns_beyond:g}"),
+        }
+        for gate in gates.itertuples()
+    ]
+    return frame_html(pd.DataFrame(rows), "gates_table", ["warnings", "worst"])
+
+
 def read_match_levels(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Awards by matching rule and level."""
     return connection.execute(

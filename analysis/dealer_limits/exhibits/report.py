@@ -18,8 +18,10 @@ from dealer_limits.estimate.specifications import load_registry
 from dealer_limits.exhibits.credibility import make_credibility, read_coverage, read_montecarlo
 from dealer_limits.exhibits.data_quality import (
     checks_table,
+    gates_table,
     levels_table,
     match_tables,
+    read_gates,
     read_match_levels,
 )
 from dealer_limits.exhibits.definitions import Definitions, TableDefinition, load_definitions
@@ -153,6 +155,7 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         descriptions = dict(connection.execute('select "sample", description from seeds.samples').fetchall())
         figure_rows = {figure.name: read_rows(connection, figure) for figure in FIGURES}
         levels = read_match_levels(connection)
+        gates = read_gates(connection)
         montecarlo, coverage = read_montecarlo(connection), read_coverage(connection)
     layouts = {table.number: lay_out(table, definitions, registry, numbers) for table in definitions.tables}
     is_current = inputs.summary is None or same_estimates(inputs.summary, numbers.ours)
@@ -201,6 +204,8 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         world=inputs.world,
         checks=inputs.checks,
         checks_table=checks_table(inputs.checks),
+        gates=gates is not None,
+        gates_table=gates_table(gates),
         levels_table=levels_table(definitions, levels),
         match_tables=match_tables(definitions, inputs.match_quality),
         packages=_packages(),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.quality.report import show_results, write_json, write_page
-from dealer_limits.quality.suites import Suite, load_suites
+from dealer_limits.quality.suites import CRITICAL, Suite, load_suites
 from dealer_limits.quality.validate import SuiteResult, validate
 from dealer_limits.warehouse import open_warehouse
 
@@ -43,6 +44,31 @@ def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
     show_results(console, results)
     console.print(f"every rule: {folder / 'index.html'}", highlight=False, soft_wrap=True)
     return not any(result.failed for result in results)
+
+
+def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
+    """Raise DealerLimitsError, in one line, where more critical rules than tolerated are violated."""
+    from dealer_limits.quality.report import extent
+
+    suites = [
+        replace(suite, rules=critical)
+        for suite in load_suites()
+        if (critical := tuple(rule for rule in suite.rules if rule.severity == CRITICAL))
+    ]
+    with open_warehouse(warehouse) as connection:
+        _check_tables(connection, suites)
+        violated = [
+            (result, verdict)
+            for result in (check_suite(connection, suite) for suite in suites)
+            for verdict in result.failed
+        ]
+    if len(violated) > tolerated:
+        result, verdict = violated[0]
+        raise DealerLimitsError(
+            f"implausible: critical_rules: {result.suite.name}: {verdict.rule.meaning} violated by "
+            f"{extent(result, verdict)}, the first of {len(violated)} rules; expected at most {tolerated:g} "
+            f"(to publish all the same, --vars '{{gate_bounds: {{critical_rules: {len(violated)}}}}}')"
+        )
 
 
 def check_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteResult:

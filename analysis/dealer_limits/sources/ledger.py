@@ -18,6 +18,8 @@ from typing import Any
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.sources.contracts import Table, load_contracts
+from dealer_limits.sources.control_totals import NAME as MANIFEST
+from dealer_limits.sources.control_totals import ControlTotal, read_control_totals
 from dealer_limits.sources.files import RawFile, find_files, refusal, source_folder
 from dealer_limits.sources.scan import WIDE, Scan, scan_json, scan_parquet, scan_text
 
@@ -73,7 +75,8 @@ class Ledger:
     def inspect(self, tables: Iterable[str]) -> None:
         """Find and check the files of these raw tables (`source.table`), and write the ledger.
 
-        Raises DealerLimitsError for the first file that cannot be read, and for a table without one.
+        Raises DealerLimitsError for the first file that cannot be read, for a table without one, and where
+        all tables are inspected for a control total of rows that is another.
         """
         self.remove_copies()
         known = self._known()
@@ -90,6 +93,7 @@ class Ledger:
             found = [entry for entries in self._entries.values() for entry in entries]
             inspected = {(entry.source, entry.table) for entry in found}
             self._write(found + [e for e in known.values() if (e.source, e.table) not in inspected])
+        self._check_row_totals()
 
     def entries(self, table: str) -> list[Entry]:
         """The files of a raw table; of one that no run inspects, to compile a model, as they are now.
@@ -146,6 +150,33 @@ class Ledger:
                 }
             )
         return rows
+
+    def control_totals(self) -> list[ControlTotal]:
+        """What the manifest says of the files; nothing while only some tables are inspected."""
+        if not set(self.contracts) <= set(self._entries):
+            return []
+        tables: dict[str, tuple[str, ...]] = {}
+        for name in self.contracts:
+            for entry in self._entries[name]:
+                if entry.name:
+                    tables[entry.name] = (*tables.get(entry.name, ()), name)
+        return read_control_totals(self.contracts, tables, self._environment)
+
+    def _check_row_totals(self) -> None:
+        for total in self.control_totals():
+            if total.column is None:
+                rows = sum(
+                    entry.scan.rows
+                    for entry in self._entries[total.table]
+                    if entry.scan and total.file in (None, entry.name)
+                )
+                if rows != total.value:
+                    self.remove_copies()
+                    raise refusal(
+                        f"{MANIFEST}, line {total.line}",
+                        f"{total.file or total.table} holds {rows} rows",
+                        f"expected {total.value:f}",
+                    )
 
     def remove_copies(self) -> None:
         shutil.rmtree(self.copies, ignore_errors=True)
