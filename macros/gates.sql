@@ -140,9 +140,6 @@
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name.startswith('qc_gate_') -%}
         {%- do models.append(node.name) -%}
     {%- endfor -%}
-    {%- set present = run_query(
-        "select table_name from information_schema.tables where table_schema = 'quality'"
-    ).columns[0].values() -%}
     {%- set bounds = ["('', cast(null as double))"] -%}
     {%- for gate, bound in var('gate_bounds').items() -%}
         {%- do bounds.append('(' ~ text_literal(gate) ~ ', ' ~ bound ~ ')') -%}
@@ -256,17 +253,14 @@
         from last_columns
         inner join quality.qc_mart_columns as columns_now
             on last_columns.mart = columns_now.mart and last_columns.column_name = columns_now.column_name
-        {%- if 'qc_messages_undoing_nothing' in present %}
         union all
         select
             'messages_undoing_nothing', 'trace.reports', null, null, messages,
-            round(
-                cast((select count(*) from quality.qc_messages_undoing_nothing) as double) / nullif(messages, 0), 4
-            )
-        from (
-            select count(*) as messages from staging.stg_trace__reports where trade_status <> 'T' or as_of_code = 'R'
-        )
-        {%- endif %}
+            round(cast((
+                -- one whose report was rejected is a finding about the report
+                select count(*) from quality.qc_messages_undoing_nothing where undoes_nothing_since <> 'its report was rejected'
+            ) as double) / nullif(messages, 0), 4)
+        from (select count(*) as messages from intermediate.int_trade_messages)
         {%- for model in models %}
         union all
         select gate, subject, {{ 'raw_file' if 'raw_file' in graph.nodes['model.dealer_limits.' ~ model].columns else 'null' }}, part, counted, cast(measured as double)

@@ -116,6 +116,15 @@ levels as (
 final as (
 
     select
+        'known_dealers' as gate,
+        'trace.reports' as subject,
+        raw_file,
+        cast(null as string) as part,
+        customer_trades as counted,
+        round(cast(trades_of_known_dealers as double) / customer_trades, 4) as measured
+    from {{ ref('qc_trade_parties') }}
+    union all
+    select
         'trades_outside_hours' as gate,
         'trace.reports' as subject,
         raw_file,
