@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from trace_layouts import write_academic, write_undated
+from trace_layouts import write_academic, write_hashed, write_undated, write_without_parties
 from workspace import Workspace
 
 # from the reports to the match; what else the marts read stands in the copied file
@@ -21,6 +21,7 @@ MODELS = (
     "int_trades_undone",
     "int_trades_cleaned",
     "qc_messages_undoing_nothing",
+    "qc_trade_parties",
     "int_soma_trade_candidates",
     "int_soma_matches_level_1",
     "int_soma_exact_searches",
@@ -74,3 +75,35 @@ def test_numbers_that_begin_anew_each_day_leave_awards_and_sales_as_they_are(
         # what several reports fit is listed
         assert undone + listed >= undone_before
         assert listed < 0.001 * undone_before
+
+
+@pytest.mark.parametrize("write", [write_hashed, write_without_parties], ids=["hashed parties", "no parties"])
+def test_layout_without_known_parties_builds_everything_but_the_match_and_says_so(
+    warehouse: Workspace, tmp_path: Path, write: Callable[[Path, Path], None]
+) -> None:
+    workspace = rebuilt(warehouse, tmp_path, write)
+
+    with duckdb.connect() as connection:
+        for name, file in (("before", warehouse.published), ("after", workspace.build_file)):
+            connection.execute(f"attach '{file}' as {name} (read_only)")
+        matched, levels, known = connection.execute(
+            """
+            select
+                (select count(*) from after.marts.fct_soma_sale),
+                (select string_agg(distinct match_level) from after.marts.fct_soma_award),
+                (select sum(trades_of_known_dealers) from after.quality.qc_trade_parties)
+            """
+        ).fetchone()
+        assert (matched, levels, known) == (0, "none", 0)
+        # of bills the layout without parties cannot tell a yield below zero from a rate
+        before, after = (
+            connection.execute(
+                f"""
+                select count(*), sum(par_usd), sum(price)
+                from {name}.intermediate.int_trades_cleaned
+                where cusip not in (select cusip from {name}.intermediate.int_bill_maturities)
+                """
+            ).fetchone()
+            for name in ("before", "after")
+        )
+        assert before == after

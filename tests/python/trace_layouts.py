@@ -127,6 +127,57 @@ order by MSG_SEQ_NB
 """
 
 
+_WITHOUT_PARTIES = """
+select
+    row_number() over (order by TRD_RPT_TS, entry) as "Record Count Num",
+    lpad(number::varchar, 7, '0') as "Reference Number",
+    TRC_ST as "Trade Status",
+    ISSUE_SYM_ID as "TRACE Symbol",
+    CUSIP_ID as "CUSIP",
+    coalesce(WIS_FL, WIS_DSTRD_CD) as "When Issued Indicator",
+    ENTRD_VOL_QT as "Quantity",
+    case when PR_TYPE_CD = 'N' then '-' else '' end || ENTRD_PR as "Price",
+    ASOF_CD as "As Of Indicator",
+    strftime(TRD_EXCTN_TS::timestamp, '%Y%m%d') as "Execution Date",
+    strftime(TRD_EXCTN_TS::timestamp, '%H%M%S') as "Execution Time",
+    strftime(TRD_RPT_TS::timestamp, '%Y%m%d') as "Trade Report Date",
+    strftime(TRD_RPT_TS::timestamp, '%H%M%S') as "Trade Report Time",
+    strftime(TRD_STLMT_DT::date, '%Y%m%d') as "Settlement Date",
+    RPT_SIDE_CD as "Buy/Sell Indicator",
+    case when RPT_SIDE_CD = 'B' then RPTG_CPCTY_CD end as "Buyer Capacity",
+    case when RPT_SIDE_CD = 'S' then RPTG_CPCTY_CD end as "Seller Capacity",
+    'D' as "Reporting Party Type",
+    -- of a dealer for whom another reports, too
+    case
+        when CNTRA_PARTY_GVP_ID is null and trim(upper(CNTRA_PARTY_ID)) in ('C', 'A')
+            then trim(upper(CNTRA_PARTY_ID))
+        else 'D'
+    end as "Contra Party Indicator",
+    ATS_FL as "ATS Indicator",
+    'S1' as "Trading Market Indicator",
+    strftime(undone_date, '%Y%m%d') as "Prior Trade Report Date",
+    lpad(undone_number::varchar, 7, '0') as "Prior Reference Number"
+from entries
+where report_date = '{day}'
+order by "Record Count Num"
+"""
+_PARTIES = ("RPTG_PARTY_ID", "RPTG_PARTY_GVP_ID", "CNTRA_PARTY_ID", "CNTRA_PARTY_GVP_ID")
+
+
+def write_without_parties(raw: Path, target: Path) -> None:
+    """All days in the enhanced historical layout, which says of parties only whether they are dealers."""
+    for day, text in _days(raw, _WITHOUT_PARTIES):
+        (target / f"enhanced-time-and-sales-cusip-{day}.txt").write_text(text)
+
+
+def write_hashed(raw: Path, target: Path) -> None:
+    """All days in the item names of FR 2956, with hashes for parties."""
+    party = "case when trim(upper({0})) in ('C', 'A') then {0} else sha1(trim(upper({0}))) end as {0}"
+    hashed = ", ".join(party.format(name) for name in _PARTIES)
+    for day, text in _days(raw, f"select * replace ({hashed}) from ({_FR_2956})"):
+        (target / f"trace_{day}.psv").write_text(text)
+
+
 def write_academic(raw: Path, target: Path) -> None:
     """All days in the academic layout, zipped, with trailers: numbers begin anew each day, and a cancel
     carries that of its report."""

@@ -555,8 +555,10 @@ def soma_files(soma: SomaWorld, securities: pd.DataFrame) -> dict[str, dict]:
 
 
 def bill_operations(securities: pd.DataFrame) -> dict:
-    """Weekly purchases of bills before the event window, as a JSON document: the published 'price' of a bill is
-    its discount rate."""
+    """Weekly purchases of bills before the event window, as a JSON document.
+
+    The published 'price' of a bill is its discount rate.
+    """
     auctions = []
     days = [day for day in _BILL_DAYS if day.weekday() == 2]
     settlement = business_days("2020-02-05", "2020-03-16")
