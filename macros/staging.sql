@@ -246,7 +246,9 @@ select * from final
     {%- endif -%}
     {%- do reasons.append([(column.day_as or value) ~ ' is null and ' ~ raw ~ ' is not null', unreadable(column)]) -%}
     {%- if column.required and not (column.optional and kind == 'none') -%}
-        {%- do reasons.append([value ~ ' is null', 'is missing']) -%}
+        {%- do reasons.append([
+            value ~ ' is null' ~ (' and ' ~ column.required_where if column.required_where else ''), 'is missing'
+        ]) -%}
     {%- endif -%}
     {%- set day = column.type in ['date', 'timestamp'] -%}
     {%- set bound = 'cast(\'{}\' as date)' if day else '{}' -%}

@@ -99,7 +99,11 @@ def suite_of_contract(table: Table) -> Suite:
         name = column.as_
         # a layout without the column has no values of it
         if column.required and not column.optional:
-            counts[f"{name}_missing"] = (f"{name} is null", f"Every row has {name}.")
+            blank, where = f"{name} is null", f" where {column.required_where}"
+            counts[f"{name}_missing"] = (
+                f"{blank} and {column.required_where}" if column.required_where else blank,
+                f"Every row has {name}{where if column.required_where else ''}.",
+            )
         if column.codes:
             codes = ", ".join(f"'{code}'" for code in column.codes)
             counts[f"{name}_unknown"] = (

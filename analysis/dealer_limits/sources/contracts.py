@@ -37,7 +37,8 @@ class Column:
     type: one of TYPES. day_and_clock: of a timestamp, the names of the two columns that hold its day and its
     time of day in layouts that part them.
 
-    required: a row without a value is rejected, of a file that has the column. optional: a file may lack it.
+    required: a row without a value is rejected, of a file that has the column; where required_where, a
+    condition on the row, does not hold it may be blank. optional: a file may lack it.
     missing: texts, in lower case, that mean that there is no value. format: of a date, in strptime notation;
     ISO 8601 without.
     minimum, maximum, above (exclusive): bounds outside of which a row is rejected. codes: what a code may be,
@@ -55,6 +56,7 @@ class Column:
     aliases: tuple[str, ...] = ()
     day_and_clock: tuple[tuple[str, ...], ...] = ()
     required: bool = False
+    required_where: str | None = None
     optional: bool = False
     missing: tuple[str, ...] = ()
     format: str | None = None

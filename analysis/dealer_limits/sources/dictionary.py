@@ -41,7 +41,7 @@ def _of_table(table: Table) -> Iterator[str]:
 
 def _rules(column: Column) -> Iterator[str]:
     if column.required:
-        yield "required"
+        yield f"required where `{column.required_where}`" if column.required_where else "required"
     if column.optional:
         yield "column may be absent"
     if column.format:
