@@ -220,7 +220,7 @@
             -- few rows may leave a mart empty, and so does a layout without parties the one of matched sales
             case
                 when (select sum(rows_staged) from staged) < 10000 then 0
-                when mart = 'fct_soma_sale' and (select sum(trades_of_known_dealers) from quality.qc_trade_parties) = 0 then 0
+                when mart = 'fct_soma_sale' and (select sum(trades_of_known_dealers) from intermediate.int_trade_parties) = 0 then 0
                 else 1
             end,
             case when row_count = 0 then 1 else 0 end

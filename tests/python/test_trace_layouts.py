@@ -21,7 +21,7 @@ MODELS = (
     "int_trades_undone",
     "int_trades_cleaned",
     "qc_messages_undoing_nothing",
-    "qc_trade_parties",
+    "int_trade_parties",
     "int_soma_trade_candidates",
     "int_soma_matches_level_1",
     "int_soma_exact_searches",
@@ -91,7 +91,7 @@ def test_layout_without_known_parties_builds_everything_but_the_match_and_says_s
             select
                 (select count(*) from after.marts.fct_soma_sale),
                 (select string_agg(distinct match_level) from after.marts.fct_soma_award),
-                (select sum(trades_of_known_dealers) from after.quality.qc_trade_parties)
+                (select sum(trades_of_known_dealers) from after.intermediate.int_trade_parties)
             """
         ).fetchone()
         assert (matched, levels, known) == (0, "none", 0)

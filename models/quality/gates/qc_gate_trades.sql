@@ -122,7 +122,7 @@ final as (
         cast(null as string) as part,
         customer_trades as counted,
         round(cast(trades_of_known_dealers as double) / customer_trades, 4) as measured
-    from {{ ref('qc_trade_parties') }}
+    from {{ ref('int_trade_parties') }}
     union all
     select
         'trades_outside_hours' as gate,
