@@ -41,7 +41,8 @@ def desk_table(raw: Path, name: str) -> Iterator[pd.DataFrame]:
 
 
 def trace_files(raw: Path) -> list[Path]:
-    return sorted((raw / "trace").iterdir())
+    """The files in the item names of FR 2956; few days are in the academic layout."""
+    return sorted(path for path in (raw / "trace").iterdir() if path.suffix != ".txt")
 
 
 @contextmanager
