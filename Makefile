@@ -30,8 +30,9 @@ endif
 	$(BIN)/dealer-limits diagnostics
 	$(BIN)/dealer-limits report
 
+# in two processes, as dbt and sqlfluff have two
 test: setup lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2
 
 # every estimate against other packages
 verify: setup

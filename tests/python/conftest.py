@@ -1,11 +1,19 @@
-"""The pseudo world and the warehouse that the integration tests share, written and built once."""
+"""The pseudo world and the warehouse that the integration tests share, written and built once.
+
+`make test` runs the files of tests in two processes (pytest-xdist): each file in one of them, the longest first,
+and what is built once is built by the process that needs it first while the other waits.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -23,41 +31,107 @@ SMALL_ROWS = 200
 MIDWAY_BYTES = 8_000_000
 SECONDS_TO_MIDWAY = 60
 
+# files of tests that share a build which is not shared between processes run in one process
+TOGETHER = {"test_determinism": "second build", "test_publish": "second build"}
+# the longest first, by measured processor time, so that both processes end together; the others follow as they are
+LONGEST_FIRST = (
+    "test_gates",
+    "test_determinism",
+    "test_publish",
+    "test_bad_input",
+    "test_mutations",
+    "test_hostile_inputs",
+    "test_report",
+    "test_montecarlo_whole_worlds",
+    "test_quality_report",
+    "test_confidential",
+    "test_trace_layouts",
+    "test_pseudo_montecarlo",
+    "test_estimate_in_database",
+    "test_matching_oracle",
+    "test_quality_rules",
+    "test_montecarlo_covariances",
+    "test_cli",
+)
 
-@pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that holds raw/ and truth/."""
-    folder = tmp_path_factory.mktemp("world")
-    write_world(folder, DEFAULT_SEED, SCALE, lambda step: None)
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        """Whole files in the order of collection, those of TOGETHER as one."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return TOGETHER.get(Path(file).stem, file)
+
+    # else: by number of tests
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """The folder `name` of this run, which `make` fills once for all of its processes."""
+    base = factory.getbasetemp()
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, made = run / name, run / f"{name}.made"
+    with (run / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+            make(folder)
+            made.touch()
     return folder
 
 
 @pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that holds raw/ and truth/."""
+    return made_once(
+        tmp_path_factory,
+        "world",
+        lambda folder: write_world(folder, DEFAULT_SEED, SCALE, lambda step: None),
+    )
+
+
+@pytest.fixture(scope="session")
 def warehouse(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A complete build, published: `dealer-limits build` as a user runs it."""
-    workspace = Workspace(tmp_path_factory.mktemp("first_build"), world / "raw")
-    finished = workspace.run("dealer-limits", "build")
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return workspace
+    """A complete build, published: `dealer-limits build` as a user runs it, the one that runs all unit tests."""
+
+    def build(folder: Path) -> None:
+        finished = Workspace(folder, world / "raw").run("dealer-limits", "build")
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+
+    return Workspace(made_once(tmp_path_factory, "first_build", build), world / "raw")
 
 
 @pytest.fixture(scope="session")
 def small_raw(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Raw files of every source and format, few of each and with few rows."""
-    raw = tmp_path_factory.mktemp("small") / "raw"
-    shutil.copytree(world / "raw", raw)
-    for pattern, kept in {
-        "fr_y9c/*.txt": 2,
-        "trace/*.parquet": 1,
-        "trace/*.psv": 1,
-        "trace/*.txt": 1,
-        "soma/*.json": 2,
-    }.items():
-        for file in sorted(raw.glob(pattern))[kept:]:
-            file.unlink()
-    for file in raw.glob("fr_vv1/*.parquet"):
-        pq.write_table(pq.read_table(file).slice(0, SMALL_ROWS), file)
-    return raw
+
+    def write(folder: Path) -> None:
+        raw = folder / "raw"
+        shutil.copytree(world / "raw", raw)
+        for pattern, kept in {
+            "fr_y9c/*.txt": 2,
+            "trace/*.parquet": 1,
+            "trace/*.psv": 1,
+            "trace/*.txt": 1,
+            "soma/*.json": 2,
+        }.items():
+            for file in sorted(raw.glob(pattern))[kept:]:
+                file.unlink()
+        for file in raw.glob("fr_vv1/*.parquet"):
+            pq.write_table(pq.read_table(file).slice(0, SMALL_ROWS), file)
+
+    return made_once(tmp_path_factory, "small", write) / "raw"
 
 
 @pytest.fixture(scope="session")
