@@ -1,4 +1,4 @@
-{#- Sums that an award's nearest trades reach, in whole units, as a list of whole numbers in the shorter of two forms.
+{#- Sums that an award's nearest trades reach, in whole units, as a list of whole numbers in one of two forms.
     `is_listed`: each sum up to the award once. Otherwise words of 62 bits, a bit per sum up to the award: a trade
     more is a shift and an or, whatever the number of sums. -#}
 
@@ -29,15 +29,19 @@
     {{ return(adapter.dispatch('is_reached')(sums, units, is_listed)) }}
 {% endmacro %}
 
-{#- The walk from the award back to zero, a fold over its trades from the farthest on: `prefixes` are the sums of no trade,
-    of the nearest, of the nearest two, … Every step that can still reach zero is kept, so each walk is a subset that adds
-    up; of more than most_exact_subsets the least paths, so that of the nearest trades always survives. Each has its path
-    and its worth, the prices of its units added up, in millionths. -#}
-{% macro exact_subsets(prefixes, units, millionths, target_units, is_listed) %}
-    {{ return(adapter.dispatch('exact_subsets')(prefixes, units, millionths, target_units, is_listed)) }}
+{#- Ways back from the award to zero, as a list: the units left, the `path` so far and its worth, the prices of its units
+    added up, in millionths. -#}
+{% macro first_ways(target_units) %}
+    {{ return(adapter.dispatch('first_ways')(target_units)) }}
 {% endmacro %}
 
-{#- The path of the subset whose worth is nearest to that of the award at `price`, the least of several or without a price. -#}
-{% macro path_nearest_to(subsets, price, target_units) %}
-    {{ return(adapter.dispatch('path_nearest_to')(subsets, price, target_units)) }}
+{#- Each way once without the trade and once with it, as far as the trades before it reach what is then left. The list stays
+    in the order of the paths; of more than most_exact_subsets the least survive. -#}
+{% macro ways_before_trade(ways, units, millionths, sums, is_listed) %}
+    {{ return(adapter.dispatch('ways_before_trade')(ways, units, millionths, sums, is_listed)) }}
+{% endmacro %}
+
+{#- The path of the way whose worth is nearest to that of the award at `price`, the least of several or without a price. -#}
+{% macro path_nearest_to(ways, price, target_units) %}
+    {{ return(adapter.dispatch('path_nearest_to')(ways, price, target_units)) }}
 {% endmacro %}

@@ -53,35 +53,31 @@
     end
 {% endmacro %}
 
-{% macro duckdb__exact_subsets(prefixes, units, millionths, target_units, is_listed) %}
-    list_reduce(
-        range(len({{ prefixes }}) - 1, 0, -1),
-        lambda walks, place: list_filter(
-            flatten(list_transform(walks, lambda walk: [
-                {'left': walk.left, 'path': walk.path || '0', 'worth': walk.worth},
-                {
-                    'left': walk.left - {{ units }}[place],
-                    'path': walk.path || '1',
-                    'worth': cast(walk.worth + {{ millionths }}[place] * {{ units }}[place] as decimal(38, 0))
-                }
-            ])),
-            lambda walk: {{ is_reached(prefixes ~ '[place]', 'walk.left', is_listed) }}
-        )[:{{ var('most_exact_subsets') }}],
-        case
-            when {{ is_reached(prefixes ~ '[-1]', target_units, is_listed) }}
-                then [{'left': {{ target_units }}, 'path': '', 'worth': cast(0 as decimal(38, 0))}]
-            else []
-        end
-    )
+{% macro duckdb__first_ways(target_units) %}
+    {{ return("[{'left': " ~ target_units ~ ", 'path': '', 'worth': cast(0 as decimal(38, 0))}]") }}
 {% endmacro %}
 
-{% macro duckdb__path_nearest_to(subsets, price, target_units) %}
+{% macro duckdb__ways_before_trade(ways, units, millionths, sums, is_listed) %}
+    list_filter(
+        flatten(list_transform({{ ways }}, lambda way: [
+            {'left': way.left, 'path': way.path || '0', 'worth': way.worth},
+            {
+                'left': way.left - {{ units }},
+                'path': way.path || '1',
+                'worth': cast(way.worth + {{ millionths }} * {{ units }} as decimal(38, 0))
+            }
+        ])),
+        lambda way: {{ is_reached(sums, 'way.left', is_listed) }}
+    )[:{{ var('most_exact_subsets') }}]
+{% endmacro %}
+
+{% macro duckdb__path_nearest_to(ways, price, target_units) %}
     {#- in a struct a null comes last -#}
     list_min(list_transform(
-        {{ subsets }},
-        lambda subset: {
-            'distance': abs(subset.worth - cast({{ price }} * 1000000 as decimal(38, 0)) * {{ target_units }}),
-            'path': subset.path
+        {{ ways }},
+        lambda way: {
+            'distance': abs(way.worth - cast({{ price }} * 1000000 as decimal(38, 0)) * {{ target_units }}),
+            'path': way.path
         }
     )).path
 {% endmacro %}

@@ -6,7 +6,8 @@
 -- The `path` of a subset says trade by trade, farthest first, whether it is taken: the least avoids the farthest trades.
 --
 -- Awards of one CUSIP and day take turns in the order of their operations.
-{% set most_sums = var('subset_sum_most_states') -%}
+{# what takes as much memory as the longest bit string #}
+{% set longest_list = var('subset_sum_most_states') // 62 + 1 %}
 {% call(pairs, turn) in_rounds(['int_soma_matches_level_1'], taken='is_chosen') %}
     with recursive
 
@@ -67,8 +68,9 @@
 
         select
             *,
-            -- the shorter of the two forms, and the only one beyond the bound on sums
-            pow(2, candidates) <= target_units / 62 or target_units > {{ most_sums }} as is_listed
+            -- as a list where there are fewer subsets than sums; as bits up to the bound on sums alone
+            pow(2, candidates) <= least(target_units, {{ longest_list }})
+            or target_units > {{ var('subset_sum_most_states') }} as is_listed
         from measured
         where matching_rule = searched_rule
 
@@ -81,6 +83,7 @@
             searched_rule,
             award_id,
             cast(0 as bigint) as trades,
+            units[1] as next_units,
             {{ first_sums('target_units', 'is_listed') }} as sums
         from searches
         union all
@@ -88,8 +91,9 @@
             reached.searched_rule,
             reached.award_id,
             reached.trades + 1 as trades,
+            searches.units[reached.trades + 2] as next_units,
             {{ sums_with_trade(
-                'reached.sums', 'searches.units[reached.trades + 1]', 'searches.target_units', 'searches.is_listed'
+                'reached.sums', 'reached.next_units', 'searches.target_units', 'searches.is_listed'
             ) }} as sums
         from reached
         inner join searches
@@ -101,37 +105,57 @@
             and (
                 reached.trades < {{ var('listed_trades') }}
                 or not {{ is_reached('reached.sums', 'searches.target_units', 'searches.is_listed') }}
-                and {{ length_of('reached.sums') }} <= {{ most_sums // 62 + 1 }}
+                and {{ length_of('reached.sums') }} <= {{ longest_list }}
             )
 
     ),
 
-    prefixes as (
+    ends as (
 
         select
             searched_rule,
             award_id,
-            max(trades) as trades,
-            {{ list_in_order('sums', 'trades') }} as sums
+            max(trades) as trades
         from reached
         group by searched_rule, award_id
 
     ),
 
-    found as (
+    -- The ways from the award back to the sums that so many of the nearest trades reach.
+    ways as (
 
         select
             searches.searched_rule,
             searches.award_id,
-            {{ exact_subsets(
-                'prefixes.sums', 'searches.units', 'searches.millionths', 'searches.target_units', 'searches.is_listed'
-            ) }} as subsets,
-            prefixes.trades < searches.candidates as has_stopped
+            ends.trades,
+            {{ first_ways('searches.target_units') }} as ways
         from searches
-        inner join prefixes
+        inner join ends
             on
-                searches.searched_rule = prefixes.searched_rule
-                and searches.award_id = prefixes.award_id
+                searches.searched_rule = ends.searched_rule
+                and searches.award_id = ends.award_id
+        union all
+        select
+            searches.searched_rule,
+            searches.award_id,
+            reached.trades,
+            {{ ways_before_trade(
+                'ways.ways',
+                'reached.next_units',
+                'searches.millionths[ways.trades]',
+                'reached.sums',
+                'searches.is_listed'
+            ) }} as ways
+        from ways
+        inner join searches
+            on
+                ways.searched_rule = searches.searched_rule
+                and ways.award_id = searches.award_id
+        inner join reached
+            on
+                ways.searched_rule = reached.searched_rule
+                and ways.award_id = reached.award_id
+                and ways.trades = reached.trades + 1
 
     ),
 
@@ -141,18 +165,23 @@
             measured.matching_rule,
             measured.award_id,
             {{ path_nearest_to(
-                'found.subsets',
+                'ways.ways',
                 "case when measured.matching_rule = 'price_consistent' then measured.average_price end",
                 'measured.target_units'
             ) }} as path,
-            {{ length_of('found.subsets') }} as exact_subsets,
+            {{ length_of('ways.ways') }} as exact_subsets,
             -- a search that would need more sums ends before the farthest trade: an award that it misses is flagged
-            {{ length_of('found.subsets') }} = 0 and found.has_stopped as is_beyond_bound
+            {{ length_of('ways.ways') }} = 0 and ends.trades < measured.candidates as is_beyond_bound
         from measured
-        inner join found
+        inner join ways
             on
-                measured.searched_rule = found.searched_rule
-                and measured.award_id = found.award_id
+                measured.searched_rule = ways.searched_rule
+                and measured.award_id = ways.award_id
+                and ways.trades = 0
+        inner join ends
+            on
+                measured.searched_rule = ends.searched_rule
+                and measured.award_id = ends.award_id
 
     )
 
