@@ -1,9 +1,9 @@
 -- One row per matching rule, award without a match at level 1 and trade no larger than it: the search for trades whose
 -- pars add up to the award exactly, and whether the trade is among those chosen (Appendix B, level 2).
 --
--- A subset-sum problem: which sums do the nearest trades reach, one trade more at a time, up to the first so many that
--- reach the award and `listed_trades` at least? From the award the sums are walked back to zero, farthest trade first.
--- The `path` of a subset says trade by trade, farthest first, whether it is taken: the least avoids the farthest trades.
+-- A subset-sum problem, one award per row. Which sums do the nearest trades reach? A trade more at a time, up to the first
+-- that reaches the award, and `listed_trades` at least. From the award the way leads back to zero, farthest trade first.
+-- The `path` of a way says trade by trade, farthest first, whether it is taken: the least avoids the farthest trades.
 --
 -- Awards of one CUSIP and day take turns in the order of their operations.
 {# what takes as much memory as the longest bit string #}
@@ -41,9 +41,9 @@
             {{ list_in_order('cast(price * 1000000 as decimal(38, 0))', 'closeness_rank') }} as millionths,
             -- the largest round amount that divides the award and every trade: the fewer sums, the quicker
             case
-                {% for unit in [1000000, 500000, 100000, 50000, 10000, 5000, 1000, 100, 1] -%}
+                {%- for unit in [1000000, 500000, 100000, 50000, 10000, 5000, 1000, 100, 1] %}
                 when max(par_usd % {{ unit }}) = 0 and awarded_par_usd % {{ unit }} = 0 then {{ unit }}
-                {% endfor -%}
+                {%- endfor %}
                 else 0.01
             end as unit_usd
         from eligible
