@@ -11,6 +11,16 @@
     {{ return(adapter.dispatch('length_of')(values)) }}
 {% endmacro %}
 
+{#- The largest round amount that divides an award and all of its trades: the fewer sums, the quicker. -#}
+{% macro common_unit(par_usd, awarded_par_usd) %}
+    case
+        {%- for unit in [1000000, 500000, 100000, 50000, 10000, 5000, 1000, 100, 1] %}
+        when max({{ par_usd }} % {{ unit }}) = 0 and {{ awarded_par_usd }} % {{ unit }} = 0 then {{ unit }}
+        {%- endfor %}
+        else 0.01
+    end
+{% endmacro %}
+
 {% macro whole_units(pars, unit_usd) %}
     {{ return(adapter.dispatch('whole_units')(pars, unit_usd)) }}
 {% endmacro %}

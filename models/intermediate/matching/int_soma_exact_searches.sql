@@ -39,13 +39,7 @@
             {{ list_in_order('trade_id', 'closeness_rank') }} as trade_ids,
             {{ list_in_order('par_usd', 'closeness_rank') }} as pars,
             {{ list_in_order('cast(price * 1000000 as decimal(38, 0))', 'closeness_rank') }} as millionths,
-            -- the largest round amount that divides the award and every trade: the fewer sums, the quicker
-            case
-                {%- for unit in [1000000, 500000, 100000, 50000, 10000, 5000, 1000, 100, 1] %}
-                when max(par_usd % {{ unit }}) = 0 and awarded_par_usd % {{ unit }} = 0 then {{ unit }}
-                {%- endfor %}
-                else 0.01
-            end as unit_usd
+            {{ common_unit('par_usd', 'awarded_par_usd') }} as unit_usd
         from eligible
         group by matching_rule, award_id, awarded_par_usd, average_price
         having sum(par_usd) >= awarded_par_usd
