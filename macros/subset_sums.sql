@@ -1,91 +1,57 @@
-{#- The two forms in which the sums that an award's nearest trades can reach are kept, in whole units.
+{#- Sums that an award's nearest trades reach, in whole units, as a list of whole numbers in one of two forms.
+    `is_listed`: each sum up to the award once. Otherwise words of 62 bits, a bit per sum up to the award: a trade
+    more is a shift and an or, whatever the number of sums. -#}
 
-    A list holds one sum per subset: quick while there are few trades. A bit string says of every sum up to the award
-    whether it is reachable: adding a trade is a shift and an or, whatever the number of subsets. -#}
-
-{% macro no_sums() %}
-    {{ return(adapter.dispatch('no_sums')()) }}
+{#- Values of a group as a list, and the length of one. -#}
+{% macro list_in_order(value, place) %}
+    {{ return(adapter.dispatch('list_in_order')(value, place)) }}
 {% endmacro %}
 
-{% macro duckdb__no_sums() %}
-    {{ return('cast(null as bigint[])') }}
+{% macro length_of(values) %}
+    {{ return(adapter.dispatch('length_of')(values)) }}
 {% endmacro %}
 
-{% macro no_bits() %}
-    {{ return(adapter.dispatch('no_bits')()) }}
-{% endmacro %}
-
-{% macro duckdb__no_bits() %}
-    {{ return('cast(null as bit)') }}
-{% endmacro %}
-
-{% macro first_sums() %}
-    {{ return(adapter.dispatch('first_sums')()) }}
-{% endmacro %}
-
-{% macro duckdb__first_sums() %}
-    {{ return('[cast(0 as bigint)]') }}
-{% endmacro %}
-
-{#- The list with one more trade of `units`; sums beyond the award are of no use. -#}
-{% macro sums_with_trade(sums, units, target_units) %}
-    {{ return(adapter.dispatch('sums_with_trade')(sums, units, target_units)) }}
-{% endmacro %}
-
-{% macro duckdb__sums_with_trade(sums, units, target_units) %}
-    list_concat(
-        {{ sums }},
-        list_filter(
-            list_transform({{ sums }}, lambda reached: reached + {{ units }}),
-            lambda reached: reached <= {{ target_units }}
-        )
-    )
-{% endmacro %}
-
-{#- Each sum once, in order, and as an end the first sum beyond the award. -#}
-{% macro sorted_sums(sums, target_units) %}
-    {{ return(adapter.dispatch('sorted_sums')(sums, target_units)) }}
-{% endmacro %}
-
-{% macro duckdb__sorted_sums(sums, target_units) %}
-    {{ return('list_sort(list_append(list_distinct(' ~ sums ~ '), ' ~ target_units ~ ' + 1))') }}
-{% endmacro %}
-
-{#- The bit string of sorted sums: zeros between neighbours, and a one at each but the end. -#}
-{% macro bits_of_sums(sorted_sums) %}
-    {{ return(adapter.dispatch('bits_of_sums')(sorted_sums)) }}
-{% endmacro %}
-
-{% macro duckdb__bits_of_sums(sorted_sums) %}
-    cast(
-        array_to_string(
-            list_transform(
-                list_zip({{ sorted_sums }}, list_prepend(-1, {{ sorted_sums }}), true),
-                lambda neighbours: repeat('0', neighbours[1] - neighbours[2] - 1)
-            ),
-            '1'
-        ) as bit
-    )
-{% endmacro %}
-
-{% macro bits_with_trade(bits, units) %}
-    {{ return(adapter.dispatch('bits_with_trade')(bits, units)) }}
-{% endmacro %}
-
-{% macro duckdb__bits_with_trade(bits, units) %}
-    {{ return(bits ~ ' | (' ~ bits ~ ' >> cast(' ~ units ~ ' as integer))') }}
-{% endmacro %}
-
-{#- Is the sum reachable, in whichever form is not null? A negative one is not. -#}
-{% macro is_reachable(sums, bits, units) %}
-    {{ return(adapter.dispatch('is_reachable')(sums, bits, units)) }}
-{% endmacro %}
-
-{% macro duckdb__is_reachable(sums, bits, units) %}
+{#- The largest round amount that divides an award and all of its trades: the fewer sums, the quicker. -#}
+{% macro common_unit(par_usd, awarded_par_usd) %}
     case
-        when {{ units }} < 0 then false
-        -- beyond the bound on bits, units can exceed an integer
-        when {{ bits }} is null then list_contains({{ sums }}, {{ units }})
-        else get_bit({{ bits }}, cast({{ units }} as integer)) = 1
+        {%- for unit in [1000000, 500000, 100000, 50000, 10000, 5000, 1000, 100, 1] %}
+        when max({{ par_usd }} % {{ unit }}) = 0 and {{ awarded_par_usd }} % {{ unit }} = 0 then {{ unit }}
+        {%- endfor %}
+        else 0.01
     end
+{% endmacro %}
+
+{% macro whole_units(pars, unit_usd) %}
+    {{ return(adapter.dispatch('whole_units')(pars, unit_usd)) }}
+{% endmacro %}
+
+{#- The one sum of no trades. -#}
+{% macro first_sums(target_units, is_listed) %}
+    {{ return(adapter.dispatch('first_sums')(target_units, is_listed)) }}
+{% endmacro %}
+
+{#- The sums with one more trade of `units`; those beyond the award are of no use. -#}
+{% macro sums_with_trade(sums, units, target_units, is_listed) %}
+    {{ return(adapter.dispatch('sums_with_trade')(sums, units, target_units, is_listed)) }}
+{% endmacro %}
+
+{% macro is_reached(sums, units, is_listed) %}
+    {{ return(adapter.dispatch('is_reached')(sums, units, is_listed)) }}
+{% endmacro %}
+
+{#- Ways back from the award to zero, as a list: the units left, the `path` so far and its worth, the prices of its units
+    added up, in millionths. -#}
+{% macro first_ways(target_units) %}
+    {{ return(adapter.dispatch('first_ways')(target_units)) }}
+{% endmacro %}
+
+{#- Each way once without the trade and once with it, as far as the trades before it reach what is then left. The list stays
+    in the order of the paths; of more than most_exact_subsets the least survive. -#}
+{% macro ways_before_trade(ways, units, millionths, sums, is_listed) %}
+    {{ return(adapter.dispatch('ways_before_trade')(ways, units, millionths, sums, is_listed)) }}
+{% endmacro %}
+
+{#- The path of the way whose worth is nearest to that of the award at `price`, the least of several or without a price. -#}
+{% macro path_nearest_to(ways, price, target_units) %}
+    {{ return(adapter.dispatch('path_nearest_to')(ways, price, target_units)) }}
 {% endmacro %}

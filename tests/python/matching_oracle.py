@@ -40,11 +40,11 @@ MOST_EXACT_SUBSETS = 100
 
 # in the order in which they are built
 MODELS = (
+    "int_soma_pairs",
     "int_soma_matches_level_1",
     "int_soma_exact_searches",
     "int_soma_matches_level_2_exact",
     "int_soma_matches_level_2_partial",
-    "int_soma_matches_level_1_2",
     "int_soma_matches_level_3",
     "int_soma_matches",
 )

@@ -112,3 +112,13 @@ def test_award_beyond_the_bound_is_not_flagged_where_the_nearest_trades_reach_it
     for rule in RULES:
         assert by_rule[rule].exact_subsets == {0: 1}
         assert {trade for _, trade in by_rule[rule].legs} == set(range(2, 9))
+
+
+def test_two_large_trades_behind_twelve_small_ones_fill_an_award() -> None:
+    """To the dollar $300m has more sums than the bound; the fourteen nearest trades reach far fewer."""
+    small = odd_trades(DOLLAR, 500_001, 2_000_000, seed=4, count=TRADES)
+    large = tuple(Trade(second, 150_000_000 * DOLLAR, Fraction(100)) for second in (13, 14))
+    by_rule = match_one(one_award((*small[:12], *large, *small[14:]), 300_000_000 * DOLLAR))
+    for rule in RULES:
+        assert by_rule[rule].exact_subsets == {0: 1}
+        assert {trade for _, trade in by_rule[rule].legs} == {12, 13}
