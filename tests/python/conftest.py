@@ -1,7 +1,7 @@
 """The pseudo world and the warehouse that the integration tests share, written and built once.
 
-`make test` runs the files of tests in two processes (pytest-xdist): each file in one of them, the longest first,
-and what is built once is built by the process that needs it first while the other waits.
+`make test` runs the files of tests in two processes (pytest-xdist): each file in one of them, the longest
+first, and what is built once is built by the process that needs it first while the other waits.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SECONDS_TO_MIDWAY = 60
 
 # files of tests that share a build which is not shared between processes run in one process
 TOGETHER = {"test_determinism": "second build", "test_publish": "second build"}
-# the longest first, by measured processor time, so that both processes end together; the others follow as they are
+# the longest first, by measured processor time, so that both processes end together; the others follow
 LONGEST_FIRST = (
     "test_gates",
     "test_determinism",
@@ -103,7 +103,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def warehouse(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A complete build, published: `dealer-limits build` as a user runs it, the one that runs all unit tests."""
+    """A complete build, published: `dealer-limits build` as a user runs it, unit tests and all."""
 
     def build(folder: Path) -> None:
         finished = Workspace(folder, world / "raw").run("dealer-limits", "build")

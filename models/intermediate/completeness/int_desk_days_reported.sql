@@ -6,10 +6,10 @@ reported as (
     {% for table, model, is_retired in daily_desk_tables() -%}
     select
         desk_id,
+        {% for other, other_model, other_is_retired in daily_desk_tables() -%}
+        {{ 1 if other == table else 0 }} as {{ rows_of(other) }},
+        {% endfor -%}
         business_date
-        {%- for other, other_model, other_is_retired in daily_desk_tables() %},
-        {{ 1 if other == table else 0 }} as {{ rows_of(other) }}
-        {%- endfor %}
     from {{ ref(model) }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -19,10 +19,10 @@ counted as (
 
     select
         desk_id,
+        {% for table, model, is_retired in daily_desk_tables() -%}
+        cast(sum({{ rows_of(table) }}) as integer) as {{ rows_of(table) }},
+        {% endfor -%}
         business_date
-        {%- for table, model, is_retired in daily_desk_tables() %},
-        cast(sum({{ rows_of(table) }}) as integer) as {{ rows_of(table) }}
-        {%- endfor %}
     from reported
     group by desk_id, business_date
 

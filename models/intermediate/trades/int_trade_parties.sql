@@ -28,8 +28,8 @@ final as (
     select
         reports.raw_file,
         sum(reports.customer_trades) as customer_trades,
-        coalesce(sum(reports.customer_trades) filter (where reports.dealer_mpid is not null), 0) as trades_with_a_party,
-        coalesce(sum(reports.customer_trades) filter (where dealers.dealer_mpid is not null), 0) as trades_of_known_dealers,
+        sum(case when reports.dealer_mpid is null then 0 else reports.customer_trades end) as trades_with_a_party,
+        sum(case when dealers.dealer_mpid is null then 0 else reports.customer_trades end) as trades_of_known_dealers,
     from reports
     left join dealers on reports.dealer_mpid = dealers.dealer_mpid
     group by reports.raw_file

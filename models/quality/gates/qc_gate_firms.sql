@@ -16,10 +16,10 @@ days as (
         cast({{ reporter }} as string) as reporter,
         business_date,
         business_day_index,
+        {% for table, model, is_retired in daily_desk_tables() -%}
+        max({{ rows_of(table) }}) > 0 as has_{{ loop.index }},
+        {% endfor -%}
         row_number() over (partition by {{ reporter }} order by business_day_index) as day_number
-        {%- for table, model, is_retired in daily_desk_tables() %},
-        max({{ rows_of(table) }}) > 0 as has_{{ loop.index }}
-        {%- endfor %}
     from desk_days
     where {{ reporter }} is not null
     group by {{ reporter }}, business_date, business_day_index

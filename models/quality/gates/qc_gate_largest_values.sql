@@ -28,13 +28,14 @@ with
 totals_{{ loop.index }} as {{ materialized() }} (
 
     select
-        {{ part }} as part
-        {%- for column in columns %},
+        {% for column in columns -%}
         count(nullif({{ column }}, 0)) as counted_{{ loop.index }},
-        cast(max(abs({{ column }})) as double) / nullif(cast(sum(abs({{ column }})) as double), 0) as share_{{ loop.index }}
-        {%- endfor %}
+        cast(max(abs({{ column }})) as double)
+        / nullif(cast(sum(abs({{ column }})) as double), 0) as share_{{ loop.index }},
+        {% endfor -%}
+        {{ part }} as part
     from {{ ref(model) }}
-    group by 1
+    group by all
 
 ),
 

@@ -35,11 +35,11 @@ firms as (
         {% if kind == 'limit' -%}
         limit_id,
         {% endif -%}
-        {{ half_month('business_date') }} as half_month
-        {%- for column in columns %},
+        {% for column in columns -%}
         count(nullif({{ column }}, 0)) as days_{{ loop.index }},
-        {{ mean_decade(column) }} as level_{{ loop.index }}
-        {%- endfor %}
+        {{ mean_decade(column) }} as level_{{ loop.index }},
+        {% endfor -%}
+        {{ half_month('business_date') }} as half_month
     from {{ ref(model) }}
     group by desk_id, {{ 'limit_id, ' if kind == 'limit' }}half_month
 
