@@ -3,8 +3,8 @@
     more is a shift and an or, whatever the number of sums. -#}
 
 {#- Values of a group as a list, and the length of one. -#}
-{% macro list_in_order(value, place) %}
-    {{ return(adapter.dispatch('list_in_order')(value, place)) }}
+{% macro values_in_order(value, place) %}
+    {{ return(adapter.dispatch('values_in_order')(value, place)) }}
 {% endmacro %}
 
 {% macro length_of(values) %}

@@ -1,6 +1,6 @@
 {#- How DuckDB adds up subsets. Shifting words beats its type `bit`, which shifts bit by bit. -#}
 
-{% macro duckdb__list_in_order(value, place) %}
+{% macro duckdb__values_in_order(value, place) %}
     {{ return('list(' ~ value ~ ' order by ' ~ place ~ ')') }}
 {% endmacro %}
 

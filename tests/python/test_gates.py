@@ -297,7 +297,7 @@ def break_trades(raw: Path) -> dict[str, tuple[str, str, str]]:
         rows.drop(rows.index[20:], inplace=True)
     with reports(huge) as rows:
         rows.loc[rows.index[5], "ENTRD_VOL_QT"] = Decimal("9000000000000.00")
-    for path in files[40:45]:
+    for path in files[30:35]:
         path.unlink()
     for path in files:
         if path.exists() and path not in (par, price, rejected, sparse, huge):

@@ -36,9 +36,9 @@
             awarded_par_usd,
             average_price,
             count(*) as candidates,
-            {{ list_in_order('trade_id', 'closeness_rank') }} as trade_ids,
-            {{ list_in_order('par_usd', 'closeness_rank') }} as pars,
-            {{ list_in_order('cast(price * 1000000 as decimal(38, 0))', 'closeness_rank') }} as millionths,
+            {{ values_in_order('trade_id', 'closeness_rank') }} as trade_ids,
+            {{ values_in_order('par_usd', 'closeness_rank') }} as pars,
+            {{ values_in_order('cast(price * 1000000 as decimal(38, 0))', 'closeness_rank') }} as millionths,
             {{ common_unit('par_usd', 'awarded_par_usd') }} as unit_usd
         from eligible
         group by matching_rule, award_id, awarded_par_usd, average_price
