@@ -13,9 +13,11 @@ import pytest
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.exhibits.data_quality import gates_table, read_gates
 from dealer_limits.quality.run import refuse_violated, run_checks
 from dealer_limits.quality.suites import load_suites
 from quality_warehouse import write_warehouse
+from workspace import Workspace
 
 # One row of each of these tables breaks rules, with these values.
 SECRET_NUMBER = "987654321.123"
@@ -207,3 +209,11 @@ def test_page_fits_a_window_of(width: int, bad: tuple[bool, Path, str], tmp_path
     )
     assert f"<title>width {width}, overflow 0, beyond 0</title>" in seen.stdout
     assert picture.stat().st_size > 10_000
+
+
+def test_report_reads_the_gates_of_a_build(warehouse: Workspace) -> None:
+    with warehouse.connect() as connection:
+        gates = read_gates(connection)
+        odd = connection.execute("select count(distinct gate) from quality.qc_gates where verdict <> 'ok'")
+        assert len(gates) == odd.fetchone()[0]
+    assert all(gate.replace("_", " ") in gates_table(gates) for gate in gates["gate"])

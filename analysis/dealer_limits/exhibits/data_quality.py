@@ -47,7 +47,8 @@ def read_gates(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | None:
         return connection.execute(
             """
             select qc.gate, gates.measures, count(*) as warnings, gates.expected, gates.warns_beyond,
-                case gates.expected when 'at most' then max(qc.measured) else min(qc.measured) end as worst
+                case max(gates.expected) when 'at most' then max(qc.measured) else min(qc.measured) end
+                    as worst
             from quality.qc_gates as qc
             inner join seeds.gates as gates on qc.gate = gates.gate
             where qc.verdict <> 'ok'
