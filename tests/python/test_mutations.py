@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -226,34 +229,66 @@ def copy(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Work
     return workspace
 
 
-def failing_unit_tests(workspace: Workspace, *models: str) -> tuple[set[str], set[str]]:
-    """Unit tests of the models: those that ran, and of them those that failed."""
-    finished = workspace.dbt("test", "--select", *(f"{model},test_type:unit" for model in models))
-    assert finished.exception is None
-    results = finished.result.results
-    return {result.node.name for result in results}, {
-        result.node.name for result in results if result.status == "fail"
+def rounds() -> list[list[str]]:
+    """Mutations that can be made at once: of one file and one model each, and of variables each alone."""
+    made: list[list[str]] = []
+    for name, mutation in MUTATIONS.items():
+        if mutation.file == "dbt_project.yml":
+            made.insert(0, [name])
+            continue
+        for others in made:
+            touched = {MUTATIONS[other].file for other in others} | {
+                MUTATIONS[other].model for other in others
+            }
+            if not touched & {mutation.file, mutation.model, "dbt_project.yml"}:
+                others.append(name)
+                break
+        else:
+            made.append([name])
+    return made
+
+
+ROUND_OF = {name: number for number, names in enumerate(rounds()) for name in names}
+
+
+@pytest.fixture(scope="module")
+def failing(copy: Workspace) -> Callable[[str], set[str]]:
+    """Unit tests that fail when a mutation is made.
+
+    A unit test gives all inputs of its model, so that it knows nothing of what is broken in another.
+    """
+
+    @functools.cache
+    def of_round(number: int) -> set[str]:
+        mutations = [MUTATIONS[name] for name, its_number in ROUND_OF.items() if its_number == number]
+        unbroken = {mutation.file: (copy.project / mutation.file).read_text() for mutation in mutations}
+        try:
+            for mutation in mutations:
+                text = unbroken[mutation.file]
+                assert text.count(mutation.before) == 1
+                (copy.project / mutation.file).write_text(text.replace(mutation.before, mutation.after))
+            names = sorted(set().union(*(mutation.caught_by for mutation in mutations)))
+            finished = copy.dbt("test", "--select", *(f"test_type:unit,{name}" for name in names))
+        finally:
+            for file, text in unbroken.items():
+                (copy.project / file).write_text(text)
+        assert finished.exception is None
+        return {result.node.name for result in finished.result.results if result.status == "fail"}
+
+    return lambda name: of_round(ROUND_OF[name])
+
+
+def test_unbroken_rules_pass_their_unit_tests(warehouse: Workspace) -> None:
+    ran = {
+        result["unique_id"].rpartition(".")[2]: result["status"]
+        for result in json.loads((warehouse.folder / "target/run_results.json").read_text())["results"]
+        if result["unique_id"].startswith("unit_test.")
     }
 
-
-def test_unbroken_rules_pass_their_unit_tests(copy: Workspace) -> None:
-    models = {mutation.model for mutation in MUTATIONS.values()}
-
-    ran, failed = failing_unit_tests(copy, *models)
-
-    assert failed == set()
-    assert ran >= {name for mutation in MUTATIONS.values() for name in mutation.caught_by}
+    assert {name for name, status in ran.items() if status != "pass"} == set()
+    assert ran.keys() >= {name for mutation in MUTATIONS.values() for name in mutation.caught_by}
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS.keys())
-def test_broken_rule_fails_its_unit_test(copy: Workspace, mutation: Mutation) -> None:
-    file = copy.project / mutation.file
-    unbroken = file.read_text()
-    assert unbroken.count(mutation.before) == 1
-    file.write_text(unbroken.replace(mutation.before, mutation.after))
-    try:
-        _, failed = failing_unit_tests(copy, mutation.model)
-    finally:
-        file.write_text(unbroken)
-
-    assert failed >= mutation.caught_by
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_broken_rule_fails_its_unit_test(failing: Callable[[str], set[str]], name: str) -> None:
+    assert failing(name) >= MUTATIONS[name].caught_by

@@ -21,6 +21,8 @@ from dealer_limits.build import build_warehouse
 from dealer_limits.sources.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
+# unit tests are of models, not of data: a build without them is whole; the fixture `warehouse` runs them all
+BUILD = ("build", "--exclude-resource-type", "unit_test")
 
 
 @dataclass(frozen=True)
