@@ -14,6 +14,7 @@ import pytest
 
 from dealer_limits.pseudo.securities import cusip_check_digit
 from dealer_limits.pseudo.trades import TradeWorld, simulate_trade_world, write_trade_world
+from trace_layouts import REPORTS
 
 SEED = 20200316
 SMALL = 0.02
@@ -40,38 +41,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("trades"), SEED)
 
 
-# the academic layout in the item names of FR 2956
-AS_FR_2956 = """
-    select
-        * exclude (TRD_ST_CD, RPTD_PR, REC_CT_NB),
-        REC_CT_NB as MSG_SEQ_NB,
-        TRD_ST_CD as TRC_ST,
-        RPTD_PR as ENTRD_PR,
-        strptime(TRD_EXCTN_DT || TRD_EXCTN_TM, '%Y%m%d%H%M%S')::varchar as TRD_EXCTN_TS,
-        strptime(TRD_RPT_DT || TRD_RPT_TM, '%Y%m%d%H%M%S')::varchar as TRD_RPT_TS
-    from read_csv('{files}', delim = '|', header = true, all_varchar = true, ignore_errors = true)
-"""
-
-
 @pytest.fixture(scope="module")
 def reports(written: Path) -> duckdb.DuckDBPyConnection:
-    """All reports; `own_date` and `named_date` are those within which their numbers are unique."""
     connection = duckdb.connect()
-    raw = written / "raw" / "trace"
-    connection.execute(f"""
-        create table reports as
-        select
-            *,
-            coalesce(strptime(SYSTM_CNTRL_DT, '%Y%m%d'), TRD_RPT_TS::timestamp)::date as own_date,
-            strptime(PREV_TRD_CNTRL_DT, '%Y%m%d')::date as named_date
-        from (
-            select * from read_csv('{raw}/*.psv', delim = '|', header = true, all_varchar = true)
-            union all by name
-            select columns(*)::varchar from read_parquet('{raw}/*.parquet')
-            union all by name
-            {AS_FR_2956.format(files=raw / "*.txt")}
-        )
-    """)
+    connection.execute(f"create table reports as {REPORTS.format(raw=written / 'raw' / 'trace')}")
     connection.execute(f"create table fills as select * from '{written}/truth/soma_fills.parquet'")
     return connection
 

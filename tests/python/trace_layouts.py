@@ -10,43 +10,44 @@ from pathlib import Path
 
 import duckdb
 
-# the academic layout in the item names of FR 2956, and its control dates
-_AS_FR_2956 = """
+# the reports of all files of a world in the item names of FR 2956; `own_date` and `named_date` are the days
+# within which their own numbers and those that they name are unique
+REPORTS = """
+select
+    *,
+    coalesce(strptime(SYSTM_CNTRL_DT, '%Y%m%d'), TRD_RPT_TS::timestamp)::date as own_date,
+    strptime(PREV_TRD_CNTRL_DT, '%Y%m%d')::date as named_date
+from (
+    select * from read_csv('{raw}/*.psv', delim = '|', header = true, all_varchar = true)
+    union all by name
+    select columns(*)::varchar from read_parquet('{raw}/*.parquet')
+    union all by name
     select
-        * exclude (REC_CT_NB, TRD_ST_CD, RPTD_PR, PRDCT_SBTP_CD),
+        * exclude (REC_CT_NB, TRD_ST_CD, RPTD_PR, PRDCT_SBTP_CD) replace (
+            strptime(TRD_STLMT_DT, '%Y%m%d')::date::varchar as TRD_STLMT_DT
+        ),
+        REC_CT_NB as MSG_SEQ_NB,
         TRD_ST_CD as TRC_ST,
         RPTD_PR as ENTRD_PR,
         strptime(TRD_EXCTN_DT || TRD_EXCTN_TM, '%Y%m%d%H%M%S')::varchar as TRD_EXCTN_TS,
         strptime(TRD_RPT_DT || TRD_RPT_TM, '%Y%m%d%H%M%S')::varchar as TRD_RPT_TS,
-        strptime(TRD_STLMT_DT, '%Y%m%d')::date::varchar as TRD_STLMT_DT_ISO,
         coalesce(BUYER_CPCTY_CD, SLLR_CPCTY_CD) as RPTG_CPCTY_CD
     from read_csv('{raw}/*.txt', delim = '|', header = true, all_varchar = true, ignore_errors = true)
+)
 """
 _RENUMBERED = """
 create table entries as
 with
 
-reports as (
-
-    select * from read_csv('{raw}/*.psv', delim = '|', header = true, all_varchar = true)
-    union all by name
-    select columns(*)::varchar from read_parquet('{raw}/*.parquet')
-    union all by name
-    {academic}
-
-),
-
 numbered as (
 
     select
-        * exclude (TRD_STLMT_DT_ISO) replace (coalesce(TRD_STLMT_DT_ISO, TRD_STLMT_DT) as TRD_STLMT_DT),
+        *,
         row_number() over () as entry,
         TRD_RPT_TS::timestamp::date as report_date,
-        coalesce(strptime(SYSTM_CNTRL_DT, '%Y%m%d')::date, report_date) as own_date,
-        strptime(PREV_TRD_CNTRL_DT, '%Y%m%d')::date as named_date,
         coalesce(TRC_ST in ('X', 'C') and SYSTM_CNTRL_DT is not null, false) as carries,
         coalesce(TRC_ST in ('T', 'R') and coalesce(ASOF_CD, '') <> 'R', false) as is_report
-    from reports
+    from ({reports})
 
 ),
 
@@ -195,7 +196,7 @@ def write_undated(raw: Path, target: Path) -> None:
 
 def _days(raw: Path, layout: str) -> Iterator[tuple[str, str]]:
     with duckdb.connect() as connection:
-        connection.execute(_RENUMBERED.format(raw=raw, academic=_AS_FR_2956.format(raw=raw)))
+        connection.execute(_RENUMBERED.format(reports=REPORTS.format(raw=raw)))
         for (day,) in connection.execute("select distinct report_date from entries order by all").fetchall():
             frame = connection.execute(layout.format(day=day)).df()
             text = io.StringIO()

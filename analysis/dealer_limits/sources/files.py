@@ -44,14 +44,8 @@ class RawFile:
             else:
                 with gzip.open(self.path) as packed:
                     _copy(packed, target)
-        except (
-            zipfile.BadZipFile,
-            gzip.BadGzipFile,
-            EOFError,
-            RuntimeError,
-            NotImplementedError,
-            ValueError,
-        ) as error:
+        # a compression that zipfile does not know, or a password, is a RuntimeError
+        except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, RuntimeError, ValueError) as error:
             raise refusal(self.name, "the file cannot be unpacked", "expected a whole archive") from error
 
 

@@ -8,6 +8,16 @@
     'cusip', 'executed_on', 'executed_at', 'report_side', 'par_usd', 'entered_price', 'reporting_mpid', 'contra_mpid',
 ] -%}
 {% set not_later = 'not coalesce(reports.reported_at > links.reported_at, false)' -%}
+{# a corrected version does not replace itself -#}
+{% set not_itself = "not (links.trade_status = 'R' and reports.control_date = links.control_date"
+    ~ " and reports.control_number = links.control_number)" -%}
+{% set so_far %}
+        so_far as (
+            partition by {{ attributes | join(', ') }}
+            order by reported_at asc nulls first, is_message asc, control_date asc, control_number asc, message_id asc
+            rows between unbounded preceding and current row
+        )
+{%- endset -%}
 with
 
 messages as (
@@ -59,12 +69,7 @@ dated as (
             and reports.control_number = links.link_number
     where
         links.link_date is not null
-        -- a corrected version does not replace itself
-        and not (
-            links.trade_status = 'R'
-            and reports.control_date = links.control_date
-            and reports.control_number = links.control_number
-        )
+        and {{ not_itself }}
 
 ),
 
@@ -89,11 +94,7 @@ undated as (
     where
         links.link_date is null
         and (links.executed_at is null or reports.executed_on = links.executed_on)
-        and not (
-            links.trade_status = 'R'
-            and reports.control_date = links.control_date
-            and reports.control_number = links.control_number
-        )
+        and {{ not_itself }}
         -- what carries its report's number repeats the report; a number of its own may be one that a report of another day has
         and (
             not links.is_own
@@ -222,12 +223,7 @@ counted as (
         sum(1 - is_message) over so_far as reports_so_far,
         sum(is_message) over so_far as messages_so_far,
     from entries
-    window
-        so_far as (
-            partition by {{ attributes | join(', ') }}
-            order by reported_at asc nulls first, is_message asc, control_date asc, control_number asc, message_id asc
-            rows between unbounded preceding and current row
-        )
+    window {{- so_far }}
 
 ),
 
@@ -238,12 +234,7 @@ short as (
         *,
         max(greatest(messages_so_far - reports_so_far, 0)) over so_far as without_report_so_far,
     from counted
-    window
-        so_far as (
-            partition by {{ attributes | join(', ') }}
-            order by reported_at asc nulls first, is_message asc, control_date asc, control_number asc, message_id asc
-            rows between unbounded preceding and current row
-        )
+    window {{- so_far }}
 
 ),
 
