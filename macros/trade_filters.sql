@@ -21,12 +21,3 @@
         [capacity ~ " <> 'P'", "'agency'"],
     ]) }}
 {% endmacro %}
-
-{#- What a trade is called: when it was executed and by whom, then the day and number under which it was reported, since
-    numbers begin anew each day. Ties in the match go to the least, that is to the earliest, whatever its number. -#}
-{% macro trade_id(reports, dealer_mpid) %}
-    {{ return(
-        "concat(coalesce(cast(" ~ reports ~ ".executed_at as string), concat(cast(" ~ reports ~ ".executed_on as string), ' at no time')), '/', "
-        ~ "coalesce(" ~ dealer_mpid ~ ", ''), '/', cast(" ~ reports ~ ".control_date as string), '/', " ~ reports ~ ".control_number)"
-    ) }}
-{% endmacro %}

@@ -6,7 +6,7 @@ trades as (
 
     select
         'trade' as kind,
-        trade_id as record_id,
+        concat(cast(control_date as string), '/', control_number) as record_id,
         cusip,
         trade_date as record_date
     from {{ ref('int_trades_cleaned') }}

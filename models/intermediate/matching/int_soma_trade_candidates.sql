@@ -34,7 +34,17 @@ primary_dealers as (
 final as (
 
     select
-        trades.trade_id,
+        -- What a trade is called: when it was executed and by whom, then the day and number under which it was reported, since
+        -- numbers begin anew each day. Ties in the match go to the least, that is to the earliest, whatever its number.
+        concat(
+            coalesce(cast(trades.executed_at as string), concat(cast(trades.trade_date as string), ' at no time')),
+            '/',
+            trades.dealer_mpid,
+            '/',
+            cast(trades.control_date as string),
+            '/',
+            trades.control_number
+        ) as trade_id,
         trades.control_date,
         trades.control_number,
         trades.cusip,

@@ -8,9 +8,22 @@
     'cusip', 'executed_on', 'executed_at', 'report_side', 'par_usd', 'entered_price', 'reporting_mpid', 'contra_mpid',
 ] -%}
 {% set not_later = 'not coalesce(reports.reported_at > links.reported_at, false)' -%}
-{# a corrected version does not replace itself -#}
-{% set not_itself = "not (links.trade_status = 'R' and reports.control_date = links.control_date"
-    ~ " and reports.control_number = links.control_number)" -%}
+{# What a row with a link's number is to the message. Said here and not as a filter on the rows, which would have the engine
+   believe that they are few and keep them all in memory. -#}
+{% set fitness %}
+        case
+            when reports.trade_status not in ('T', 'R') or reports.as_of_code = 'R' then 'no report'
+            -- a corrected version does not replace itself
+            when
+                links.trade_status = 'R'
+                and reports.control_date = links.control_date
+                and reports.control_number = links.control_number
+                then 'no report'
+            when reports.reject_reason is not null then 'its report was rejected'
+            when {{ not_later }} then 'fits'
+            else 'its report was entered after it'
+        end as fitness,
+{%- endset %}
 {% set so_far %}
         so_far as (
             partition by {{ attributes | join(', ') }}
@@ -20,7 +33,7 @@
 {%- endset -%}
 with
 
-messages as (
+messages as {{ not_materialized() }} (
 
     select * from {{ ref('int_trade_messages') }}
 
@@ -35,7 +48,7 @@ reports as {{ not_materialized() }} (
 
 ),
 
-links as (
+links as {{ not_materialized() }} (
 
     select
         *,
@@ -55,38 +68,35 @@ links as (
 
 ),
 
-dated as (
+dated as {{ materialized() }} (
 
     select
         links.message_id,
         reports.control_date,
         reports.control_number,
-        {{ not_later }} as is_in_order,
-    from reports
+        {{- fitness }}
+    from {{ ref('base_trace__reports') }} as reports
     inner join links
         on
             reports.control_date = links.link_date
             and reports.control_number = links.link_number
-    where
-        links.link_date is not null
-        and {{ not_itself }}
 
 ),
 
-undated as (
+undated as {{ materialized() }} (
 
     select
         links.message_id,
         links.is_own,
         reports.control_date,
         reports.control_number,
-        {{ not_later }} as is_in_order,
+        {{- fitness }}
         {% set agreements = [] -%}
         {% for attribute in attributes -%}
         {% do agreements.append('case when reports.' ~ attribute ~ ' = links.' ~ attribute ~ ' then 1 else 0 end') -%}
         {% endfor -%}
         {{ agreements | join('\n        + ') }} as agreements,
-    from reports
+    from {{ ref('base_trace__reports') }} as reports
     inner join links
         on
             reports.control_number = links.link_number
@@ -94,7 +104,6 @@ undated as (
     where
         links.link_date is null
         and (links.executed_at is null or reports.executed_on = links.executed_on)
-        and {{ not_itself }}
         -- what carries its report's number repeats the report; a number of its own may be one that a report of another day has
         and (
             not links.is_own
@@ -108,23 +117,31 @@ undated as (
 
 ),
 
-undated_ranked as (
+undated_counted as (
 
     select
-        *,
-        rank() over (partition by message_id, is_own order by agreements desc) as place,
+        message_id,
+        is_own,
+        agreements,
+        count(*) as equally_good,
+        -- where there is one, its own
+        min(control_date) as control_date,
+        min(control_number) as control_number,
     from undated
-    where is_in_order
+    where fitness = 'fits'
+    group by message_id, is_own, agreements
 
 ),
 
-undated_best as (
+undated_best as {{ materialized() }} (
 
     select
-        *,
-        count(*) over (partition by message_id, is_own) as equally_good,
-    from undated_ranked
-    where place = 1
+        message_id,
+        max_by(equally_good, agreements) as equally_good,
+        max_by(control_date, agreements) as control_date,
+        max_by(control_number, agreements) as control_number,
+    from undated_counted
+    group by message_id, is_own
 
 ),
 
@@ -136,7 +153,7 @@ by_link as {{ materialized() }} (
         control_number,
         'control date and number' as found_by,
     from dated
-    where is_in_order
+    where fitness = 'fits'
     union all
     select
         message_id,
@@ -228,7 +245,7 @@ counted as (
 ),
 
 -- how many of the messages so far had no report left to undo
-short as (
+short as {{ materialized() }} (
 
     select
         *,
@@ -261,7 +278,7 @@ by_attributes as {{ materialized() }} (
 ),
 
 -- a message whose par or price is blank or bad is held against the other attributes
-partial as (
+partial as {{ materialized() }} (
 
     select
         links.message_id,
@@ -315,27 +332,28 @@ ambiguous as (
 
 ),
 
-too_early as (
+linked as (
 
-    select message_id from dated
-    where not is_in_order
-    union distinct
-    select message_id from undated
-    where not is_in_order
+    select
+        message_id,
+        fitness,
+    from dated
+    union all
+    select
+        message_id,
+        fitness,
+    from undated
 
 ),
 
-rejected as (
+unfit as (
 
-    select distinct links.message_id
-    from {{ ref('base_trace__reports') }} as reports
-    inner join links
-        on
-            reports.control_number = links.link_number
-            and coalesce(reports.control_date = links.link_date, true)
-    where
-        reports.reject_reason is not null
-        and reports.trade_status in ('T', 'R')
+    select
+        message_id,
+        min(fitness) as why,
+    from linked
+    where fitness like 'its report%'
+    group by message_id
 
 ),
 
@@ -350,15 +368,12 @@ final as (
         case
             when found.message_id is not null then null
             when ambiguous.message_id is not null then 'several reports fit'
-            when too_early.message_id is not null then 'its report was entered after it'
-            when rejected.message_id is not null then 'its report was rejected'
-            else 'no report fits'
+            else coalesce(unfit.why, 'no report fits')
         end as undoes_nothing_since,
     from messages
     left join found on messages.message_id = found.message_id
     left join ambiguous on messages.message_id = ambiguous.message_id
-    left join too_early on messages.message_id = too_early.message_id
-    left join rejected on messages.message_id = rejected.message_id
+    left join unfit on messages.message_id = unfit.message_id
     where
         found.message_id is not null
         or messages.trade_status <> 'R'

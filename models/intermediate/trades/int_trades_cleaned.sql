@@ -3,7 +3,6 @@
 -- One row per standing trade of a dealer, as principal, with a customer. Bills are quoted at a discount: their price
 -- is computed from the rate, $ per $100 of par, where it is not entered as one.
 -- A view: writing half of all reports again takes longer than cleaning them, and each reader takes few of them.
-{% set dealer_mpid = 'coalesce(reports.reporting_give_up_mpid, reports.reporting_mpid)' -%}
 with
 
 reports as (
@@ -22,14 +21,13 @@ undone as (
 trades as (
 
     select
-        {{ trade_id('reports', dealer_mpid) }} as trade_id,
         reports.control_date,
         reports.control_number,
         reports.cusip,
         reports.executed_on as trade_date,
         coalesce(reports.settlement_date, reports.executed_on) as settlement_date,
         reports.executed_at,
-        {{ dealer_mpid }} as dealer_mpid,
+        coalesce(reports.reporting_give_up_mpid, reports.reporting_mpid) as dealer_mpid,
         reports.report_side,
         reports.par_usd,
         reports.entered_price,
@@ -54,7 +52,6 @@ bills as (
 final as (
 
     select
-        trades.trade_id,
         trades.control_date,
         trades.control_number,
         trades.cusip,
