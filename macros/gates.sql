@@ -237,7 +237,7 @@
         select 'days_lost', source_table, null, null, days_before, days_lost from lost_days
         union all
         select
-            'reporters_lost', 'fr_vv1', null, cast(last_firms.firm_rssd as varchar), 1,
+            'reporters_lost', 'fr_vv1', null, cast(last_firms.firm_rssd as string), 1,
             case
                 when last_firms.firm_rssd in (
                     select firm_rssd from intermediate.int_desk_days_reported where firm_rssd is not null

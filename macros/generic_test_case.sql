@@ -4,7 +4,7 @@
 select
     '{{ claim }}' as claim,
     {{ expected_failures }} as expected_failures,
-    count(*) as failures,
+    count(*) as failures
 from ({{ test_sql }}) as found
 having count(*) <> {{ expected_failures }}
 {% endmacro %}

@@ -5,7 +5,7 @@ standing as (
 
     select
         control_date,
-        control_number,
+        control_number
     from {{ ref('int_trades_classified') }}
     where set_apart_as is null
 
@@ -15,14 +15,14 @@ cleaned as (
 
     select
         control_date,
-        control_number,
+        control_number
     from {{ ref('int_trades_cleaned') }}
 
 )
 
 select
     standing.control_number as standing_control_number,
-    cleaned.control_number as cleaned_control_number,
+    cleaned.control_number as cleaned_control_number
 from standing
 full join cleaned
     on

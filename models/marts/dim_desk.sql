@@ -11,7 +11,7 @@ var_limits as (
 
     select
         desk_id,
-        count(*) as var_limit_count,
+        count(*) as var_limit_count
     from {{ ref('int_desk_var_limits_identified') }}
     where is_identified
     group by desk_id
@@ -22,7 +22,7 @@ dv01_limits as (
 
     select
         desk_id,
-        limit_id,
+        limit_id
     from {{ ref('int_desk_dv01_limits_daily') }}
     qualify row_number() over (partition by desk_id order by business_date desc) = 1
 
@@ -42,7 +42,7 @@ final as (
         cast(desks.schedule_count as integer) as schedule_count,
         cast(coalesce(var_limits.var_limit_count, 0) as integer) as var_limit_count,
         dv01_limits.limit_id as dv01_limit_id,
-        dv01_limits.limit_id is not null as has_dv01_limit,
+        dv01_limits.limit_id is not null as has_dv01_limit
     from desks
     left join var_limits on desks.desk_id = var_limits.desk_id
     left join dv01_limits on desks.desk_id = dv01_limits.desk_id

@@ -18,7 +18,7 @@ counted as (
 
     select
         cusip,
-        count(*) as auction_count,
+        count(*) as auction_count
     from auctions
     group by cusip
 
@@ -33,7 +33,7 @@ final as (
         first_auctions.auction_date as first_auction_date,
         first_auctions.issue_date as first_issue_date,
         first_auctions.maturity_date,
-        cast(counted.auction_count as integer) as auction_count,
+        cast(counted.auction_count as integer) as auction_count
     from first_auctions
     inner join counted on first_auctions.cusip = counted.cusip
 

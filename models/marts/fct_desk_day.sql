@@ -89,27 +89,27 @@ reported as (
 
     select
         desk_id,
-        business_date,
+        business_date
     from positions
     union distinct
     select
         desk_id,
-        business_date,
+        business_date
     from ages
     union distinct
     select
         desk_id,
-        business_date,
+        business_date
     from usages
     union distinct
     select
         desk_id,
-        business_date,
+        business_date
     from profits
     union distinct
     select
         desk_id,
-        business_date,
+        business_date
     from volumes
 
 ),
@@ -126,7 +126,7 @@ desk_days as (
         reported.business_date >= cast('{{ var("slr_start") }}' as date) as is_slr_binding,
         desk_firms.firm_rssd,
         desks.is_treasury_desk,
-        desks.is_prime_treasury_desk,
+        desks.is_prime_treasury_desk
     from reported
     inner join desks on reported.desk_id = desks.desk_id
     inner join business_days on reported.business_date = business_days.business_date
@@ -158,12 +158,12 @@ final as (
         {{ usd_mn('usages.var_limit_usd') }} as var_limit_usd_mn,
         usages.limit_usage,
         {{ ln_or_null('usages.limit_usage') }} as log_limit_usage,
-        {{ usd_mn('usages.lagged_var_limit_usd') }} as lagged_var_limit_usd_mn,
-        {{ ln_or_null('usages_before.limit_usage') }} as log_limit_usage_day_before,
+        {{ usd_mn('usages.var_limit_lag_usd') }} as var_limit_lag_usd_mn,
+        {{ ln_or_null('usages_before.limit_usage') }} as log_limit_usage_lag,
         -- the change that the usage of the day is the first to have
         {{ ln_or_null(
-            'cast(usages.lagged_var_limit_usd as double)'
-            ~ ' / nullif(cast(usages_before.lagged_var_limit_usd as double), 0)'
+            'cast(usages.var_limit_lag_usd as double)'
+            ~ ' / nullif(cast(usages_before.var_limit_lag_usd as double), 0)'
         ) }} as log_var_limit_change,
         ranks.limit_usage_std,
         ranks.limit_usage_percentile_rank,
@@ -181,11 +181,11 @@ final as (
         cast(profits.pnl_{{ part }}_to_var as double) as pnl_{{ part }}_to_var,
         {% endfor -%}
         own_quarter.slr_distance_pct,
-        previous_quarter.slr_distance_pct as lagged_slr_distance_pct,
+        previous_quarter.slr_distance_pct as slr_distance_lag_pct,
         {{ usd_mn('volumes.customer_volume_usd') }} as customer_volume_usd_mn,
         shares.market_share_weight,
         limit_changes.firm_limit_increase,
-        limit_changes.firm_limit_decrease,
+        limit_changes.firm_limit_decrease
     from desk_days
     {% for daily in ['positions', 'ages', 'usages', 'ranks', 'profits', 'volumes', 'shares'] -%}
     left join {{ daily }}

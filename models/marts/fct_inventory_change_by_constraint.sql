@@ -16,7 +16,7 @@ ranked as (
         desk_id,
         -- desk_id breaks ties, so that the groups have the same size where the number of desks is even
         row_number() over (order by limit_usage desc, desk_id asc) as usage_rank,
-        count(*) over () as desks,
+        count(*) over () as desks
     from desk_days
     where
         business_date = cast('{{ var("grouping_date") }}' as date)
@@ -28,7 +28,7 @@ desk_groups as (
 
     select
         desk_id,
-        case when usage_rank <= desks / 2 then 'constrained' else 'unconstrained' end as constraint_group,
+        case when usage_rank <= desks / 2 then 'constrained' else 'unconstrained' end as constraint_group
     from ranked
 
 ),
@@ -37,7 +37,7 @@ first_days as (
 
     select
         desk_id,
-        net_securities_position_usd_mn as first_position_usd_mn,
+        net_securities_position_usd_mn as first_position_usd_mn
     from desk_days
     where
         business_date = cast('{{ var("event_start") }}' as date)
@@ -55,7 +55,7 @@ final as (
             sum(
                 cast(desk_days.net_securities_position_usd_mn - first_days.first_position_usd_mn as decimal(28, 8))
             ) as double
-        ) / count(*) / 1000 as average_change_usd_bn,
+        ) / count(*) / 1000 as average_change_usd_bn
     from desk_days
     inner join desk_groups on desk_days.desk_id = desk_groups.desk_id
     inner join first_days on desk_days.desk_id = first_days.desk_id

@@ -27,7 +27,7 @@ inventories as (
         business_date,
         count(net_securities_position_usd_mn) as desks,
         cast(sum(cast(net_securities_position_usd_mn as decimal(28, 8))) as double) / 1000
-            as net_securities_position_usd_bn,
+            as net_securities_position_usd_bn
     from desk_days
     where net_securities_position_usd_mn is not null
     group by business_date
@@ -50,7 +50,7 @@ final as (
         inventories.net_securities_position_usd_bn,
         100 * inventories.net_securities_position_usd_bn / nullif(base.base_usd_bn, 0) as inventory_index,
         cast(yields.ten_year_yield_pct as double) as ten_year_yield_pct,
-        coalesce(business_days.is_stress, false) as is_stress,
+        coalesce(business_days.is_stress, false) as is_stress
     from inventories
     left join base on true
     left join business_days on inventories.business_date = business_days.business_date

@@ -23,7 +23,7 @@ averages as (
             as average_limit_usage,
         cast(sum(cast(var_usd_mn as decimal(28, 8))) as double) / nullif(count(var_usd_mn), 0) as average_var_usd_mn,
         cast(sum(cast(var_limit_usd_mn as decimal(28, 8))) as double) / nullif(count(var_limit_usd_mn), 0)
-            as average_var_limit_usd_mn,
+            as average_var_limit_usd_mn
     from desk_days
     group by business_date
 
@@ -33,7 +33,7 @@ final as (
 
     select
         averages.*,
-        coalesce(business_days.is_stress, false) as is_stress,
+        coalesce(business_days.is_stress, false) as is_stress
     from averages
     left join business_days on averages.business_date = business_days.business_date
 

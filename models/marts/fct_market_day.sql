@@ -38,10 +38,10 @@ days as (
     select
         business_days.business_date,
         business_days.is_stress,
-        usage_index.limit_usage_index,
+        usage_index.log_limit_usage_index,
         cast(volatility.move as double) as move,
         cast(fit_errors.curve_fit_error_bp as double) as curve_fit_error,
-        cast(premiums.on_the_run_premium_bp as double) as on_the_run_premium,
+        cast(premiums.on_the_run_premium_bp as double) as on_the_run_premium
     from business_days
     left join usage_index on business_days.business_date = usage_index.business_date
     left join volatility on business_days.business_date = volatility.observation_date
@@ -56,13 +56,13 @@ sums as (
     select
         count(*) as observations,
         cast(sum(cast(move as decimal(28, 12))) as double) as sum_move,
-        cast(sum(cast(limit_usage_index as decimal(28, 12))) as double) as sum_index,
+        cast(sum(cast(log_limit_usage_index as decimal(28, 12))) as double) as sum_index,
         cast(sum(cast(move * move as decimal(28, 12))) as double) as sum_move_squared,
-        cast(sum(cast(move * limit_usage_index as decimal(28, 12))) as double) as sum_product,
+        cast(sum(cast(move * log_limit_usage_index as decimal(28, 12))) as double) as sum_product
     from days
     where
         move is not null
-        and limit_usage_index is not null
+        and log_limit_usage_index is not null
 
 ),
 
@@ -73,7 +73,7 @@ fitted as (
         sum_move / nullif(observations, 0) as mean_move,
         sum_index / nullif(observations, 0) as mean_index,
         (sum_product - sum_move * sum_index / nullif(observations, 0))
-        / nullif(sum_move_squared - sum_move * sum_move / nullif(observations, 0), 0) as slope,
+        / nullif(sum_move_squared - sum_move * sum_move / nullif(observations, 0), 0) as slope
     from sums
 
 ),
@@ -82,13 +82,13 @@ final as (
 
     select
         days.business_date,
-        days.limit_usage_index,
-        days.limit_usage_index - fitted.mean_index - fitted.slope * (days.move - fitted.mean_move)
-            as limit_usage_index_residual,
+        days.log_limit_usage_index,
+        days.log_limit_usage_index - fitted.mean_index - fitted.slope * (days.move - fitted.mean_move)
+            as log_limit_usage_index_residual,
         days.move,
         days.curve_fit_error,
         days.on_the_run_premium,
-        days.is_stress,
+        days.is_stress
     from days
     cross join fitted
 

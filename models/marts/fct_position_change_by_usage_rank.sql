@@ -22,8 +22,8 @@ joined as (
 
     select
         cast(least(floor(desk_days.limit_usage_percentile_rank * 10), 9) + 1 as integer) as usage_rank_decile,
-        changes.d_net_securities_position,
-        changes.d_gross_securities_position,
+        changes.d_log_net_securities_position,
+        changes.d_log_gross_securities_position
     from desk_days
     inner join changes
         on
@@ -38,9 +38,9 @@ final as (
     select
         '{{ measure }}' as position_measure,
         usage_rank_decile,
-        cast(count(d_{{ measure }}_securities_position) as integer) as desk_days,
-        100 * cast(sum(cast(d_{{ measure }}_securities_position as decimal(28, 14))) as double)
-        / nullif(count(d_{{ measure }}_securities_position), 0) as mean_log_change_pct,
+        cast(count(d_log_{{ measure }}_securities_position) as integer) as desk_days,
+        100 * cast(sum(cast(d_log_{{ measure }}_securities_position as decimal(28, 14))) as double)
+        / nullif(count(d_log_{{ measure }}_securities_position), 0) as mean_log_change_pct
     from joined
     group by usage_rank_decile
     {{ 'union all' if not loop.last }}

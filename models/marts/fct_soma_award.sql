@@ -17,7 +17,7 @@ matches as (
         -- an award is matched at one level
         min(match_level) as match_level,
         count(*) as matched_trades,
-        sum(matched_par_usd) as matched_par_usd,
+        sum(matched_par_usd) as matched_par_usd
     from {{ ref('int_soma_matches') }}
     where matching_rule = '{{ var("matching_rule") }}'
     group by award_id
@@ -29,7 +29,7 @@ searches as (
     select
         award_id,
         max(exact_subsets) as exact_subsets,
-        max(cast(is_beyond_bound as integer)) = 1 as is_beyond_bound,
+        max(cast(is_beyond_bound as integer)) = 1 as is_beyond_bound
     from {{ ref('int_soma_exact_searches') }}
     where matching_rule = '{{ var("matching_rule") }}'
     group by award_id
@@ -52,7 +52,7 @@ final as (
         -- the subset that was chosen is no alternative
         case when matches.match_level = '2_exact' then cast(searches.exact_subsets - 1 as integer) end
             as alternative_subsets,
-        coalesce(searches.is_beyond_bound, false) as is_search_bounded,
+        coalesce(searches.is_beyond_bound, false) as is_search_bounded
     from awards
     left join matches on awards.award_id = matches.award_id
     left join searches on awards.award_id = searches.award_id

@@ -5,7 +5,7 @@ with
 
 dealer_days as (
 
-    select * from {{ ref('fct_dealer_day') }}
+    select * from {{ ref('fct_firm_day') }}
 
 ),
 
@@ -29,7 +29,7 @@ ranked as (
         firms.firm_rssd,
         -- firm_rssd breaks ties, so that the groups have the same size where the number of firms is even
         row_number() over (order by usages.limit_usage desc, firms.firm_rssd asc) as usage_rank,
-        count(*) over () as firms,
+        count(*) over () as firms
     from firms
     inner join usages on firms.firm_rssd = usages.firm_rssd
 
@@ -39,7 +39,7 @@ firm_groups as (
 
     select
         firm_rssd,
-        case when usage_rank <= firms / 2 then 'high' else 'low' end as usage_group,
+        case when usage_rank <= firms / 2 then 'high' else 'low' end as usage_group
     from ranked
 
 ),
@@ -53,7 +53,7 @@ group_days as (
         count(dealer_days.soma_sales_to_customer_sales) as firms_with_fraction,
         -- decimals add up the same in any order; par is exact to the cent
         sum(cast(dealer_days.soma_sales_usd_mn as decimal(28, 8))) as soma_sales_usd_mn,
-        sum(cast(dealer_days.soma_sales_to_customer_sales as decimal(28, 14))) as fractions,
+        sum(cast(dealer_days.soma_sales_to_customer_sales as decimal(28, 14))) as fractions
     from dealer_days
     inner join firm_groups on dealer_days.firm_rssd = firm_groups.firm_rssd
     group by firm_groups.usage_group, dealer_days.business_date
@@ -75,7 +75,7 @@ final as (
             ) as double
         ) / 1000 as cumulative_soma_sales_usd_bn,
         cast(firms_with_fraction as integer) as firms_with_fraction,
-        cast(fractions as double) / nullif(firms_with_fraction, 0) as mean_soma_fraction,
+        cast(fractions as double) / nullif(firms_with_fraction, 0) as mean_soma_fraction
     from group_days
 
 )

@@ -65,7 +65,7 @@ final as (
         awards.alternative_subsets,
         {{ dbt.datediff('awards.operation_date', 'securities.maturity_date', 'day') }}
         / 365.25 as years_to_maturity,
-        {{ ln_or_null('usages.limit_usage') }} as log_limit_usage_lag,
+        {{ ln_or_null('usages.limit_usage') }} as log_limit_usage_lag
     from matches
     inner join awards on matches.award_id = awards.award_id
     inner join trades on matches.trade_id = trades.trade_id

@@ -42,7 +42,7 @@ desk_days as (
 
 dealer_days as (
 
-    select * from {{ ref('fct_dealer_day') }}
+    select * from {{ ref('fct_firm_day') }}
 
 ),
 
@@ -54,7 +54,7 @@ observations as (
     select
         '{{ panel }}' as panel,
         '{{ outcome }}' as outcome,
-        cast({{ expression }} as double) as amount,
+        cast({{ expression }} as double) as amount
     from {{ days }}
     {% if not (loop.last and is_last_panel) %}
     union all
@@ -73,7 +73,7 @@ centres as (
         cast(sum(cast(amount as decimal(38, 12))) as double) / nullif(count(amount), 0) as mean_amount,
         percentile_cont(0.25) within group (order by amount) as p25_amount,
         percentile_cont(0.50) within group (order by amount) as p50_amount,
-        percentile_cont(0.75) within group (order by amount) as p75_amount,
+        percentile_cont(0.75) within group (order by amount) as p75_amount
     from observations
     group by panel, outcome
 
@@ -92,7 +92,7 @@ spreads as (
                     )
                 ) as double
             ) / nullif(count(observations.amount) - 1, 0)
-        ) as sd_amount,
+        ) as sd_amount
     from observations
     inner join centres on observations.outcome = centres.outcome
     group by observations.outcome
@@ -109,7 +109,7 @@ summary as (
         centres.p25_amount,
         centres.p50_amount,
         centres.p75_amount,
-        cast(centres.observation_count as double) as count_amount,
+        cast(centres.observation_count as double) as count_amount
     from centres
     inner join spreads on centres.outcome = spreads.outcome
 
@@ -123,7 +123,7 @@ final as (
         panel,
         outcome,
         '{{ statistic }}' as statistic,
-        {{ statistic }}_amount as value,
+        {{ statistic }}_amount as value
     from summary
     {% if not loop.last %}
     union all

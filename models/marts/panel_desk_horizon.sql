@@ -9,7 +9,7 @@
 {% set least_profit_days = {'available': 1, 'complete': 'horizons.horizon'}[var('profit_change_days')] -%}
 {% set age_outcomes = ['assets_le_30d', 'assets_gt_30d', 'liabilities_le_30d', 'liabilities_gt_30d'] -%}
 {% set profit_outcomes = [] -%}
-{% for scale in ['var', 'lagged_var', 'limit'] -%}
+{% for scale in ['var', 'var_lag', 'limit'] -%}
 {% for part in ['total', 'new', 'existing'] -%}
 {% do profit_outcomes.append('pnl_' ~ part ~ '_to_' ~ scale) -%}
 {% endfor -%}
@@ -36,10 +36,10 @@ levels as (
         desk_id,
         business_date,
         business_day_index,
-        log_limit_usage,
         {% for outcome in position_outcomes + age_outcomes -%}
         {{ ln_or_null(at_least(outcome ~ '_usd_mn', position_floor)) }} as log_{{ outcome }},
-        {% endfor %}
+        {% endfor -%}
+        log_limit_usage
     from desk_days
 
 ),
@@ -58,13 +58,13 @@ future_profits as (
     select
         desk_days.desk_id,
         desk_days.business_date,
-        horizons.horizon,
         {% for outcome in profit_outcomes -%}
         case
             when count(profits.{{ outcome }}) >= {{ least_profit_days }}
                 then cast(sum(profits.{{ outcome }}) as double) / count(profits.{{ outcome }})
         end as mean_{{ outcome }},
-        {% endfor %}
+        {% endfor -%}
+        horizons.horizon
     from desk_days
     cross join horizons
     inner join profits
@@ -83,19 +83,19 @@ final as (
         today.business_date,
         horizons.horizon,
         {% for outcome in position_outcomes -%}
-        ahead.log_{{ outcome }} - today.log_{{ outcome }} as d_{{ outcome }},
+        ahead.log_{{ outcome }} - today.log_{{ outcome }} as d_log_{{ outcome }},
         {% endfor -%}
         {% for scope in ['position', 'securities_position'] -%}
         (ahead.log_net_{{ scope }} - ahead.log_gross_{{ scope }})
-        - (today.log_net_{{ scope }} - today.log_gross_{{ scope }}) as d_net_to_gross_{{ scope }},
+        - (today.log_net_{{ scope }} - today.log_gross_{{ scope }}) as d_log_net_to_gross_{{ scope }},
         {% endfor -%}
         {% for outcome in age_outcomes -%}
-        ahead.log_{{ outcome }} - today.log_{{ outcome }} as d_{{ outcome }},
+        ahead.log_{{ outcome }} - today.log_{{ outcome }} as d_log_{{ outcome }},
         {% endfor -%}
         {% for outcome in profit_outcomes -%}
         future_profits.mean_{{ outcome }} - cast(profits.{{ outcome }} as double) as d_{{ outcome }},
         {% endfor -%}
-        ahead.log_limit_usage as log_limit_usage_ahead,
+        ahead.log_limit_usage as log_limit_usage_ahead
     from levels as today
     cross join horizons
     left join levels as ahead

@@ -13,7 +13,7 @@ sales as (
 
     select
         award_id,
-        sum(cast(sale_price as decimal(38, 6)) * matched_par_usd) as value_of_par,
+        sum(cast(sale_price as decimal(38, 6)) * matched_par_usd) as value_of_par
     from {{ ref('fct_soma_sale') }}
     group by award_id
 
@@ -26,7 +26,7 @@ priced as (
         awards.match_level,
         awards.alternative_subsets,
         awards.average_price,
-        cast(sales.value_of_par as double) / cast(awards.awarded_par_usd as double) as matched_price,
+        cast(sales.value_of_par as double) / cast(awards.awarded_par_usd as double) as matched_price
     from awards
     inner join sales on awards.award_id = sales.award_id
 
@@ -36,7 +36,7 @@ final as (
 
     select
         *,
-        matched_price - cast(average_price as double) as price_gap,
+        matched_price - cast(average_price as double) as price_gap
     from priced
     where abs(matched_price - cast(average_price as double)) > {{ var('off_price_usd') }}
 

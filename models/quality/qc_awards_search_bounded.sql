@@ -2,6 +2,6 @@
 select
     award_id,
     match_level,
-    awarded_par_usd,
+    awarded_par_usd
 from {{ ref('fct_soma_award') }}
 where is_search_bounded

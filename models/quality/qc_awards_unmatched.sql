@@ -14,7 +14,7 @@ candidates as (
         cusip,
         trade_date,
         count(*) as candidate_trades,
-        sum(par_usd) as candidate_par_usd,
+        sum(par_usd) as candidate_par_usd
     from {{ ref('int_soma_trade_candidates') }}
     group by cusip, trade_date
 
@@ -29,7 +29,7 @@ final as (
         awards.matched_par_usd,
         awards.awarded_par_usd - awards.matched_par_usd as unmatched_par_usd,
         coalesce(candidates.candidate_trades, 0) as candidate_trades,
-        coalesce(candidates.candidate_par_usd, 0) as candidate_par_usd,
+        coalesce(candidates.candidate_par_usd, 0) as candidate_par_usd
     from awards
     left join candidates
         on

@@ -7,7 +7,7 @@ firms as (
     select
         firm_rssd,
         firm_name,
-        coalesce(fr_y9c_rssd, firm_rssd) as filer_rssd,
+        coalesce(fr_y9c_rssd, firm_rssd) as filer_rssd
     from {{ ref('stg_reference__firms') }}
 
 ),
@@ -23,7 +23,7 @@ dealers as (
 
     select
         firm_rssd,
-        min(dealer_name) as dealer_name,
+        min(dealer_name) as dealer_name
     from {{ ref('stg_reference__dealers') }}
     where firm_rssd is not null
     group by firm_rssd
@@ -35,7 +35,7 @@ desk_firms as (
     select
         stretches.firm_rssd,
         min(stretches.firm_name) as firm_name,
-        max(cast(desks.is_prime_treasury_desk as integer)) = 1 as has_prime_desks,
+        max(cast(desks.is_prime_treasury_desk as integer)) = 1 as has_prime_desks
     from {{ ref('int_desk_firms') }} as stretches
     inner join {{ ref('int_desks_classified') }} as desks on stretches.desk_id = desks.desk_id
     where desks.is_treasury_desk
@@ -48,7 +48,7 @@ quarters as (
 
     select distinct
         desk_days.firm_rssd,
-        business_days.previous_quarter_end as quarter_end,
+        business_days.previous_quarter_end as quarter_end
     from {{ ref('fct_desk_day') }} as desk_days
     inner join {{ ref('int_business_days') }} as business_days on desk_days.business_date = business_days.business_date
     where desk_days.business_date >= cast('{{ var("slr_start") }}' as date)
@@ -61,7 +61,7 @@ quarters_without_ratio as (
         quarters.firm_rssd,
         count(*) as quarters_missing,
         min(quarters.quarter_end) as first_quarter_missing,
-        max(quarters.quarter_end) as last_quarter_missing,
+        max(quarters.quarter_end) as last_quarter_missing
     from quarters
     left join ratios
         on
@@ -83,7 +83,7 @@ final as (
         cast(null as bigint) as filer_rssd,
         cast(null as bigint) as quarters_missing,
         cast(null as date) as first_quarter_missing,
-        cast(null as date) as last_quarter_missing,
+        cast(null as date) as last_quarter_missing
     from desk_firms
     left join firms on desk_firms.firm_rssd = firms.firm_rssd
     where firms.firm_rssd is null
@@ -96,7 +96,7 @@ final as (
         firms.filer_rssd,
         quarters_without_ratio.quarters_missing,
         quarters_without_ratio.first_quarter_missing,
-        quarters_without_ratio.last_quarter_missing,
+        quarters_without_ratio.last_quarter_missing
     from quarters_without_ratio
     inner join firms on quarters_without_ratio.firm_rssd = firms.firm_rssd
     union all
@@ -109,7 +109,7 @@ final as (
         cast(null as bigint) as filer_rssd,
         cast(null as bigint) as quarters_missing,
         cast(null as date) as first_quarter_missing,
-        cast(null as date) as last_quarter_missing,
+        cast(null as date) as last_quarter_missing
     from desk_firms
     left join dealers on desk_firms.firm_rssd = dealers.firm_rssd
     where
@@ -125,7 +125,7 @@ final as (
         cast(null as bigint) as filer_rssd,
         cast(null as bigint) as quarters_missing,
         cast(null as date) as first_quarter_missing,
-        cast(null as date) as last_quarter_missing,
+        cast(null as date) as last_quarter_missing
     from dealers
     left join desk_firms on dealers.firm_rssd = desk_firms.firm_rssd
     where coalesce(not desk_firms.has_prime_desks, true)

@@ -5,7 +5,7 @@ reported as (
 
     select
         desk_id,
-        count(*) as var_days,
+        count(*) as var_days
     from {{ ref('stg_fr_vv1__values_at_risk') }}
     group by desk_id
 
@@ -17,7 +17,7 @@ identified as (
         desk_id,
         count(*) as candidate_limits,
         count(*) filter (where is_identified) as identified_limits,
-        min(median_relative_gap) as smallest_median_relative_gap,
+        min(median_relative_gap) as smallest_median_relative_gap
     from {{ ref('int_desk_var_limits_identified') }}
     group by desk_id
 
@@ -29,7 +29,7 @@ final as (
         reported.desk_id,
         reported.var_days,
         coalesce(identified.candidate_limits, 0) as candidate_limits,
-        identified.smallest_median_relative_gap,
+        identified.smallest_median_relative_gap
     from reported
     left join identified on reported.desk_id = identified.desk_id
     where coalesce(identified.identified_limits, 0) = 0

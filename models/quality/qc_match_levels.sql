@@ -6,7 +6,7 @@ awards as (
     select
         awards.award_id,
         awards.awarded_par_usd,
-        rules.matching_rule,
+        rules.matching_rule
     from {{ ref('fct_soma_award') }} as awards
     cross join (values ('paper'), ('price_consistent')) as rules (matching_rule)
 
@@ -19,7 +19,7 @@ matches as (
         award_id,
         min(match_level) as match_level,
         count(*) as matched_trades,
-        sum(matched_par_usd) as matched_par_usd,
+        sum(matched_par_usd) as matched_par_usd
     from {{ ref('int_soma_matches') }}
     group by matching_rule, award_id
 
@@ -34,7 +34,7 @@ final as (
         100.0 * count(*) / sum(count(*)) over (partition by awards.matching_rule) as awards_pct,
         coalesce(sum(matches.matched_trades), 0) as matched_trades,
         sum(awards.awarded_par_usd) as awarded_par_usd,
-        coalesce(sum(matches.matched_par_usd), 0) as matched_par_usd,
+        coalesce(sum(matches.matched_par_usd), 0) as matched_par_usd
     from awards
     left join matches
         on

@@ -26,7 +26,7 @@ final as (
         messages.cusip,
         messages.previous_control_date,
         messages.previous_control_number,
-        resolved.undoes_nothing_since,
+        resolved.undoes_nothing_since
     from resolved
     inner join messages on resolved.message_id = messages.message_id
 

@@ -7,7 +7,7 @@ staged as (
     {% for entity in daily -%}
     select
         'stg_fr_vv1__{{ entity }}' as staged_model,
-        business_date,
+        business_date
     from {{ ref('stg_fr_vv1__' ~ entity) }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -24,7 +24,7 @@ final as (
     select
         staged.staged_model,
         staged.business_date,
-        count(*) as rows_left_out,
+        count(*) as rows_left_out
     from staged
     left join business_days on staged.business_date = business_days.business_date
     where business_days.business_date is null

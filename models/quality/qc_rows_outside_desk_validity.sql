@@ -16,7 +16,7 @@ desk_days as (
         'stg_fr_vv1__{{ entity }}' as staged_model,
         desk_id,
         business_date,
-        count(*) as row_count,
+        count(*) as row_count
     from {{ ref('stg_fr_vv1__' ~ entity) }}
     group by desk_id, business_date
     {{ 'union all' if not loop.last }}
@@ -30,7 +30,7 @@ final as (
         desk_days.desk_id,
         min(desk_days.business_date) as first_business_date,
         max(desk_days.business_date) as last_business_date,
-        sum(desk_days.row_count) as rows_outside,
+        sum(desk_days.row_count) as rows_outside
     from desk_days
     left join desks
         on

@@ -19,13 +19,13 @@ samples as (
     select
         desk_id,
         business_date,
-        'all_treasury_desks' as sample,
+        'all_treasury_desks' as sample
     from desk_days
     union all
     select
         desk_id,
         business_date,
-        'prime_desks' as sample,
+        'prime_desks' as sample
     from desk_days
     where is_prime_treasury_desk
 
@@ -42,7 +42,7 @@ scoped as (
         desk_days.limit_usage,
         desk_days.log_limit_usage,
         desk_days.net_{{ scope }}_usd_mn as net_usd_mn,
-        changes.d_net_{{ scope }} as change_of_log_net,
+        changes.d_log_net_{{ scope }} as change_of_log_net
     from samples
     inner join desk_days
         on
@@ -68,7 +68,7 @@ steps as (
         count(log_limit_usage) as with_usage_above_zero,
         count(log_limit_usage) filter (where net_usd_mn is not null) as with_position,
         count(log_limit_usage) filter (where net_usd_mn > 0) as with_net_position_above_zero,
-        count(log_limit_usage) filter (where change_of_log_net is not null) as with_change_to_horizon,
+        count(log_limit_usage) filter (where change_of_log_net is not null) as with_change_to_horizon
     from scoped
     group by sample, scope, horizon
 
@@ -88,7 +88,7 @@ final as (
         {{ loop.index }} as step,
         '{{ name }}' as step_name,
         {{ name }} as remaining_desk_days,
-        {{ names[loop.index0 - 1] if loop.index0 else name }} - {{ name }} as removed_desk_days,
+        {{ names[loop.index0 - 1] if loop.index0 else name }} - {{ name }} as removed_desk_days
     from steps
     {{ 'union all' if not loop.last }}
     {% endfor %}

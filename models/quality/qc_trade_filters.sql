@@ -15,7 +15,7 @@ final as (
         coalesce(set_apart_as, 'customer trade') as set_apart_as,
         count(*) as reports,
         count(*) filter (where as_of_code = 'A') as as_of_reports,
-        sum(par_usd) as par_usd,
+        sum(par_usd) as par_usd
     from classified
     group by report_date, set_apart_as
 

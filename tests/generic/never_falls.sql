@@ -6,7 +6,7 @@ from (
         {{ within | join(', ') }},
         {{ along }},
         {{ column }},
-        lag({{ column }}) over (partition by {{ within | join(', ') }} order by {{ along }}) as value_before,
+        lag({{ column }}) over (partition by {{ within | join(', ') }} order by {{ along }}) as value_before
     from {{ model }}
 ) as in_order
 where {{ column }} < value_before

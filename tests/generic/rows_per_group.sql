@@ -2,7 +2,7 @@
 {% test rows_per_group(model, by, count) %}
 select
     {{ by | join(', ') }},
-    count(*) as rows_in_group,
+    count(*) as rows_in_group
 from {{ model }}
 group by {{ by | join(', ') }}
 having count(*) <> {{ count }}

@@ -2,7 +2,7 @@
 {% test sums_to_one(model, column, by) %}
 select
     {{ by | join(', ') }},
-    sum({{ column }}) as total,
+    sum({{ column }}) as total
 from {{ model }}
 where {{ column }} is not null
 group by {{ by | join(', ') }}

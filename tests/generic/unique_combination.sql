@@ -2,7 +2,7 @@
 {% test unique_combination(model, columns) %}
 select
     {{ columns | join(', ') }},
-    count(*) as rows_with_this_key,
+    count(*) as rows_with_this_key
 from {{ model }}
 group by {{ columns | join(', ') }}
 having count(*) > 1

@@ -88,7 +88,7 @@ def make_world(seed: int = 1, noise: float = 1.0, days: int = 100) -> World:
     for part in ("total", "new", "existing"):
         desk_days[f"pnl_{part}_to_var"] = desk_days[f"pnl_{part}_usd_mn"] / desk_days["var_usd_mn"]
     desk_days["slr_distance_pct"] = 1 + rng.uniform(size=count)
-    desk_days["lagged_slr_distance_pct"] = 1 + rng.uniform(size=count)
+    desk_days["slr_distance_lag_pct"] = 1 + rng.uniform(size=count)
     # limits of the firm's other desks move on one day in three, and take usage with them
     for name, share in (("increase", 0.3), ("decrease", -0.3)):
         moves = np.where(rng.uniform(size=count) < 1 / 3, share * rng.uniform(size=count), 0.0)
@@ -206,7 +206,7 @@ def write_warehouse(path: Path, world: World) -> Path:
         for name, day, frame in (
             ("fct_desk_day", "business_date", world.desk_days),
             ("panel_desk_horizon", "business_date", world.panel),
-            ("fct_dealer_day", "business_date", world.dealer_days),
+            ("fct_firm_day", "business_date", world.dealer_days),
             ("fct_soma_sale", "operation_date", world.soma_sales),
             ("fct_market_day", "business_date", world.market_days),
         ):

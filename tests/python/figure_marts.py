@@ -60,7 +60,7 @@ def make_marts() -> dict[str, pd.DataFrame]:
         ),
         "fct_soma_cumulative_sales": sales,
         "fct_market_day": daily.assign(
-            limit_usage_index=-1 - count % 11 / 10, limit_usage_index_residual=np.sin(count)
+            log_limit_usage_index=-1 - count % 11 / 10, log_limit_usage_index_residual=np.sin(count)
         ),
     }
 

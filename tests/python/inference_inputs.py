@@ -214,7 +214,7 @@ def world_rows() -> pd.DataFrame:
                 "column": "1",
                 "horizon": 1,
                 "worlds": 500,
-                "dependent": "d_net_position",
+                "dependent": "d_log_net_position",
                 "term": "log_limit_usage",
                 "population": -0.01 * place,
                 "mean": -0.011 * place,

@@ -95,7 +95,7 @@ select
     0.1e0 as pnl_new_usd_mn,
     0.2e0 as pnl_existing_usd_mn,
     case when is_slr_binding then 1.5e0 end as slr_distance_pct,
-    case when is_slr_binding then 1.6e0 end as lagged_slr_distance_pct,
+    case when is_slr_binding then 1.6e0 end as slr_distance_lag_pct,
     1 / 40 as market_share_weight,
     0.01e0 as firm_limit_increase,
     -0.02e0 as firm_limit_decrease,
@@ -106,20 +106,20 @@ select
     desk_id,
     business_date,
     horizon,
-    case when business_date < date '2020-12-30' then 0.3e0 end as d_net_position,
-    case when business_date < date '2020-12-30' then 0.1e0 end as d_gross_position,
-    case when business_date < date '2020-12-30' then 0.1e0 end as d_long_position,
-    case when business_date < date '2020-12-30' then 0.1e0 end as d_short_position,
-    d_net_position - d_gross_position as d_net_to_gross_position,
-    0.3e0 as d_net_securities_position,
-    0.1e0 as d_gross_securities_position,
-    0.1e0 as d_long_securities_position,
-    0.1e0 as d_short_securities_position,
-    0.2e0 as d_net_to_gross_securities_position,
-    0.1e0 as d_assets_le_30d,
-    0.1e0 as d_assets_gt_30d,
-    0.1e0 as d_liabilities_le_30d,
-    0.1e0 as d_liabilities_gt_30d,
+    case when business_date < date '2020-12-30' then 0.3e0 end as d_log_net_position,
+    case when business_date < date '2020-12-30' then 0.1e0 end as d_log_gross_position,
+    case when business_date < date '2020-12-30' then 0.1e0 end as d_log_long_position,
+    case when business_date < date '2020-12-30' then 0.1e0 end as d_log_short_position,
+    d_log_net_position - d_log_gross_position as d_log_net_to_gross_position,
+    0.3e0 as d_log_net_securities_position,
+    0.1e0 as d_log_gross_securities_position,
+    0.1e0 as d_log_long_securities_position,
+    0.1e0 as d_log_short_securities_position,
+    0.2e0 as d_log_net_to_gross_securities_position,
+    0.1e0 as d_log_assets_le_30d,
+    0.1e0 as d_log_assets_gt_30d,
+    0.1e0 as d_log_liabilities_le_30d,
+    0.1e0 as d_log_liabilities_gt_30d,
     0.1e0 as d_pnl_total_to_var,
     0.1e0 as d_pnl_new_to_var,
     0.1e0 as d_pnl_existing_to_var,
@@ -282,7 +282,7 @@ select
     5.5e0 as years_to_maturity,
 from marts.fct_soma_award;
 
-create table marts.fct_dealer_day as
+create table marts.fct_firm_day as
 select
     firm_rssd,
     business_date,
@@ -299,7 +299,7 @@ cross join marts.dim_business_day;
 create table marts.fct_market_day as
 select
     business_date,
-    -1.2e0 as limit_usage_index,
+    -1.2e0 as log_limit_usage_index,
     80.0e0 as move,
     2.5e0 as curve_fit_error,
 from marts.dim_business_day;

@@ -207,7 +207,7 @@ def test_desk_that_moves_has_the_limits_and_the_leverage_ratio_of_the_firm_of_th
     firms = rows_of(
         built,
         """
-        select firm_rssd, lagged_slr_distance_pct, min(business_date), max(business_date)
+        select firm_rssd, slr_distance_lag_pct, min(business_date), max(business_date)
         from marts.fct_desk_day where desk_id = 'MOVE' group by all order by min(business_date)
         """,
     )

@@ -67,7 +67,7 @@ def test_every_column_has_every_covariance_of_its_mart(rows: pd.DataFrame):
     names = {key: {method.covariance for method in own} for key, own in read_methods().of.items()}
     assert found["2", "a", "1"] == names["panel_desk_horizon", "ols"]
     assert found["8", "", "1"] == names["panel_desk_horizon", "iv"]
-    assert found["11", "a", "1"] == names["fct_dealer_day", "ols"]
+    assert found["11", "a", "1"] == names["fct_firm_day", "ols"]
     assert found["12", "", "1"] == names["fct_soma_sale", "ols"]
     assert found["15", "a", "1"] == names["fct_market_day", "ols"]
     assert found["15", "a", "4"] == names["fct_market_day", "quantile"]

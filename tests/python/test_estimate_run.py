@@ -132,8 +132,8 @@ def test_bytes_do_not_depend_on_the_number_of_threads(warehouse: Path, folder: P
 def test_row_without_usage_or_change_is_not_counted(estimates: pd.DataFrame, world: World):
     rows = world.panel.merge(world.desk_days, on=["desk_id", "business_date"])
     rows = rows[rows["is_prime_treasury_desk"] & (rows["horizon"] == 5)]
-    complete = rows.dropna(subset=["d_net_position", "log_limit_usage"])
-    assert len(complete) < len(rows.dropna(subset=["d_net_position"])) < len(rows)
+    complete = rows.dropna(subset=["d_log_net_position", "log_limit_usage"])
+    assert len(complete) < len(rows.dropna(subset=["d_log_net_position"])) < len(rows)
     assert value(estimates, "2", "a", "2", "", "nobs") == len(complete)
     # Table 7 keeps the observations of Table 2 though usage is no regressor of its odd columns
     assert value(estimates, "7", "a", "3", "", "nobs") == len(complete)
@@ -141,7 +141,7 @@ def test_row_without_usage_or_change_is_not_counted(estimates: pd.DataFrame, wor
 
 def test_samples_select_their_rows(estimates: pd.DataFrame, world: World):
     rows = world.panel.merge(world.desk_days, on=["desk_id", "business_date"])
-    rows = rows[rows["horizon"] == 1].dropna(subset=["d_net_securities_position", "log_limit_usage"])
+    rows = rows[rows["horizon"] == 1].dropna(subset=["d_log_net_securities_position", "log_limit_usage"])
     in_2020 = rows["is_prime_treasury_desk"] & (rows["business_date"] >= "2020-01-01")
     assert value(estimates, "4", "c", "1", "", "nobs") == in_2020.sum()
     assert value(estimates, "9", "c", "4", "", "nobs") == len(rows)
@@ -157,18 +157,18 @@ def test_terms_are_what_their_names_say(estimates: pd.DataFrame, world: World):
     for key, needed, formula, terms in [
         (
             ("4", "a", "2"),
-            ["d_net_position", "log_limit_usage"],
-            "log_limit_usage * lagged_slr_distance_pct",
-            {"log_limit_usage:lagged_slr_distance_pct": "log_limit_usage_x_lagged_slr_distance"},
+            ["d_log_net_position", "log_limit_usage"],
+            "log_limit_usage * slr_distance_lag_pct",
+            {"log_limit_usage:slr_distance_lag_pct": "log_limit_usage_x_lagged_slr_distance"},
         ),
         (
             ("10", "a", "3"),
-            ["d_net_position"],
+            ["d_log_net_position"],
             "C(limit_usage_quartile)",
             {f"C(limit_usage_quartile)[T.{quartile}]": f"limit_usage_q{quartile}" for quartile in (2, 3, 4)},
         ),
     ]:
-        full = smf.ols(f"d_net_position ~ {formula} + {effects}", rows.dropna(subset=needed)).fit(
+        full = smf.ols(f"d_log_net_position ~ {formula} + {effects}", rows.dropna(subset=needed)).fit(
             cov_type="HC1"
         )
         for name, term in terms.items():

@@ -26,7 +26,7 @@ SECRETS = f"""
 update marts.fct_desk_day set limit_usage = {SECRET_NUMBER}, gross_position_usd_mn = -{SECRET_NUMBER}
 where desk_id = 'desk 3' and business_date = date '2018-01-02';
 update marts.fct_desk_day set desk_id = '{SECRET_TEXT}' where desk_id in ('desk 4', 'desk 5');
-update marts.panel_desk_horizon set desk_id = '{SECRET_TEXT}', d_gross_position = {SECRET_NUMBER};
+update marts.panel_desk_horizon set desk_id = '{SECRET_TEXT}', d_log_gross_position = {SECRET_NUMBER};
 update marts.dim_security set cusip = '{SECRET_TEXT}';
 update staging.stg_reference__dealers set dealer_mpid = '{SECRET_TEXT}';
 update staging.stg_trace__reports set report_side = '{SECRET_TEXT}';

@@ -48,9 +48,9 @@ SOURCES: dict[str, Source] = {
         clusters={"desk": "desk_id", "firm": "firm_rssd", "day": "business_date"},
         key=("desk_id", "business_date"),
     ),
-    "fct_dealer_day": Source(
-        relation="select * from marts.fct_dealer_day",
-        tables=("fct_dealer_day",),
+    "fct_firm_day": Source(
+        relation="select * from marts.fct_firm_day",
+        tables=("fct_firm_day",),
         effects={"dealer": "firm_rssd", "time": "business_date"},
         clusters={"dealer": "firm_rssd", "day": "business_date"},
         key=("firm_rssd", "business_date"),

@@ -255,8 +255,8 @@ def _draw_limit_usage_index(figure: Figure, rows: pd.DataFrame) -> None:
     upper, lower = figure.subplots(2, 1, sharex=True)
     days = rows["business_date"]
     handles = [
-        _plot_years(upper, days, rows["limit_usage_index"], Line("", "Limit usage index", _DARK, "-")),
-        _plot_years(lower, days, rows["limit_usage_index_residual"], Line("", "Residual", _LIGHT, "-")),
+        _plot_years(upper, days, rows["log_limit_usage_index"], Line("", "Limit usage index", _DARK, "-")),
+        _plot_years(lower, days, rows["log_limit_usage_index_residual"], Line("", "Residual", _LIGHT, "-")),
         _shade_stress(upper, rows),
     ]
     _shade_stress(lower, rows)

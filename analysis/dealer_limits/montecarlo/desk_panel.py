@@ -85,8 +85,8 @@ def simulate_desk_panel(
         "firm_limit_increase": increase[:, firm],
         "firm_limit_decrease": decrease[:, firm],
         "log_var": _log(treasury.reported_var / 1e6),
-        "negative_log_lagged_var_limit": -_log(lagged_limit / 1e6),
-        "log_limit_usage_day_before": _shift(log_usage, -1),
+        "negative_log_var_limit_lag": -_log(lagged_limit / 1e6),
+        "log_limit_usage_lag": _shift(log_usage, -1),
         "log_var_limit_change": _log(lagged_limit / _shift(limit, -2)),
     }
     terms |= _quartiles(rank)
@@ -103,7 +103,7 @@ def simulate_desk_panel(
     prime = slice(0, len(PRIME_DESKS))
     index = limit_usage_index(usage[:, prime], treasury.customer_value[:, prime])
     series = simulate_market_series(seed, treasury.market, index, parameters)
-    market = {"limit_usage_index": index}
+    market = {"log_limit_usage_index": index}
     for frame in (series.move, series.curve_fit_error, series.on_the_run_premium):
         name = frame.columns[1]
         market[name.removesuffix("_bp")] = frame.set_index("date")[name].reindex(days).to_numpy()
@@ -165,7 +165,7 @@ def _scaled_profits(treasury: TreasuryDesks, lagged_limit: np.ndarray) -> dict[s
     parts = {"total": treasury.pnl_new + treasury.pnl_existing}
     parts |= {"new": treasury.pnl_new, "existing": treasury.pnl_existing}
     var = np.where(treasury.reported_var > 0, treasury.reported_var, np.nan)
-    scales = {"var": var, "lagged_var": _shift(var, -1), "limit": lagged_limit}
+    scales = {"var": var, "var_lag": _shift(var, -1), "limit": lagged_limit}
     return {
         f"pnl_{part}_to_{scale}": np.round(dollars / values, PNL_DECIMALS)
         for scale, values in scales.items()

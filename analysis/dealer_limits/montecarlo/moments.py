@@ -47,7 +47,7 @@ def world_moments(
 
 def illiquidity_moments(panel: DeskPanel) -> dict[Key, float]:
     """Column 1 of Table 15: both sides standardised over the estimation sample, robust errors (HC1)."""
-    index, move = panel.market["limit_usage_index"], panel.market["move"]
+    index, move = panel.market["log_limit_usage_index"], panel.market["move"]
     both = np.isfinite(index) & np.isfinite(move)
     slope, intercept = np.polyfit(move[both], index[both], 1)
     residual = index - intercept - slope * move

@@ -32,8 +32,8 @@ HISTORIES = 300
 STRUCTURAL_SEEDS = (4_001, 4_002, 4_003)
 # regressors in log points of usage, for which an effect of usage can be said, and those that change nothing
 LOG_USAGE = (
-    "log_limit_usage", "fitted_log_limit_usage", "log_limit_usage_day_before", "log_limit_usage_ahead",
-    "log_var", "negative_log_lagged_var_limit", "log_var_limit_change",
+    "log_limit_usage", "fitted_log_limit_usage", "log_limit_usage_lag", "log_limit_usage_ahead",
+    "log_var", "negative_log_var_limit_lag", "log_var_limit_change",
 )  # fmt: skip
 NOT_REACTED_TO = ("lagged_slr_distance", "log_limit_usage_x_lagged_slr_distance", "log_dv01_limit_usage")
 BLOCK = 10

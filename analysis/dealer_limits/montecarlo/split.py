@@ -21,8 +21,8 @@ SHOWN = (
     ("Table 2(b) gross", ("2", "b", "5"), "log_limit_usage"),
     ("current position, net", ("current_position", "", "5"), "log_limit_usage"),
     ("current position, gross", ("current_position", "", "11"), "log_limit_usage"),
-    ("limit part, net", ("usage_parts", "", "2"), "negative_log_lagged_var_limit"),
-    ("limit part, gross", ("usage_parts", "", "5"), "negative_log_lagged_var_limit"),
+    ("limit part, net", ("usage_parts", "", "2"), "negative_log_var_limit_lag"),
+    ("limit part, gross", ("usage_parts", "", "5"), "negative_log_var_limit_lag"),
     ("limit change, gross", ("limit_change", "", "5"), "log_var_limit_change"),
     ("lead, net", ("lead", "", "2"), "log_limit_usage_ahead"),
 )

@@ -49,7 +49,7 @@ POOLED_TABLES = ("11", "12", "13", "15")
 MARTS = (
     "fct_desk_day",
     "panel_desk_horizon",
-    "fct_dealer_day",
+    "fct_firm_day",
     "fct_soma_sale",
     "fct_market_day",
     "fct_summary_statistics",

@@ -20,7 +20,7 @@ final as (
         transactions.desk_id,
         transactions.business_date,
         business_days.business_day_index,
-        transactions.transaction_value_usd as customer_volume_usd,
+        transactions.transaction_value_usd as customer_volume_usd
     from transactions
     inner join business_days on transactions.business_date = business_days.business_date
 

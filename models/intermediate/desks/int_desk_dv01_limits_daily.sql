@@ -37,7 +37,7 @@ largest as (
         usages.limit_id,
         identified.rank_on_desk,
         usages.limit_size as dv01_limit_usd,
-        abs(usages.usage_value) as dv01_usd,
+        abs(usages.usage_value) as dv01_usd
     from usages
     inner join business_days on usages.business_date = business_days.business_date
     inner join desk_firms
@@ -66,7 +66,7 @@ larger_around as (
         max(case when around.business_day_index < today.business_day_index then around.business_day_index end)
             as last_index_before,
         min(case when around.business_day_index > today.business_day_index then around.business_day_index end)
-            as first_index_after,
+            as first_index_after
     from largest as today
     inner join largest as around
         on
@@ -88,7 +88,7 @@ final as (
         largest.business_day_index,
         largest.limit_id,
         largest.dv01_limit_usd,
-        largest.dv01_usd,
+        largest.dv01_usd
     from largest
     left join larger_around
         on

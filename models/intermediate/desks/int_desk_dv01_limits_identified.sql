@@ -25,7 +25,7 @@ dv01_limits as (
     select
         firm_rssd,
         limit_id,
-        limit_name,
+        limit_name
     from limits
     where {{ matches(words('limit_name'), var('dv01_limit_pattern')) }}
 
@@ -38,7 +38,7 @@ sizes as (
         dv01_limits.firm_rssd,
         usages.limit_id,
         dv01_limits.limit_name,
-        percentile_cont(0.5) within group (order by cast(usages.limit_size as double)) as median_limit_size_usd,
+        percentile_cont(0.5) within group (order by cast(usages.limit_size as double)) as median_limit_size_usd
     from usages
     -- limit identifiers are the firm's own: two firms may have one of the same name
     inner join desk_firms
@@ -64,7 +64,7 @@ final as (
         row_number() over (
             partition by desk_id
             order by median_limit_size_usd desc nulls last, limit_id asc, firm_rssd asc
-        ) as rank_on_desk,
+        ) as rank_on_desk
     from sizes
 
 )

@@ -10,7 +10,7 @@ schedules as (
         firm_rssd,
         firm_name,
         valid_from,
-        valid_to,
+        valid_to
     from {{ ref('stg_fr_vv1__desks') }}
 
 ),
@@ -20,17 +20,17 @@ first_days as (
     -- before all data
     select
         desk_id,
-        cast('1900-01-01' as date) as first_day,
+        cast('1900-01-01' as date) as first_day
     from schedules
     union distinct
     select
         desk_id,
-        valid_from as first_day,
+        valid_from as first_day
     from schedules
     union distinct
     select
         desk_id,
-        cast({{ dbt.dateadd('day', 1, 'valid_to') }} as date) as first_day,
+        cast({{ dbt.dateadd('day', 1, 'valid_to') }} as date) as first_day
     from schedules
     where valid_to < cast('9999-12-31' as date)
 
@@ -41,7 +41,7 @@ stretches as (
     select
         desk_id,
         first_day,
-        lead(first_day) over (partition by desk_id order by first_day) as next_first_day,
+        lead(first_day) over (partition by desk_id order by first_day) as next_first_day
     from first_days
 
 ),
@@ -60,7 +60,7 @@ placed as (
             when schedules.valid_from > stretches.first_day then 'later'
             when schedules.valid_to < stretches.first_day then 'ended'
             else 'holds'
-        end as place,
+        end as place
     from stretches
     inner join schedules on stretches.desk_id = schedules.desk_id
 
@@ -75,7 +75,7 @@ final as (
             cast({{ dbt.dateadd('day', -1, 'next_first_day') }} as date), cast('9999-12-31' as date)
         ) as last_day,
         firm_rssd,
-        firm_name,
+        firm_name
     from placed
     -- a desk has one schedule of each valid_from
     qualify

@@ -27,7 +27,7 @@ final as (
         sum(ages.value_usd) filter (where ages.side = 'liabilities' and ages.aging_bucket = '0-30')
             as liabilities_le_30d_usd,
         sum(ages.value_usd) filter (where ages.side = 'liabilities' and ages.aging_bucket <> '0-30')
-            as liabilities_gt_30d_usd,
+            as liabilities_gt_30d_usd
     from ages
     inner join business_days on ages.business_date = business_days.business_date
     group by ages.desk_id, ages.business_date, business_days.business_day_index

@@ -15,7 +15,7 @@ reported_var as (
         reported.desk_id,
         reported.business_date,
         business_days.business_day_index,
-        reported.var_usd,
+        reported.var_usd
     from {{ ref('stg_fr_vv1__values_at_risk') }} as reported
     inner join business_days on reported.business_date = business_days.business_date
 
@@ -38,19 +38,19 @@ desk_days as (
     select
         desk_id,
         business_date,
-        business_day_index,
+        business_day_index
     from reported_var
     union distinct
     select
         desk_id,
         business_date,
-        business_day_index,
+        business_day_index
     from var_limits
     union distinct
     select
         desk_id,
         business_date,
-        business_day_index,
+        business_day_index
     from dv01_usages
 
 ),
@@ -63,9 +63,9 @@ joined as (
         desk_days.business_day_index,
         reported_var.var_usd,
         var_limits.var_limit_usd,
-        limits_before.var_limit_usd as lagged_var_limit_usd,
+        limits_before.var_limit_usd as var_limit_lag_usd,
         dv01_usages.dv01_usd,
-        dv01_before.dv01_limit_usd as lagged_dv01_limit_usd,
+        dv01_before.dv01_limit_usd as dv01_limit_lag_usd
     from desk_days
     left join reported_var
         on
@@ -94,8 +94,8 @@ final as (
 
     select
         *,
-        cast(var_usd as double) / nullif(cast(lagged_var_limit_usd as double), 0) as limit_usage,
-        cast(dv01_usd as double) / nullif(cast(lagged_dv01_limit_usd as double), 0) as dv01_limit_usage,
+        cast(var_usd as double) / nullif(cast(var_limit_lag_usd as double), 0) as limit_usage,
+        cast(dv01_usd as double) / nullif(cast(dv01_limit_lag_usd as double), 0) as dv01_limit_usage
     from joined
 
 )

@@ -8,7 +8,7 @@ usages as (
     select
         usages.desk_id,
         usages.business_date,
-        usages.limit_usage,
+        usages.limit_usage
     from {{ ref('int_desk_limit_usages') }} as usages
     inner join {{ ref('int_desks_classified') }} as desks on usages.desk_id = desks.desk_id
     where
@@ -23,7 +23,7 @@ rolling as (
         *,
         count(*) over past_year as observations,
         avg(limit_usage) over past_year as rolling_mean,
-        stddev_samp(limit_usage) over past_year as rolling_sd,
+        stddev_samp(limit_usage) over past_year as rolling_sd
     from usages
     window
         past_year as (
@@ -42,7 +42,7 @@ standardised as (
         case
             when observations > {{ var('rolling_minimum_observations') }}
                 then (limit_usage - rolling_mean) / nullif(rolling_sd, 0)
-        end as limit_usage_std,
+        end as limit_usage_std
     from rolling
 
 ),
@@ -55,7 +55,7 @@ ranked as (
         today.business_date,
         count(*) as observations,
         sum(case when past.limit_usage_std < today.limit_usage_std then 1 else 0 end) as days_below,
-        sum(case when past.limit_usage_std = today.limit_usage_std then 1 else 0 end) as days_equal,
+        sum(case when past.limit_usage_std = today.limit_usage_std then 1 else 0 end) as days_equal
     from standardised as today
     inner join standardised as past
         on
@@ -75,7 +75,7 @@ percentiles as (
         desk_id,
         business_date,
         -- 0 below all, 1 above all; the day itself is neither below nor above
-        (days_below + 0.5 * (days_equal - 1)) / nullif(observations - 1, 0) as limit_usage_percentile_rank,
+        (days_below + 0.5 * (days_equal - 1)) / nullif(observations - 1, 0) as limit_usage_percentile_rank
     from ranked
     where observations > {{ var('rolling_minimum_observations') }}
 
@@ -93,7 +93,7 @@ final as (
             when percentiles.limit_usage_percentile_rank <= 0.50 then 2
             when percentiles.limit_usage_percentile_rank <= 0.75 then 3
             when percentiles.limit_usage_percentile_rank <= 1 then 4
-        end as limit_usage_quartile,
+        end as limit_usage_quartile
     from standardised
     left join percentiles
         on

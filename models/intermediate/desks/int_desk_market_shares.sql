@@ -7,7 +7,7 @@ usages as (
     select
         usages.desk_id,
         usages.business_date,
-        usages.business_day_index,
+        usages.business_day_index
     from {{ ref('int_desk_limit_usages') }} as usages
     inner join {{ ref('int_desks_classified') }} as desks on usages.desk_id = desks.desk_id
     where
@@ -36,7 +36,7 @@ past_volumes as (
     select
         usages.desk_id,
         usages.business_date,
-        sum(volumes.customer_volume_usd) as past_customer_volume_usd,
+        sum(volumes.customer_volume_usd) as past_customer_volume_usd
     from usages
     inner join volumes
         on
@@ -57,7 +57,7 @@ final as (
         past_customer_volume_usd,
         cast(past_customer_volume_usd as double)
         / nullif(cast(sum(past_customer_volume_usd) over (partition by business_date) as double), 0)
-            as market_share_weight,
+            as market_share_weight
     from past_volumes
 
 )

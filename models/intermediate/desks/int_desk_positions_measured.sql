@@ -8,7 +8,7 @@ positions as (
     select
         *,
         derivatives_basis = 'notional'
-        and business_date <= cast('{{ var("combined_positions_end") }}' as date) as is_at_notional,
+        and business_date <= cast('{{ var("combined_positions_end") }}' as date) as is_at_notional
     from {{ ref('stg_fr_vv1__positions') }}
 
 ),
@@ -30,7 +30,7 @@ sides as (
         case when positions.is_at_notional then positions.securities_long_usd + positions.derivatives_long_usd end
             as long_position_usd,
         case when positions.is_at_notional then positions.securities_short_usd + positions.derivatives_short_usd end
-            as short_position_usd,
+            as short_position_usd
     from positions
     inner join business_days on positions.business_date = business_days.business_date
 
@@ -43,7 +43,7 @@ final as (
         abs(long_position_usd - short_position_usd) as net_position_usd,
         long_position_usd + short_position_usd as gross_position_usd,
         abs(long_securities_position_usd - short_securities_position_usd) as net_securities_position_usd,
-        long_securities_position_usd + short_securities_position_usd as gross_securities_position_usd,
+        long_securities_position_usd + short_securities_position_usd as gross_securities_position_usd
     from sides
 
 )

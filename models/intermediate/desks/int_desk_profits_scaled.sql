@@ -1,6 +1,6 @@
 -- One row per desk and business day with profit and loss: total is new plus existing, without the residual (table 14),
 -- and each over the VaR of its own day, over that of the business day before, and over the limit that binds the day.
-{% set scales = {'var': 'var_usd', 'lagged_var': 'lagged_var_usd', 'limit': 'lagged_limit_usd'} -%}
+{% set scales = {'var': 'var_usd', 'var_lag': 'var_lag_usd', 'limit': 'limit_lag_usd'} -%}
 with
 
 profits as (
@@ -41,8 +41,8 @@ joined as (
         end as var_usd,
         case
             when usages_before.var_usd > {{ var('least_var_usd') }} then cast(usages_before.var_usd as double)
-        end as lagged_var_usd,
-        nullif(cast(usages.lagged_var_limit_usd as double), 0) as lagged_limit_usd,
+        end as var_lag_usd,
+        nullif(cast(usages.var_limit_lag_usd as double), 0) as limit_lag_usd
     from profits
     inner join business_days on profits.business_date = business_days.business_date
     left join reported_var
@@ -65,14 +65,14 @@ final as (
     select
         desk_id,
         business_date,
-        business_day_index,
         {% for part in ['total', 'new', 'existing'] -%}
         pnl_{{ part }}_usd,
         -- decimal, so that averages over days do not depend on the order of addition
         {% for scale, dollars in scales.items() -%}
         cast(cast(pnl_{{ part }}_usd as double) / {{ dollars }} as decimal(28, 10)) as pnl_{{ part }}_to_{{ scale }},
         {% endfor -%}
-        {% endfor %}
+        {% endfor -%}
+        business_day_index
     from joined
 
 )

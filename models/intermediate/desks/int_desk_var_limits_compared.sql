@@ -39,7 +39,7 @@ var_limits as (
     select
         firm_rssd,
         limit_id,
-        limit_name,
+        limit_name
     from limits
     where
         {{ matches(words('limit_name'), var('var_limit_pattern')) }}
@@ -57,7 +57,7 @@ reported as (
         usages.business_date,
         business_days.business_day_index,
         usages.limit_size,
-        abs(cast(usages.usage_value as double) / nullif(cast(reported_var.var_usd as double), 0) - 1) as relative_gap,
+        abs(cast(usages.usage_value as double) / nullif(cast(reported_var.var_usd as double), 0) - 1) as relative_gap
     from usages
     inner join business_days on usages.business_date = business_days.business_date
     -- limit identifiers are the firm's own: two firms may have one of the same name
@@ -85,7 +85,7 @@ lives as (
         limit_name,
         min(business_day_index) as first_business_day_index,
         max(business_day_index) as last_business_day_index,
-        count(relative_gap) as compared_days,
+        count(relative_gap) as compared_days
     from reported
     group by desk_id, firm_rssd, limit_id, limit_name
 
@@ -97,7 +97,7 @@ desk_days as (
         desk_id,
         firm_rssd,
         business_date,
-        business_day_index,
+        business_day_index
     from reported
 
 ),
@@ -117,7 +117,7 @@ daily as (
         reported.desk_id is not null as is_reported,
         reported.limit_size,
         reported.relative_gap,
-        case when reported.relative_gap <= {{ var('var_limit_tolerance') }} then 1 else 0 end as follows_var,
+        case when reported.relative_gap <= {{ var('var_limit_tolerance') }} then 1 else 0 end as follows_var
     from lives
     inner join desk_days
         on
@@ -142,7 +142,7 @@ counted as (
         sum(follows_var) over days_around as following_days_around,
         count(relative_gap) over days_before as compared_days_before,
         count(relative_gap) over days_after as compared_days_after,
-        count(relative_gap) over days_around as compared_days_around,
+        count(relative_gap) over days_around as compared_days_around
     from daily
     window
         days_before as (
@@ -178,7 +178,7 @@ judged as (
                 and 2 * following_days_before >= least({{ stretch_days }}, compared_days_of_life)
                 then 1
             else 0
-        end as ends_stretch,
+        end as ends_stretch
     from counted
 
 ),
@@ -201,7 +201,7 @@ final as (
             order by business_day_index range between current row and {{ stretch_days - 1 }} following
         ) = 1 as is_in_stretch,
         follows_before and follows_after as follows_before_and_after,
-        follows_around,
+        follows_around
     from judged
 
 )

@@ -32,7 +32,7 @@ candidates as (
             partition by compared.desk_id, compared.firm_rssd, compared.limit_id
             order by compared.business_day_index
             rows between current row and unbounded following
-        ) as next_index_in_stretch,
+        ) as next_index_in_stretch
     from compared
     inner join identified
         on
@@ -60,7 +60,7 @@ ranked as (
                 last_index_in_stretch desc nulls last,
                 next_index_in_stretch asc nulls last,
                 rank_on_desk asc
-        ) as rank_on_day,
+        ) as rank_on_day
     from candidates
 
 ),
@@ -72,7 +72,7 @@ final as (
         business_date,
         business_day_index,
         limit_id,
-        var_limit_usd,
+        var_limit_usd
     from ranked
     where
         rank_on_day = 1

@@ -18,7 +18,7 @@ summed as (
         limit_name,
         count(*) filter (where is_reported) as reported_days,
         count(*) filter (where is_in_stretch) as days_in_stretch,
-        percentile_cont(0.5) within group (order by relative_gap) as median_relative_gap,
+        percentile_cont(0.5) within group (order by relative_gap) as median_relative_gap
     from compared
     group by desk_id, firm_rssd, limit_id, limit_name
 
@@ -35,7 +35,7 @@ ranked as (
         row_number() over (
             partition by desk_id
             order by median_relative_gap asc nulls last, reported_days desc, limit_id asc, firm_rssd asc
-        ) as rank_on_desk,
+        ) as rank_on_desk
     from summed
 
 ),
@@ -53,7 +53,7 @@ final as (
         corresponds_to_var,
         -- a desk's only VaR limit is its limit, whatever its usage
         corresponds_to_var or var_limits_of_desk = 1 as is_identified,
-        rank_on_desk,
+        rank_on_desk
     from ranked
 
 )

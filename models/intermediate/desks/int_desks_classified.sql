@@ -17,7 +17,7 @@ latest as (
         desk_description,
         {{ words('desk_name') }} as searched_name,
         {{ words("concat_ws(' ', desk_name, desk_description)") }} as searched_text,
-        {{ words("coalesce(claimed_exclusions, '')") }} as exclusions,
+        {{ words("coalesce(claimed_exclusions, '')") }} as exclusions
     from desks
     qualify row_number() over (partition by desk_id order by valid_from desc) = 1
 
@@ -30,7 +30,7 @@ periods as (
         min(valid_from) as first_valid_from,
         -- null where a period is still open
         case when count(*) = count(valid_to) then max(valid_to) end as last_valid_to,
-        count(*) as schedule_count,
+        count(*) as schedule_count
     from desks
     group by desk_id
 
@@ -45,7 +45,7 @@ searched as (
         {{ matches('searched_name', var('treasury_desk_pattern')) }} as is_named_treasury,
         {{ contains(
             'exclusions', var('treasury_exclusions'), var('treasury_exclusions_needed')
-        ) }} as claims_treasury_exclusions,
+        ) }} as claims_treasury_exclusions
     from latest
 
 ),
@@ -65,7 +65,7 @@ final as (
         and searched.claims_treasury_exclusions as is_prime_treasury_desk,
         periods.first_valid_from,
         periods.last_valid_to,
-        periods.schedule_count,
+        periods.schedule_count
     from searched
     inner join periods on searched.desk_id = periods.desk_id
 

@@ -15,7 +15,7 @@ limits as (
         limits.desk_id,
         limits.business_day_index,
         limits.var_limit_usd,
-        desk_firms.firm_rssd,
+        desk_firms.firm_rssd
     from {{ ref('int_desk_var_limits_daily') }} as limits
     inner join {{ ref('int_desks_classified') }} as desks on limits.desk_id = desks.desk_id
     inner join {{ ref('int_desk_firms') }} as desk_firms
@@ -32,7 +32,7 @@ changes as (
         today.firm_rssd,
         today.business_day_index + 1 as effective_business_day_index,
         before.var_limit_usd as limit_before_usd,
-        today.var_limit_usd - before.var_limit_usd as change_usd,
+        today.var_limit_usd - before.var_limit_usd as change_usd
     from limits as today
     inner join limits as before
         on
@@ -57,7 +57,7 @@ summed as (
             cast(sum(change_usd) filter (where change_usd < 0) as double)
             / nullif(cast(sum(limit_before_usd) filter (where change_usd < 0) as double), 0),
             0
-        ) as firm_limit_decrease,
+        ) as firm_limit_decrease
     from changes
     group by firm_rssd, effective_business_day_index
 
@@ -70,7 +70,7 @@ final as (
         business_days.business_date,
         summed.desks_compared,
         summed.firm_limit_increase,
-        summed.firm_limit_decrease,
+        summed.firm_limit_decrease
     from summed
     inner join business_days on summed.effective_business_day_index = business_days.business_day_index
 

@@ -26,7 +26,7 @@ required as (
             / nullif(cast(ratios.leverage_exposure_usd_th as double), 0)
         ) as slr_pct,
         case when firms.eslr_flag = 'Y' then {{ var('eslr_minimum_pct') }} else {{ var('slr_minimum_pct') }} end
-            as minimum_slr_pct,
+            as minimum_slr_pct
     from ratios
     inner join firms on ratios.firm_rssd = coalesce(firms.fr_y9c_rssd, firms.firm_rssd)
 
@@ -39,7 +39,7 @@ final as (
         quarter_end,
         slr_pct,
         minimum_slr_pct,
-        slr_pct - minimum_slr_pct as slr_distance_pct,
+        slr_pct - minimum_slr_pct as slr_distance_pct
     from required
 
 )

@@ -31,7 +31,7 @@ final as (
         business_date,
         cast(row_number() over (order by business_date) as integer) as business_day_index,
         cast({{ dbt.last_day('business_date', 'quarter') }} as date) as quarter_end,
-        cast({{ dbt.dateadd('day', -1, "date_trunc('quarter', business_date)") }} as date) as previous_quarter_end,
+        cast({{ dbt.dateadd('day', -1, "date_trunc('quarter', business_date)") }} as date) as previous_quarter_end
     from open_days
 
 )

@@ -7,7 +7,7 @@ usages as (
     select
         desk_id,
         business_date,
-        {{ ln_or_null('limit_usage') }} as log_limit_usage,
+        {{ ln_or_null('limit_usage') }} as log_limit_usage
     from {{ ref('int_desk_limit_usages') }}
 
 ),
@@ -25,7 +25,7 @@ final as (
         count(*) as desks,
         cast(
             sum(cast(shares.market_share_weight * usages.log_limit_usage as decimal(28, 16))) as double
-        ) as limit_usage_index,
+        ) as log_limit_usage_index
     from shares
     inner join usages
         on

@@ -44,7 +44,7 @@ final as (
                 partition by operations.operation_date, details.cusip
                 order by operations.closed_at, operations.operation_id
             ) as integer
-        ) as award_of_cusip_day,
+        ) as award_of_cusip_day
     from operations
     inner join details
         on

@@ -15,7 +15,7 @@ awarded as (
 
     select distinct
         cusip,
-        operation_date,
+        operation_date
     from {{ ref('int_soma_awards') }}
 
 ),
@@ -25,7 +25,7 @@ primary_dealers as (
     select distinct
         dealer_mpid,
         primary_from,
-        primary_to,
+        primary_to
     from {{ ref('stg_reference__dealers') }}
     where primary_from is not null
 
@@ -52,7 +52,7 @@ final as (
         trades.executed_at,
         trades.dealer_mpid,
         trades.par_usd,
-        trades.price,
+        trades.price
     from trades
     inner join awarded
         on

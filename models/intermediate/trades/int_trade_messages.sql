@@ -37,7 +37,7 @@ messages as (
             when trade_status = 'X' then 'cancelled'
             when trade_status = 'Y' or as_of_code = 'R' then 'reversed'
             else 'corrected'
-        end as undone_as,
+        end as undone_as
     from message_reports
     where control_number is not null
 
@@ -59,7 +59,7 @@ final as (
                 as_of_code,
                 par_usd,
                 {{ attributes | join(',\n                ') }}
-        ) as message_id,
+        ) as message_id
     from messages
 
 )

@@ -22,7 +22,7 @@
             when reports.reject_reason is not null then 'its report was rejected'
             when {{ not_later }} then 'fits'
             else 'its report was entered after it'
-        end as fitness,
+        end as fitness
 {%- endset %}
 {% set so_far %}
         so_far as (
@@ -54,7 +54,7 @@ links as {{ not_materialized() }} (
         *,
         previous_control_date as link_date,
         previous_control_number as link_number,
-        false as is_own,
+        false as is_own
     from messages
     where previous_control_number is not null
     union all
@@ -62,7 +62,7 @@ links as {{ not_materialized() }} (
         *,
         stated_control_date as link_date,
         control_number as link_number,
-        true as is_own,
+        true as is_own
     from messages
     where trade_status in ('X', 'C')
 
@@ -90,12 +90,12 @@ undated as {{ materialized() }} (
         links.is_own,
         reports.control_date,
         reports.control_number,
-        {{- fitness }}
+        {{- fitness }},
         {% set agreements = [] -%}
         {% for attribute in attributes -%}
         {% do agreements.append('case when reports.' ~ attribute ~ ' = links.' ~ attribute ~ ' then 1 else 0 end') -%}
         {% endfor -%}
-        {{ agreements | join('\n        + ') }} as agreements,
+        {{ agreements | join('\n        + ') }} as agreements
     from {{ ref('base_trace__reports') }} as reports
     inner join links
         on
@@ -126,7 +126,7 @@ undated_counted as (
         count(*) as equally_good,
         -- where there is one, its own
         min(control_date) as control_date,
-        min(control_number) as control_number,
+        min(control_number) as control_number
     from undated
     where fitness = 'fits'
     group by message_id, is_own, agreements
@@ -139,7 +139,7 @@ undated_best as {{ materialized() }} (
         message_id,
         max_by(equally_good, agreements) as equally_good,
         max_by(control_date, agreements) as control_date,
-        max_by(control_number, agreements) as control_number,
+        max_by(control_number, agreements) as control_number
     from undated_counted
     group by message_id, is_own
 
@@ -151,7 +151,7 @@ by_link as {{ materialized() }} (
         message_id,
         control_date,
         control_number,
-        'control date and number' as found_by,
+        'control date and number' as found_by
     from dated
     where fitness = 'fits'
     union all
@@ -159,7 +159,7 @@ by_link as {{ materialized() }} (
         message_id,
         control_date,
         control_number,
-        'control number' as found_by,
+        'control number' as found_by
     from undated_best
     where equally_good = 1
 
@@ -216,7 +216,7 @@ entries as (
         0 as is_message,
         control_date,
         control_number,
-        cast(null as bigint) as message_id,
+        cast(null as bigint) as message_id
     from near_reports
     union all
     select
@@ -225,7 +225,7 @@ entries as (
         1 as is_message,
         control_date,
         control_number,
-        message_id,
+        message_id
     from without_link
     where
         par_usd is not null
@@ -238,7 +238,7 @@ counted as (
     select
         *,
         sum(1 - is_message) over so_far as reports_so_far,
-        sum(is_message) over so_far as messages_so_far,
+        sum(is_message) over so_far as messages_so_far
     from entries
     window {{- so_far }}
 
@@ -249,7 +249,7 @@ short as {{ materialized() }} (
 
     select
         *,
-        max(greatest(messages_so_far - reports_so_far, 0)) over so_far as without_report_so_far,
+        max(greatest(messages_so_far - reports_so_far, 0)) over so_far as without_report_so_far
     from counted
     window {{- so_far }}
 
@@ -262,7 +262,7 @@ by_attributes as {{ materialized() }} (
         min(undoing.message_id) as message_id,
         undone.control_date,
         undone.control_number,
-        'attributes' as found_by,
+        'attributes' as found_by
     from short as undone
     inner join short as undoing
         on
@@ -284,7 +284,7 @@ partial as {{ materialized() }} (
         links.message_id,
         reports.control_date,
         reports.control_number,
-        count(*) over (partition by links.message_id) as equally_good,
+        count(*) over (partition by links.message_id) as equally_good
     from near_reports as reports
     inner join without_link as links
         on
@@ -316,7 +316,7 @@ found as (
         message_id,
         control_date,
         control_number,
-        'attributes' as found_by,
+        'attributes' as found_by
     from partial
     where equally_good = 1
 
@@ -336,12 +336,12 @@ linked as (
 
     select
         message_id,
-        fitness,
+        fitness
     from dated
     union all
     select
         message_id,
-        fitness,
+        fitness
     from undated
 
 ),
@@ -350,7 +350,7 @@ unfit as (
 
     select
         message_id,
-        min(fitness) as why,
+        min(fitness) as why
     from linked
     where fitness like 'its report%'
     group by message_id
@@ -369,7 +369,7 @@ final as (
             when found.message_id is not null then null
             when ambiguous.message_id is not null then 'several reports fit'
             else coalesce(unfit.why, 'no report fits')
-        end as undoes_nothing_since,
+        end as undoes_nothing_since
     from messages
     left join found on messages.message_id = found.message_id
     left join ambiguous on messages.message_id = ambiguous.message_id

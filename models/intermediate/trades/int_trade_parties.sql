@@ -7,7 +7,7 @@ reports as (
     select
         raw_file,
         coalesce(reporting_give_up_mpid, reporting_mpid) as dealer_mpid,
-        count(*) as customer_trades,
+        count(*) as customer_trades
     from {{ ref('stg_trace__reports') }}
     where
         trade_status in ('T', 'R')
@@ -29,7 +29,7 @@ final as (
         reports.raw_file,
         sum(reports.customer_trades) as customer_trades,
         sum(case when reports.dealer_mpid is null then 0 else reports.customer_trades end) as trades_with_a_party,
-        sum(case when dealers.dealer_mpid is null then 0 else reports.customer_trades end) as trades_of_known_dealers,
+        sum(case when dealers.dealer_mpid is null then 0 else reports.customer_trades end) as trades_of_known_dealers
     from reports
     left join dealers on reports.dealer_mpid = dealers.dealer_mpid
     group by reports.raw_file

@@ -37,7 +37,7 @@ final as (
             {% for condition, name in trade_filters() -%}
             when {{ condition }} then {{ name }}
             {% endfor -%}
-        end as set_apart_as,
+        end as set_apart_as
     from reports
     left join undone
         on

@@ -30,7 +30,7 @@ trades as (
         coalesce(reports.reporting_give_up_mpid, reports.reporting_mpid) as dealer_mpid,
         reports.report_side,
         reports.par_usd,
-        reports.entered_price,
+        reports.entered_price
     from reports
     left join undone
         on
@@ -63,7 +63,7 @@ final as (
         case
             when bills.cusip is null then trades.entered_price
             else {{ bill_price('trades.entered_price', 'trades.settlement_date', 'bills.maturity_date') }}
-        end as price,
+        end as price
     from trades
     left join bills on trades.cusip = bills.cusip
 

@@ -20,7 +20,7 @@ awarded as (
 
     select distinct
         cusip,
-        operation_date,
+        operation_date
     from {{ ref('int_soma_awards') }}
 
 ),
@@ -34,7 +34,7 @@ final as (
         coalesce(sum(trades.par_usd) filter (where trades.report_side = 'B' and awarded.cusip is not null), 0)
             as buys_in_soma_usd,
         coalesce(sum(trades.par_usd) filter (where trades.report_side = 'S' and awarded.cusip is not null), 0)
-            as sales_in_soma_usd,
+            as sales_in_soma_usd
     from trades
     inner join firms
         on

@@ -14,7 +14,7 @@ firm_days as (
 
     select distinct
         firm_rssd,
-        business_date,
+        business_date
     from {{ ref('int_dealer_firms') }}
 
 ),
@@ -27,7 +27,7 @@ usages as (
 
 customer_trades as (
 
-    select * from {{ ref('int_dealer_customer_trades') }}
+    select * from {{ ref('int_firm_customer_trades') }}
 
 ),
 
@@ -36,7 +36,7 @@ soma_sales as (
     select
         firm_rssd,
         operation_date,
-        sum(matched_par_usd) as soma_sales_usd,
+        sum(matched_par_usd) as soma_sales_usd
     from {{ ref('fct_soma_sale') }}
     where firm_rssd is not null
     group by firm_rssd, operation_date
@@ -53,7 +53,7 @@ joined as (
         customer_trades.buys_usd,
         customer_trades.buys_in_soma_usd,
         customer_trades.buys_usd - customer_trades.buys_in_soma_usd as buys_not_in_soma_usd,
-        customer_trades.sales_in_soma_usd,
+        customer_trades.sales_in_soma_usd
     from firm_days
     inner join business_days on firm_days.business_date = business_days.business_date
     left join usages
@@ -86,7 +86,7 @@ final as (
         cast(soma_sales_usd as double) / nullif(cast(buys_in_soma_usd as double), 0) as soma_sales_to_customer_buys,
         {{ ln_or_null('cast(buys_in_soma_usd as double) / 1000') }} as log_customer_buys_in_soma,
         {{ ln_or_null('cast(buys_not_in_soma_usd as double) / 1000') }} as log_customer_buys_not_in_soma,
-        {{ ln_or_null('cast(buys_usd as double) / 1000') }} as log_customer_buys_total,
+        {{ ln_or_null('cast(buys_usd as double) / 1000') }} as log_customer_buys_total
     from joined
 
 )

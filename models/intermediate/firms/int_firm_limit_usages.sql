@@ -29,7 +29,7 @@ final as (
         usages.business_day_index,
         count(*) as desks_with_usage,
         -- decimals add up the same in any order
-        cast(sum(cast(usages.limit_usage as decimal(28, 14))) as double) / count(*) as limit_usage,
+        cast(sum(cast(usages.limit_usage as decimal(28, 14))) as double) / count(*) as limit_usage
     from usages
     inner join desks on usages.desk_id = desks.desk_id
     inner join desk_firms

@@ -19,7 +19,7 @@ firm_days as (
 
     select distinct
         desk_firms.firm_rssd,
-        business_days.business_date,
+        business_days.business_date
     from {{ ref('int_desk_firms') }} as desk_firms
     inner join {{ ref('int_desks_classified') }} as desks on desk_firms.desk_id = desks.desk_id
     inner join business_days
@@ -50,7 +50,7 @@ dated as (
             when dealers.primary_from > business_days.business_date then 4
             when dealers.primary_to < business_days.business_date then 3
             else 1
-        end as place,
+        end as place
     from dealers
     inner join mpids on dealers.dealer_mpid = mpids.dealer_mpid
     inner join business_days
@@ -65,7 +65,7 @@ daily as (
     select
         dealer_mpid,
         business_date,
-        firm_rssd,
+        firm_rssd
     from dated
     -- an MPID has one row of each primary_from and valid_from
     qualify
@@ -85,7 +85,7 @@ final as (
     select
         daily.dealer_mpid,
         daily.business_date,
-        daily.firm_rssd,
+        daily.firm_rssd
     from daily
     inner join firm_days
         on
