@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dealer_limits.estimate.quantile import Bootstrap
-from dealer_limits.estimate.run import estimate
-from dealer_limits.estimate.specifications import Registry, Specification, load_registry
-from dealer_limits.estimate.verify import (
+from dealer_limits.estimation.quantile import Bootstrap
+from dealer_limits.estimation.run import estimate
+from dealer_limits.estimation.specifications import Registry, Specification, load_registry
+from dealer_limits.estimation.verify import (
     Observations,
     Reference,
     absorbing_least_squares,
@@ -55,7 +55,7 @@ def seconds_of_estimates(
     def work() -> None:
         with open_warehouse(warehouse) as connection:
             reasons = [
-                fit for _, fit in estimate(connection, specs, registry, bootstrap) if isinstance(fit, str)
+                fit for _, fit in estimate(connection, registry, specs, bootstrap) if isinstance(fit, str)
             ]
         if reasons:
             raise SystemExit(reasons[0])
@@ -74,7 +74,7 @@ def main() -> None:
         registry = load_registry(connection)
         linear = [spec for spec in registry.specifications if spec.covariance == "robust"]
         quantile = [spec for spec in registry.specifications if spec.covariance == "bootstrap"]
-        observations = {spec: read_observations(connection, spec, registry) for spec in linear}
+        observations = {spec: read_observations(connection, spec) for spec in linear}
 
     bootstrap = Bootstrap()
     seconds = {

@@ -225,7 +225,7 @@ def measure(package: str, file: Path) -> Measurement:
 
 
 def estimate_in_database(connection: duckdb.DuckDBPyConnection) -> tuple:
-    from dealer_limits.estimate.in_database import PanelQuery, fit_in_database
+    from dealer_limits.estimation.in_database import PanelQuery, fit_in_database
 
     query = PanelQuery("panel", "y", REGRESSORS, ("unit", "period"), (("unit",),))
     fit = fit_in_database(connection, query)

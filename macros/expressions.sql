@@ -34,6 +34,11 @@
     {{ return('ln(nullif(' ~ expression ~ ', 0))') }}
 {% endmacro %}
 
+{#- A variable where a condition holds and 0 where it does not; null where one of the two is unknown. -#}
+{% macro only_where(condition, variable) %}
+    {{- 'case when ' ~ condition ~ ' then ' ~ variable ~ ' when not (' ~ condition ~ ') and ' ~ variable ~ ' is not null then 0 end' -}}
+{% endmacro %}
+
 {#- Null stays null, which `greatest` would pass over. -#}
 {% macro at_least(expression, floor) %}
     {{ return('case when ' ~ expression ~ ' < ' ~ floor ~ ' then ' ~ floor ~ ' else ' ~ expression ~ ' end') }}

@@ -30,6 +30,9 @@ TRUTH = Path(os.environ.get("RAW_DATA") or "data/raw").parent / "truth"
 RUN_RESULTS = Path(os.environ.get("DBT_TARGET_PATH", "target")) / "run_results.json"
 Warehouse = Annotated[Path, typer.Option(help="The published warehouse; opened read-only.")]
 Output = Annotated[Path, typer.Option(help="Folder for results.")]
+Specifications = Annotated[
+    Path | None, typer.Option(help="CSV of your own tables beside the paper's; labels in a .yml beside it.")
+]
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -100,12 +103,13 @@ def estimate(
     engine: Annotated[
         str, typer.Option(help="Least squares in memory, in the database (sql), or auto: by size.")
     ] = "auto",
+    specifications: Specifications = None,
 ) -> None:
-    """Estimate the registry and set it beside the printed numbers."""
-    from dealer_limits.estimate.quantile import Bootstrap
-    from dealer_limits.estimate.run import run_estimates
+    """Estimate the registry, and your own tables; printed numbers stand beside ours where there are any."""
+    from dealer_limits.estimation.quantile import Bootstrap
+    from dealer_limits.estimation.run import run_estimates
 
-    run_estimates(warehouse, output, table, console, Bootstrap(draws, block_days), engine)
+    run_estimates(warehouse, output, table, console, Bootstrap(draws, block_days), engine, specifications)
 
 
 @app.command()
@@ -114,12 +118,13 @@ def inference(
     table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
     warehouse: Warehouse = WAREHOUSE,
     output: Output = Path("output"),
+    specifications: Specifications = None,
 ) -> None:
     """Set the errors that a referee may ask for beside the paper's, and say which results survive."""
-    from dealer_limits.estimate.inference import run_inference
-    from dealer_limits.estimate.specification_curve import run_specification_curve
+    from dealer_limits.estimation.inference import run_inference
+    from dealer_limits.estimation.specification_curve import run_specification_curve
 
-    run_inference(warehouse, output, table, console)
+    run_inference(warehouse, output, table, console, own=specifications)
     if not table:
         run_specification_curve(warehouse, output, console)
 
@@ -131,7 +136,7 @@ def verify(
     warehouse: Warehouse = WAREHOUSE,
 ) -> None:
     """Compare every estimate with those of other packages; exit 1 if one differs."""
-    from dealer_limits.estimate.verify import run_verification
+    from dealer_limits.estimation.verify import run_verification
 
     if not run_verification(warehouse, console, table):
         raise typer.Exit(1)
@@ -164,7 +169,7 @@ def match_quality(
 @one_line_errors
 def diagnostics(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> None:
     """Regressions that tell reactions to limits from mechanics, beside what they give in known worlds."""
-    from dealer_limits.estimate.diagnostics import run_diagnostics
+    from dealer_limits.estimation.diagnostics import run_diagnostics
 
     run_diagnostics(warehouse, output, console)
 
@@ -197,10 +202,10 @@ def montecarlo(
     ] = False,
 ) -> None:
     """Bias, coverage, power and size of the headline regressions where the truth is known; resumable."""
-    from dealer_limits.montecarlo.publish import publish_montecarlo
-    from dealer_limits.montecarlo.run import run_montecarlo
-    from dealer_limits.montecarlo.split import write_split
-    from dealer_limits.montecarlo.trades import run_trades
+    from dealer_limits.montecarlo.committed import publish_montecarlo
+    from dealer_limits.montecarlo.reaction_share import write_split
+    from dealer_limits.montecarlo.repeat_desk_panel import run_montecarlo
+    from dealer_limits.montecarlo.repeat_trades import run_trades
 
     if split:
         write_split(console)
@@ -220,7 +225,7 @@ def coverage(
     output: Output = Path("output"),
 ) -> None:
     """How often 95% intervals hold the truth of Tables 2 and 8, by the kind of errors; resumable."""
-    from dealer_limits.montecarlo.covariances import run_coverage
+    from dealer_limits.montecarlo.coverage import run_coverage
 
     run_coverage(world, reps, output, console)
 
@@ -232,8 +237,8 @@ def calibrate(
     output: Output = Path("output"),
 ) -> None:
     """Fit the world `paper` to the printed numbers, or check all of them on 20 fresh whole worlds."""
-    from dealer_limits.montecarlo.calibrate import fit_parameters
-    from dealer_limits.montecarlo.check import check_calibration
+    from dealer_limits.montecarlo.calibration_check import check_calibration
+    from dealer_limits.montecarlo.calibration_fit import fit_parameters
 
     if check:
         check_calibration(console, output)

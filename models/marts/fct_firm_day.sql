@@ -1,5 +1,5 @@
 -- One row per business day of the event window and firm that has prime Treasury desks and an MPID that day: sales to the
--- Fed as matched under matching_rule, customer trades, and the limit usage of the day before.
+-- Fed as matched under matching_rule, customer trades, and the limit usage of the day and of the day before.
 with
 
 business_days as (
@@ -48,7 +48,8 @@ joined as (
     select
         firm_days.firm_rssd,
         business_days.business_date,
-        usages.limit_usage as limit_usage_lag,
+        usages.limit_usage,
+        usages_before.limit_usage as limit_usage_lag,
         coalesce(soma_sales.soma_sales_usd, 0) as soma_sales_usd,
         customer_trades.buys_usd,
         customer_trades.buys_in_soma_usd,
@@ -59,7 +60,11 @@ joined as (
     left join usages
         on
             firm_days.firm_rssd = usages.firm_rssd
-            and business_days.business_day_index - 1 = usages.business_day_index
+            and business_days.business_date = usages.business_date
+    left join usages as usages_before
+        on
+            firm_days.firm_rssd = usages_before.firm_rssd
+            and business_days.business_day_index - 1 = usages_before.business_day_index
     left join customer_trades
         on
             firm_days.firm_rssd = customer_trades.firm_rssd
@@ -76,8 +81,8 @@ final as (
     select
         firm_rssd,
         business_date,
+        limit_usage,
         limit_usage_lag,
-        {{ ln_or_null('limit_usage_lag') }} as log_limit_usage_lag,
         case when soma_sales_usd > 0 then 1 else 0 end as soma_sale_indicator,
         {{ usd_mn('soma_sales_usd') }} as soma_sales_usd_mn,
         -- logs of sales are of $ millions, logs of buys of $ thousands, as the printed means are

@@ -13,7 +13,7 @@ desk_days as (
 
 changes as (
 
-    select * from {{ ref('panel_desk_horizon') }}
+    select * from {{ ref('obs_desk_horizon') }}
     where horizon = {{ var('horizons') | max }}
 
 ),

@@ -10,7 +10,7 @@ desk_days as (
 
 changes as (
 
-    select * from {{ ref('panel_desk_horizon') }}
+    select * from {{ ref('obs_desk_horizon') }}
 
 ),
 

@@ -10,10 +10,8 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from dealer_limits.estimate.observations import REGISTRY_SEEDS
-
-PROJECT = Path(__file__).parents[2]
-SEEDS = PROJECT / "seeds"
+from dealer_limits.montecarlo.whole_worlds import REGISTRY_SEEDS
+from dealer_limits.project import PROJECT, SEEDS
 
 # The first six desks are prime, the others in the broad set only.
 DESKS = 8
@@ -36,18 +34,25 @@ POSITIONS = [
     for kind in ("net", "gross", "long", "short", "net_to_gross")
 ]
 OUTCOMES = [
-    *POSITIONS,
-    *("assets_le_30d", "assets_gt_30d", "liabilities_le_30d", "liabilities_gt_30d"),
-    *("pnl_total_to_var", "pnl_new_to_var", "pnl_existing_to_var"),
+    *(f"d_log_{name}" for name in POSITIONS),
+    *(f"d_log_{side}_{age}" for side in ("assets", "liabilities") for age in ("le_30d", "gt_30d")),
+    *("d_pnl_total_to_var", "d_pnl_new_to_var", "d_pnl_existing_to_var"),
+    "arc_change_net_securities_position",
 ]
+KEYS = {
+    "obs_desk_horizon": "desk_id, business_date, horizon",
+    "obs_dealer_day": "firm_rssd, business_date",
+    "obs_soma_sale": "award_id, trade_id",
+    "obs_market_day": "business_date",
+}
 
 
 @dataclass(frozen=True)
 class World:
-    """Rows of the marts that estimation reads, one frame each."""
+    """Rows of the observation models that estimation reads, one frame each, and the desk-days behind them."""
 
     desk_days: pd.DataFrame
-    panel: pd.DataFrame
+    changes: pd.DataFrame
     dealer_days: pd.DataFrame
     soma_sales: pd.DataFrame
     market_days: pd.DataFrame
@@ -100,26 +105,53 @@ def make_world(seed: int = 1, noise: float = 1.0, days: int = 100) -> World:
         for outcome in OUTCOMES:
             # noise grows with usage, so that robust errors differ from classical ones
             spread = noise * (0.5 + desk_days["limit_usage"]) * rng.normal(size=count)
-            panel[f"d_{outcome}"] = (
+            panel[outcome] = (
                 PLANTED_COEFFICIENT * desk_days["log_limit_usage"] + desk / 5 + np.cos(day / 7) + spread
             )
         for scope in ("position", "securities_position"):
             # a net position of zero has no log
-            panel.loc[rng.uniform(size=count) < 0.02, f"d_net_{scope}"] = np.nan
-            panel[f"d_net_to_gross_{scope}"] = panel[f"d_net_{scope}"] - panel[f"d_gross_{scope}"]
+            panel.loc[rng.uniform(size=count) < 0.02, f"d_log_net_{scope}"] = np.nan
+            panel[f"d_log_net_to_gross_{scope}"] = panel[f"d_log_net_{scope}"] - panel[f"d_log_gross_{scope}"]
         panel["d_pnl_total_to_var"] = panel["d_pnl_new_to_var"] + panel["d_pnl_existing_to_var"]
         ends = day > days - horizon
-        panel.loc[ends, [f"d_{outcome}" for outcome in OUTCOMES]] = np.nan
+        panel.loc[ends, OUTCOMES] = np.nan
         panels.append(panel)
     # a missing usage every 97 rows: such rows must not be counted
     desk_days.loc[desk_days.index % 97 == 5, "log_limit_usage"] = np.nan
+    changes = pd.concat(panels, ignore_index=True).merge(
+        with_terms(desk_days), on=["desk_id", "business_date"], validate="m:1"
+    )
     dealer_days = make_dealer_days(rng)
     return World(
         desk_days,
-        pd.concat(panels, ignore_index=True),
+        changes,
         dealer_days,
         make_soma_sales(rng, dealer_days),
         make_market_days(rng),
+    )
+
+
+def with_terms(desk_days: pd.DataFrame) -> pd.DataFrame:
+    """Desk-days with the terms of obs_desk_horizon."""
+    year = desk_days["business_date"].dt.year
+    terms = {
+        "is_prime_treasury_desk_in_2020": desk_days["is_prime_treasury_desk"] & (year == 2020),
+        "log_limit_usage_x_slr_distance_lag_pct": desk_days["log_limit_usage"]
+        * desk_days["slr_distance_lag_pct"],
+    }
+    terms |= {f"limit_usage_q{n}": (desk_days["limit_usage_quartile"] == n).astype(int) for n in (2, 3, 4)}
+    return desk_days.assign(**terms)
+
+
+def with_march(frame: pd.DataFrame, *terms: str) -> pd.DataFrame:
+    """A frame with its terms in March and after it."""
+    march = frame["business_date"] < "2020-04-01"
+    return frame.assign(
+        **{
+            f"march_{number}_x_{term}": frame[term] * is_in
+            for term in terms
+            for number, is_in in ((0, ~march), (1, march))
+        }
     )
 
 
@@ -134,7 +166,7 @@ def make_market_days(rng: np.random.Generator) -> pd.DataFrame:
         for name in ("curve_fit_error", "on_the_run_premium")
     }
     days = pd.DataFrame(
-        {"business_date": dates, "move": move, "limit_usage_index_residual": index, **measures}
+        {"business_date": dates, "move": move, "log_limit_usage_index_residual": index, **measures}
     )
     days.loc[70, "curve_fit_error"] = np.nan
     return days
@@ -160,7 +192,7 @@ def make_dealer_days(rng: np.random.Generator) -> pd.DataFrame:
     dealer_days.loc[11, "soma_sales_to_customer_sales"] = np.nan
     for name in ("in_soma", "not_in_soma", "total"):
         dealer_days[f"log_customer_buys_{name}"] = rng.normal(15, 1, count)
-    return dealer_days
+    return with_march(dealer_days, "log_limit_usage_lag", "log_soma_sale_amount")
 
 
 def make_soma_sales(rng: np.random.Generator, dealer_days: pd.DataFrame) -> pd.DataFrame:
@@ -171,49 +203,56 @@ def make_soma_sales(rng: np.random.Generator, dealer_days: pd.DataFrame) -> pd.D
             "trade_id": [f"trade_{number}" for number in range(LEGS)],
             "firm_rssd": rng.integers(1, FIRMS + 1, LEGS),
             "bond": rng.integers(0, BONDS, LEGS),
-            "match_level": rng.choice(["1", "2_exact", "2_partial", "3"], LEGS),
+            "match_level": rng.choice([1, 2, 2, 3], LEGS),
         }
     )
-    sales["operation_date"] = rng.choice(dealer_days["business_date"].unique(), LEGS)
-    sales = sales[(sales["bond"] + sales["operation_date"].dt.day) % 3 > 0]
+    sales["business_date"] = rng.choice(dealer_days["business_date"].unique(), LEGS)
+    sales = sales[(sales["bond"] + sales["business_date"].dt.day) % 3 > 0]
     sales["cusip"] = "bond_" + sales["bond"].astype(str)
     sales["years_to_maturity"] = np.where(sales["bond"] == 0, np.nan, sales["bond"] * 1.0)
-    usage = dealer_days.rename(columns={"business_date": "operation_date"})
     sales = sales.merge(
-        usage[["firm_rssd", "operation_date", "log_limit_usage_lag"]],
-        on=["firm_rssd", "operation_date"],
+        dealer_days[["firm_rssd", "business_date", "log_limit_usage_lag"]],
+        on=["firm_rssd", "business_date"],
         how="left",
     )
     sales["firm_rssd"] = sales["firm_rssd"].where(sales["firm_rssd"] < FIRMS)
     noise = rng.normal(size=len(sales)) * (1 + sales["bond"]) / 100
     sales["offer_aggressiveness"] = 0.01 * sales["log_limit_usage_lag"].fillna(0) + noise
-    return sales.drop(columns="bond")
+    lives = {"lt_5": (0, 5), "5_10": (5, 10), "ge_10": (10, 100)}
+    for life, (low, high) in lives.items():
+        years = sales["years_to_maturity"]
+        is_in = ((years >= low) & (years < high)).where(years.notna()).astype(float)
+        sales[f"life_{life}_x_log_limit_usage_lag"] = is_in * sales["log_limit_usage_lag"]
+    sales["is_match_level_1_or_2"] = sales["match_level"] < 3
+    return with_march(sales.drop(columns="bond"), "log_limit_usage_lag")
 
 
 def write_warehouse(path: Path, world: World) -> Path:
-    """Write a warehouse file with `seeds` from the project's CSV files and `marts` from a world."""
+    """Write a warehouse file with `seeds` from the project's CSV files and the rest from a world."""
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
-        connection.execute("create schema seeds; create schema marts")
+        connection.execute("create schema seeds; create schema marts; create schema observations")
         for name in REGISTRY_SEEDS:
             connection.execute(
                 f"create table seeds.{name} as from read_csv($file, all_varchar = true, header = true)",
                 {"file": str(SEEDS / f"{name}.csv")},
             )
-        for name in ("printed_tables", "specifications"):
-            connection.execute(f"alter table seeds.{name} alter horizon type integer")
-        connection.execute("alter table seeds.specifications alter report_constant type boolean")
-        for name, day, frame in (
-            ("fct_desk_day", "business_date", world.desk_days),
-            ("panel_desk_horizon", "business_date", world.panel),
-            ("fct_firm_day", "business_date", world.dealer_days),
-            ("fct_soma_sale", "operation_date", world.soma_sales),
-            ("fct_market_day", "business_date", world.market_days),
+        connection.execute("alter table seeds.printed_tables alter horizon type integer")
+        for name, frame in (
+            ("marts.fct_desk_day", world.desk_days),
+            ("marts.fct_firm_day", world.dealer_days),
+            ("observations.obs_desk_horizon", world.changes),
+            ("observations.obs_dealer_day", world.dealer_days),
+            ("observations.obs_soma_sale", world.soma_sales),
+            ("observations.obs_market_day", world.market_days),
         ):
             connection.register("frame", frame)
             connection.execute(
-                f"create table marts.{name} as select * replace (cast({day} as date) as {day}) from frame"
+                f"create table {name} as "
+                "select * replace (cast(business_date as date) as business_date) from frame"
             )
+        for name, key in KEYS.items():
+            connection.execute(f"alter table observations.{name} add primary key ({key})")
         connection.execute(f"create table marts.fct_summary_statistics as {summary_query()}")
     return path
 

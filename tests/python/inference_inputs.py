@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from dealer_limits.estimate.inference import Row, summarise
-from dealer_limits.estimate.panel import stars
-from dealer_limits.estimate.specification_curve import CHOICES, Point, draw_curve
-from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.estimation.inference import Inference, summarise
+from dealer_limits.estimation.panel import stars
+from dealer_limits.estimation.specification_curve import CHOICES, Point, draw_curve
+from dealer_limits.estimation.specifications import load_registry
 from dealer_limits.warehouse import open_warehouse
 from report_inputs import KEYS, make_estimates, write_inputs
 
@@ -79,7 +79,7 @@ def inference_rows() -> pd.DataFrame:
         coef = coefs["2", panel, column, "log_limit_usage", "coef"]
         for place, (covariance, p_value) in enumerate(zip(LABELS, (paper, paper, safe), strict=True)):
             low = float("-inf") if (panel, column, covariance) == ("a", "3", "wild_desk") else coef - 1
-            row = Row(
+            row = Inference(
                 *("2", panel, column, "log_limit_usage", covariance, LABELS[covariance], coef),
                 *(0.011 * (place + 1), -2.0, 100.0, p_value, stars(p_value), low, coef + 1, 18.0, 7.0),
             )

@@ -14,6 +14,7 @@ GOOD_WORLD = """
 create schema staging;
 create schema quality;
 create schema marts;
+create schema observations;
 
 create table marts.dim_business_day as
 select
@@ -101,7 +102,7 @@ select
     -0.02e0 as firm_limit_decrease,
 from sides;
 
-create table marts.panel_desk_horizon as
+create table observations.obs_desk_horizon as
 select
     desk_id,
     business_date,

@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from dealer_limits.estimate.observations import REGISTRY_SEEDS
+from dealer_limits.montecarlo.whole_worlds import REGISTRY_SEEDS
 from figure_marts import make_marts, write_marts
-from workspace import ROOT
+from workspace import ROOT, contract_columns
 
 # Distances of estimates from the printed coefficients, in combined standard errors, in turn.
 DISTANCES = (0.4, -1.5, 2.5, -3.5, -0.4, 1.5, -2.5, 3.5)
@@ -46,6 +46,14 @@ def make_estimates() -> pd.DataFrame:
     return estimates
 
 
+def write_observations(connection: duckdb.DuckDBPyConnection) -> None:
+    """Observation models without a row, with the columns of their contracts."""
+    connection.execute("create schema observations")
+    for name, columns in contract_columns().items():
+        typed = ", ".join(f"{column} double" for column in columns)
+        connection.execute(f"create table observations.{name} ({typed})")
+
+
 def write_inputs(folder: Path) -> Path:
     """Write warehouse, estimates, truth and results of other commands to a folder; return the warehouse."""
     warehouse = write_marts(folder / "w.duckdb", make_marts())
@@ -56,9 +64,8 @@ def write_inputs(folder: Path) -> Path:
                 f"create table seeds.{name} as from read_csv($file, all_varchar = true, header = true)",
                 {"file": str(ROOT / "seeds" / f"{name}.csv")},
             )
-        for name in ("printed_tables", "specifications"):
-            connection.execute(f"alter table seeds.{name} alter horizon type integer")
-        connection.execute("alter table seeds.specifications alter report_constant type boolean")
+        connection.execute("alter table seeds.printed_tables alter horizon type integer")
+        write_observations(connection)
         connection.execute(
             """
             create table quality.qc_match_levels as

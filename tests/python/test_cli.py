@@ -78,7 +78,7 @@ def test_mistake_costs_one_line_on_standard_error_and_exit_code_2(
         ("estimate --table 2 --output file", "file: File exists"),
         ("diagnostics --output file", "file: File exists"),
         ("check --output file", "file/quality: Not a directory"),
-        ("diagnostics --warehouse foreign.duckdb", "the warehouse cannot be read (Catalog Error: "),
+        ("diagnostics --warehouse foreign.duckdb", "the warehouse has no table seeds.diagnostics"),
         ("estimate --warehouse foreign.duckdb", "the warehouse has no table "),
         ("check --warehouse foreign.duckdb", "the warehouse has no table "),
         ("check --warehouse torn.duckdb", "cannot open torn.duckdb: "),

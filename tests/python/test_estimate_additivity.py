@@ -9,10 +9,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from dealer_limits.estimate.observations import complete_rows, read_rows, variables_of
-from dealer_limits.estimate.quantile import Bootstrap
-from dealer_limits.estimate.run import fit_column
-from dealer_limits.estimate.specifications import Registry, load_registry
+from dealer_limits.estimation.observations import complete_rows, read_rows, variables_of
+from dealer_limits.estimation.quantile import Bootstrap
+from dealer_limits.estimation.run import fit_column
+from dealer_limits.estimation.specifications import Registry, load_registry
 from estimate_warehouse import make_world, write_warehouse
 
 # Coefficients are sums of thousands of products of size one, each side rounded once; P&L over VaR has ten
@@ -44,9 +44,9 @@ def coefficients(
 
     The second list has the rows that each outcome would count on its own.
     """
-    spec = next(spec for spec in registry.specifications if (spec.table, spec.panel, spec.column) == like)
-    specs = [replace(spec, outcome=outcome, dependent=f"d_{outcome}") for outcome in outcomes]
-    rows = read_rows(connection, specs, registry)
+    spec = next(spec for spec in registry.specifications if spec.key == like)
+    specs = [replace(spec, dependent=outcome) for outcome in outcomes]
+    rows = read_rows(connection, specs)
     complete = [complete_rows(rows, each) for each in specs]
     variables = variables_of(rows, specs, np.logical_and.reduce(complete))
     fits = [fit_column(variables, each, Bootstrap()) for each in specs]
@@ -62,7 +62,7 @@ def test_net_to_gross_of_table_6_is_net_less_gross_of_table_2(
         connection,
         registry,
         ("6", "", column),
-        [f"net_{scope}", f"gross_{scope}", f"net_to_gross_{scope}"],
+        [f"d_log_{kind}_{scope}" for kind in ("net", "gross", "net_to_gross")],
     )
     assert ratio == pytest.approx(net - gross, abs=ROUNDING["6"])
     # on its own sample, gross has the days with a net position of zero too
@@ -77,7 +77,7 @@ def test_total_profit_of_table_14_is_that_of_new_and_existing_positions(
         connection,
         registry,
         ("14", panel, "1"),
-        ["pnl_total_to_var", "pnl_new_to_var", "pnl_existing_to_var"],
+        ["d_pnl_total_to_var", "d_pnl_new_to_var", "d_pnl_existing_to_var"],
     )
     assert total == pytest.approx(new + existing, abs=ROUNDING["14"])
     assert len(set(counts)) == 1

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dealer_limits.estimate.covariance import (
+from dealer_limits.estimation.covariance import (
     cluster_covariance,
     cluster_jackknife_covariance,
     driscoll_kraay_covariance,
     newey_west_covariance,
     rule_of_thumb_lags,
 )
-from dealer_limits.estimate.panel import Fit, fit_linear, robust_covariance, take_out_effects
+from dealer_limits.estimation.panel import Fit, fit_linear, robust_covariance, take_out_effects
 from panels import with_holes
 
 REGRESSORS = ["x1", "x2"]

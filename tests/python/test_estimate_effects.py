@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dealer_limits.estimate import effects
-from dealer_limits.estimate.absorb import demean, prepare_effects
-from dealer_limits.estimate.effects import Effects, solve_effects
+from dealer_limits.estimation import effects
+from dealer_limits.estimation.absorb import demean, prepare_effects
+from dealer_limits.estimation.effects import Effects, solve_effects
 from panels import PANELS, in_joined_blocks, in_spells, with_holes
 
 every_panel = pytest.mark.parametrize("panel", [build() for build in PANELS.values()], ids=list(PANELS))

@@ -13,12 +13,12 @@ import pytest
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate import engines
-from dealer_limits.estimate.compare import KEYS, compare, read_printed
-from dealer_limits.estimate.engines import SQL_MEASURES
-from dealer_limits.estimate.in_database import TOLERANCE
-from dealer_limits.estimate.quantile import Bootstrap
-from dealer_limits.estimate.run import run_estimates
+from dealer_limits.estimation import engines
+from dealer_limits.estimation.compare import KEYS, compare, read_printed
+from dealer_limits.estimation.engines import SQL_MEASURES
+from dealer_limits.estimation.in_database import TOLERANCE
+from dealer_limits.estimation.quantile import Bootstrap
+from dealer_limits.estimation.run import run_estimates
 from dealer_limits.exhibits.layout import read_numbers
 from estimate_warehouse import make_world, write_warehouse
 

@@ -10,10 +10,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate import in_database
-from dealer_limits.estimate.covariance import cluster_covariance
-from dealer_limits.estimate.in_database import DatabaseFit, PanelQuery, fit_in_database
-from dealer_limits.estimate.panel import fit_linear, take_out_effects
+from dealer_limits.estimation import in_database
+from dealer_limits.estimation.covariance import cluster_covariance
+from dealer_limits.estimation.in_database import DatabaseFit, PanelQuery, fit_in_database
+from dealer_limits.estimation.panel import fit_linear, take_out_effects
 from estimate_oracle import dummy_regression
 from panels import PANELS, in_spells, with_holes, with_singletons, with_sparse_mobility
 

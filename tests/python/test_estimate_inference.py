@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from dealer_limits.estimate.compare import KEYS
-from dealer_limits.estimate.inference import run_inference, summarise
-from dealer_limits.estimate.quantile import Bootstrap
-from dealer_limits.estimate.run import run_estimates
-from dealer_limits.estimate.specification_curve import CHOICES, COVARIANCES, run_specification_curve
-from dealer_limits.montecarlo.registry import read_methods
+from dealer_limits.estimation.compare import KEYS
+from dealer_limits.estimation.inference import run_inference, summarise
+from dealer_limits.estimation.quantile import Bootstrap
+from dealer_limits.estimation.run import run_estimates
+from dealer_limits.estimation.specification_curve import CHOICES, COVARIANCES, run_specification_curve
+from dealer_limits.montecarlo.panel_regressions import read_methods
 from estimate_warehouse import make_world, write_warehouse
 
 DRAWS = Bootstrap(draws=20)
@@ -62,15 +62,15 @@ def test_the_papers_errors_come_first_and_are_those_of_the_estimates(
         np.testing.assert_array_equal(first[statistic], estimates.loc[keys])
 
 
-def test_every_column_has_every_covariance_of_its_mart(rows: pd.DataFrame):
+def test_every_column_has_every_covariance_of_its_observations(rows: pd.DataFrame):
     found = rows[rows["term"] != "constant"].groupby(["table", "panel", "column"])["covariance"].agg(set)
     names = {key: {method.covariance for method in own} for key, own in read_methods().of.items()}
-    assert found["2", "a", "1"] == names["panel_desk_horizon", "ols"]
-    assert found["8", "", "1"] == names["panel_desk_horizon", "iv"]
-    assert found["11", "a", "1"] == names["fct_firm_day", "ols"]
-    assert found["12", "", "1"] == names["fct_soma_sale", "ols"]
-    assert found["15", "a", "1"] == names["fct_market_day", "ols"]
-    assert found["15", "a", "4"] == names["fct_market_day", "quantile"]
+    assert found["2", "a", "1"] == names["obs_desk_horizon", "ols"]
+    assert found["8", "", "1"] == names["obs_desk_horizon", "iv"]
+    assert found["11", "a", "1"] == names["obs_dealer_day", "ols"]
+    assert found["12", "", "1"] == names["obs_soma_sale", "ols"]
+    assert found["15", "a", "1"] == names["obs_market_day", "ols"]
+    assert found["15", "a", "4"] == names["obs_market_day", "quantile"]
 
 
 def test_least_lag_is_the_horizon(rows: pd.DataFrame):
@@ -140,11 +140,10 @@ def test_results_survive_where_they_were_significant_and_still_are(rows: pd.Data
 
 
 def test_summary_says_nothing_of_what_was_never_significant():
-    from dealer_limits.estimate.specifications import Specification
+    from dealer_limits.estimation.specifications import Specification
 
     spec = Specification(
-        *("2", "a", "1", "net", 1, "prime_desks", "d_net", ("x", "z"), (), ("desk",), (), (), "", "ols"),
-        *("robust", False),
+        *("2", "a", "1", "obs_desk_horizon", "is_prime_treasury_desk", 1, "d_net", ("x", "z"), ("x", "z")),
     )
     frame = pd.DataFrame(
         [

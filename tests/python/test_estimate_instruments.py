@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dealer_limits.estimate.instruments import (
+from dealer_limits.estimation.instruments import (
     Projections,
     anderson_rubin,
     anderson_rubin_p,
@@ -17,7 +17,7 @@ from dealer_limits.estimate.instruments import (
     hansen_j,
     project,
 )
-from dealer_limits.estimate.panel import fit_linear, take_out_effects
+from dealer_limits.estimation.panel import fit_linear, take_out_effects
 from panels import with_holes
 
 INSTRUMENTS = ["z1", "z2"]

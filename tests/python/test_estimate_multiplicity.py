@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dealer_limits.estimate.multiplicity import holm, romano_wolf
+from dealer_limits.estimation.multiplicity import holm, romano_wolf
 
 
 def test_holm_equals_statsmodels():

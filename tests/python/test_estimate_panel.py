@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dealer_limits.estimate.absorb import demean, prepare_effects
-from dealer_limits.estimate.panel import (
+from dealer_limits.estimation.absorb import demean, prepare_effects
+from dealer_limits.estimation.panel import (
     CollinearError,
     Fit,
     fit_linear,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dealer_limits.estimate import quantile as quantile_module
-from dealer_limits.estimate.panel import CollinearError, Fit, Variables, take_out_effects
-from dealer_limits.estimate.quantile import (
+from dealer_limits.estimation import quantile as quantile_module
+from dealer_limits.estimation.panel import CollinearError, Fit, Variables, take_out_effects
+from dealer_limits.estimation.quantile import (
     Bootstrap,
     block_counts,
     bootstrap_quantile,

@@ -16,10 +16,10 @@ import pytest
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.compare import KEYS
-from dealer_limits.estimate.observations import standardise
-from dealer_limits.estimate.quantile import Bootstrap
-from dealer_limits.estimate.run import run_estimates
+from dealer_limits.estimation.compare import KEYS
+from dealer_limits.estimation.observations import standardise
+from dealer_limits.estimation.quantile import Bootstrap
+from dealer_limits.estimation.run import run_estimates
 from estimate_warehouse import PLANTED_COEFFICIENT, World, make_world, write_warehouse
 
 TABLES = [str(table) for table in range(2, 16)]
@@ -33,6 +33,11 @@ def silent() -> Console:
 
 def value(estimates: pd.DataFrame, table: str, panel: str, column: str, term: str, statistic: str) -> float:
     return estimates.set_index(KEYS)["value"].loc[(table, panel, column, term, statistic)]
+
+
+def changed(world: World, **columns: float) -> World:
+    """A world with some columns of its desk panel constant."""
+    return dataclasses.replace(world, changes=world.changes.assign(**columns))
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +105,17 @@ def test_standardised_least_squares_equals_statsmodels(estimates: pd.DataFrame, 
 
     days = world.market_days.dropna().drop(columns="business_date")
     full = smf.ols(
-        "curve_fit_error ~ move + limit_usage_index_residual", (days - days.mean()) / days.std()
+        "curve_fit_error ~ move + log_limit_usage_index_residual", (days - days.mean()) / days.std()
     ).fit(cov_type="HC1", use_t=True)
-    for term in ("move", "limit_usage_index_residual"):
+    for term, column in (
+        ("move", "move"),
+        ("limit_usage_index_residual", "log_limit_usage_index_residual"),
+    ):
         key = ("15", "a", "1", term)
         # both are exact least squares of a well-conditioned problem
-        assert value(estimates, *key, "coef") == pytest.approx(full.params[term], rel=1e-10)
-        assert value(estimates, *key, "se") == pytest.approx(full.bse[term], rel=1e-10)
-        assert value(estimates, *key, "p") == pytest.approx(full.pvalues[term], rel=1e-8)
+        assert value(estimates, *key, "coef") == pytest.approx(full.params[column], rel=1e-10)
+        assert value(estimates, *key, "se") == pytest.approx(full.bse[column], rel=1e-10)
+        assert value(estimates, *key, "p") == pytest.approx(full.pvalues[column], rel=1e-8)
     assert value(estimates, "15", "a", "1", "", "nobs") == len(days)
     assert value(estimates, "15", "a", "1", "", "r2") == pytest.approx(full.rsquared, rel=1e-12)
 
@@ -115,8 +123,8 @@ def test_standardised_least_squares_equals_statsmodels(estimates: pd.DataFrame, 
 def test_bytes_do_not_depend_on_the_number_of_threads(warehouse: Path, folder: Path):
     program = (
         "import io, sys; from pathlib import Path; from rich.console import Console;"
-        "from dealer_limits.estimate.quantile import Bootstrap;"
-        "from dealer_limits.estimate.run import run_estimates;"
+        "from dealer_limits.estimation.quantile import Bootstrap;"
+        "from dealer_limits.estimation.run import run_estimates;"
         "run_estimates(Path(sys.argv[1]), Path(sys.argv[2]), ['2', '8', '12', '15'], "
         "Console(file=io.StringIO()), Bootstrap(draws=40))"
     )
@@ -130,7 +138,7 @@ def test_bytes_do_not_depend_on_the_number_of_threads(warehouse: Path, folder: P
 
 
 def test_row_without_usage_or_change_is_not_counted(estimates: pd.DataFrame, world: World):
-    rows = world.panel.merge(world.desk_days, on=["desk_id", "business_date"])
+    rows = world.changes
     rows = rows[rows["is_prime_treasury_desk"] & (rows["horizon"] == 5)]
     complete = rows.dropna(subset=["d_log_net_position", "log_limit_usage"])
     assert len(complete) < len(rows.dropna(subset=["d_log_net_position"])) < len(rows)
@@ -140,7 +148,7 @@ def test_row_without_usage_or_change_is_not_counted(estimates: pd.DataFrame, wor
 
 
 def test_samples_select_their_rows(estimates: pd.DataFrame, world: World):
-    rows = world.panel.merge(world.desk_days, on=["desk_id", "business_date"])
+    rows = world.changes
     rows = rows[rows["horizon"] == 1].dropna(subset=["d_log_net_securities_position", "log_limit_usage"])
     in_2020 = rows["is_prime_treasury_desk"] & (rows["business_date"] >= "2020-01-01")
     assert value(estimates, "4", "c", "1", "", "nobs") == in_2020.sum()
@@ -151,7 +159,7 @@ def test_terms_are_what_their_names_say(estimates: pd.DataFrame, world: World):
     """Interactions and quartile indicators equal a regression on columns that pandas builds."""
     import statsmodels.formula.api as smf
 
-    rows = world.panel.merge(world.desk_days, on=["desk_id", "business_date"])
+    rows = world.changes
     rows = rows[rows["is_prime_treasury_desk"] & (rows["horizon"] == 1)]
     effects = "C(desk_id) + C(business_date)"
     for key, needed, formula, terms in [
@@ -238,21 +246,13 @@ def test_summary_statistics_equal_pandas(estimates: pd.DataFrame, world: World):
             assert ours == pytest.approx(expected[statistic], rel=1e-9, abs=1e-9)
 
 
-def test_desk_day_missing_from_the_facts_stops_the_run(folder: Path, world: World):
-    """An inner join would lose the rows of that day without a word."""
-    hole = dataclasses.replace(world, desk_days=world.desk_days.iloc[1:])
-    path = write_warehouse(folder / "hole.duckdb", hole)
-    with pytest.raises(DealerLimitsError, match=r"3 rows of marts\.panel_desk_horizon have no desk-day"):
-        run_estimates(path, folder / "hole", ["2"], silent())
-
-
-def test_missing_warehouse_and_missing_mart_are_said_in_one_line(folder: Path, world: World):
+def test_missing_warehouse_and_missing_observations_are_said_in_one_line(folder: Path, world: World):
     with pytest.raises(DealerLimitsError, match=r"there is no warehouse .*nowhere.duckdb"):
         run_estimates(folder / "nowhere.duckdb", folder / "x", None, silent())
     path = write_warehouse(folder / "partial.duckdb", make_world(days=20))
     with duckdb.connect(str(path)) as connection:
-        connection.execute("drop table marts.panel_desk_horizon")
-    with pytest.raises(DealerLimitsError, match=r"no table marts\.panel_desk_horizon") as caught:
+        connection.execute("drop schema observations cascade")
+    with pytest.raises(DealerLimitsError, match="the warehouse has no observations") as caught:
         run_estimates(path, folder / "x", None, silent())
     assert "\n" not in str(caught.value)
 
@@ -271,29 +271,69 @@ def test_table_that_the_paper_does_not_have_raises(warehouse: Path, folder: Path
     assert not (folder / "asked").exists()
 
 
-def test_table_that_cannot_be_estimated_raises_if_asked_for(folder: Path, world: World):
-    desk_days = world.desk_days.assign(firm_limit_increase=np.nan)
-    path = write_warehouse(folder / "none.duckdb", dataclasses.replace(world, desk_days=desk_days))
-    with pytest.raises(DealerLimitsError, match=r"Table 8 column 1 cannot be estimated: no row of panel"):
+def test_table_that_cannot_be_estimated_stops_after_those_that_can_are_written(folder: Path, world: World):
+    path = write_warehouse(folder / "none.duckdb", changed(world, firm_limit_increase=np.nan))
+    message = r"Table 8 column 1: no row of obs_desk_horizon where is_prime_treasury_desk has"
+    with pytest.raises(DealerLimitsError, match=message):
         run_estimates(path, folder / "asked", ["2", "8"], silent())
-    assert not (folder / "asked").exists()
+    assert set(pd.read_parquet(folder / "asked" / "estimates.parquet")["table"]) == {"2"}
 
 
-def test_column_that_the_marts_lack_is_said_and_the_others_estimated(folder: Path, world: World):
-    lacking = dataclasses.replace(world, desk_days=world.desk_days.drop(columns="log_dv01_limit_usage"))
+def test_column_that_the_observations_lack_stops_after_the_others_are_written_and_shown(
+    folder: Path, world: World
+):
+    lacking = dataclasses.replace(world, changes=world.changes.drop(columns="log_dv01_limit_usage"))
     path = write_warehouse(folder / "lacking.duckdb", lacking)
     console = silent()
-    estimates = run_estimates(path, folder / "lacking", None, console, FEW_DRAWS)
+    message = "Table 7.a. column 1: obs_desk_horizon has no term log_dv01_limit_usage, the nearest is log_limit_usage"
+    with pytest.raises(DealerLimitsError, match=message):
+        run_estimates(path, folder / "lacking", None, console, FEW_DRAWS)
+    estimates = pd.read_parquet(folder / "lacking" / "estimates.parquet")
     assert set(TABLES) - set(estimates["table"]) == {"7"}
     assert "log_dv01_limit_usage" in console.file.getvalue().partition("not estimated: 24 columns")[2]
+    assert "Table 2 (a)" in console.file.getvalue()
 
 
-def test_infinite_value_in_a_mart_is_said_and_never_estimated(folder: Path, world: World):
-    desk_days = world.desk_days.copy()
-    desk_days.loc[3, "limit_usage_std"] = np.inf
-    path = write_warehouse(folder / "infinite.duckdb", dataclasses.replace(world, desk_days=desk_days))
-    with pytest.raises(DealerLimitsError, match=r"limit_usage_std of panel_desk_horizon has infinite values"):
+def test_infinite_value_is_said_and_never_estimated(folder: Path, world: World):
+    changes = world.changes.copy()
+    changes.loc[3, "limit_usage_std"] = np.inf
+    path = write_warehouse(folder / "infinite.duckdb", dataclasses.replace(world, changes=changes))
+    with pytest.raises(DealerLimitsError, match=r"limit_usage_std of obs_desk_horizon has infinite values"):
         run_estimates(path, folder / "infinite", ["10"], silent())
+
+
+OWN = """table,column,observations,sample,horizon,dependent,regressors,absorb
+16,1,obs_desk_horizon,is_prime_treasury_desk,5,d_log_net_position,log_limit_usage;limit_usage_std,desk_id;business_date
+16,2,obs_desk_horizon,is_prime_treasury_desk,{horizon},d_log_net_position,{term},desk_id;business_date
+"""
+
+
+@pytest.mark.parametrize(
+    ("horizon", "term", "message"),
+    [
+        (5, "log_limit_usag", "obs_desk_horizon has no term log_limit_usag, the nearest is log_limit_usage"),
+        (
+            20,
+            "log_limit_usage",
+            r"has the horizons 1, 5, 10 and not 20: build with --vars '{horizons: \[1, 5",
+        ),
+    ],
+)
+def test_own_table_is_estimated_and_shown_though_one_of_its_columns_is_wrong(
+    warehouse: Path, folder: Path, horizon: int, term: str, message: str
+):
+    own, console = folder / "own.csv", silent()
+    own.write_text(OWN.format(horizon=horizon, term=term), encoding="utf-8")
+    with pytest.raises(DealerLimitsError, match=f"specifications, Table 16 column 2: .*{message}"):
+        run_estimates(warehouse, folder / "own", None, console, FEW_DRAWS, own=own)
+    shown = console.file.getvalue()
+    assert "174 of 175 columns estimated" in shown
+    assert shown.count("Table 16") == 2
+    comparison = pd.read_csv(folder / "own" / "comparison.csv", dtype={"table": str, "column": str})
+    ours = comparison[comparison["table"] == "16"]
+    assert set(ours["statistic"]) == {"coef", "se", "stars", "r2", "nobs"}
+    assert ours["ours"].notna().all() and ours["printed"].isna().all()
+    assert len(comparison) == 1034 + 284 + len(ours)
 
 
 def test_shadow_costs_are_written_with_their_units_and_are_those_of_table_14(
@@ -306,7 +346,7 @@ def test_shadow_costs_are_written_with_their_units_and_are_those_of_table_14(
     at_usage = costs[(costs["panel"] == "b") & (costs["column"] == "2")].set_index("usage")
     # the file has ten digits
     assert at_usage.loc[0.40, "shadow_cost"] == pytest.approx(slope / 0.4, rel=1e-9)
-    rows = world.panel.merge(world.desk_days, on=["desk_id", "business_date"])
+    rows = world.changes
     rows = rows[rows["is_prime_treasury_desk"] & (rows["horizon"] == 5)]
     rows = rows.dropna(subset=["d_pnl_new_to_var", "log_limit_usage"])
     mean = (rows["pnl_new_to_var"] + rows["d_pnl_new_to_var"]).mean()
@@ -318,11 +358,10 @@ def test_shadow_costs_are_written_with_their_units_and_are_those_of_table_14(
 
 def test_column_without_variation_is_reported_and_the_others_estimated(folder: Path):
     world = make_world(days=30)
-    without = dataclasses.replace(world, desk_days=world.desk_days.assign(log_dv01_limit_usage=0.0))
-    path = write_warehouse(folder / "flat.duckdb", without)
+    path = write_warehouse(folder / "flat.duckdb", changed(world, log_dv01_limit_usage=0.0))
     console = silent()
     estimates = run_estimates(path, folder / "flat", None, console, FEW_DRAWS)
     assert "7" not in set(estimates["table"])
     assert {"2", "10"} <= set(estimates["table"])
     assert "of Table 7: " in console.file.getvalue()
-    assert "does not vary within desk and time" in console.file.getvalue()
+    assert "does not vary within desk_id and business_date" in console.file.getvalue()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dealer_limits.estimate.panel import Fit, fit_linear, take_out_effects
-from dealer_limits.estimate.shadow_cost import shadow_costs
+from dealer_limits.estimation.panel import Fit, fit_linear, take_out_effects
+from dealer_limits.estimation.shadow_cost import shadow_costs
 
 
 def four_rows() -> tuple[Fit, np.ndarray]:

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 import pytest
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.run import lacking
-from dealer_limits.estimate.specifications import Registry, build_registry, load_registry
-from estimate_warehouse import SEEDS, make_world, write_warehouse
+from dealer_limits.estimation.specifications import (
+    Registry,
+    build_registry,
+    read_specifications,
+    seed_file,
+)
+from dealer_limits.project import SEEDS
+from workspace import contract_columns
+
+# what the printed tables call the rows of a column
+PRINTED_SAMPLES = {
+    ("obs_desk_horizon", "is_prime_treasury_desk"): "",
+    ("obs_desk_horizon", "is_prime_treasury_desk_in_2020"): "2020",
+    ("obs_desk_horizon", ""): "all_treasury_desks",
+    ("obs_dealer_day", ""): "",
+    ("obs_soma_sale", ""): "",
+    ("obs_soma_sale", "is_match_level_1_or_2"): "match_level_1_2",
+    ("obs_market_day", ""): "",
+}
+# the columns that a file of one's own needs
+LEAST = "table,column,observations,dependent,regressors"
+EFFECTS = {"desk_id": "desk_fe", "firm_rssd": "dealer_fe", "cusip": "bond_fe", "business_date": "time_fe"}
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    path = write_warehouse(tmp_path_factory.mktemp("registry") / "w.duckdb", make_world(days=20))
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return load_registry(connection)
+def columns() -> dict[str, tuple[str, ...]]:
+    return contract_columns()
+
+
+@pytest.fixture(scope="module")
+def registry(columns: dict[str, tuple[str, ...]]) -> Registry:
+    return build_registry(read_specifications(seed_file("specifications")), columns)
 
 
 @pytest.fixture(scope="module")
@@ -42,23 +64,16 @@ def test_specifications_agree_with_the_printed_tables(registry: Registry, printe
         rows = columns[spec.table, spec.panel, spec.column]
         assert set(rows["outcome"]) == {spec.outcome}
         assert set(rows["horizon"]) == {"" if spec.horizon is None else str(spec.horizon)}
-        assert set(rows["sample"]) == {registry.samples[spec.sample].printed_sample}
-        terms = {*spec.regressors, *(["constant"] if spec.report_constant else [])}
-        assert set(rows["term"]) - {""} == terms
-
-
-def test_dependent_variables_are_named_after_the_outcome(registry: Registry):
-    """The panel holds the change of each outcome as d_<outcome>; other marts hold the outcome itself."""
-    for spec in registry.specifications:
-        prefix = "d_" if registry.mart(spec) == "panel_desk_horizon" else ""
-        assert spec.dependent == f"{prefix}{spec.outcome}"
+        assert set(rows["sample"]) == {PRINTED_SAMPLES[spec.observations, spec.sample]}
+        assert set(rows["term"]) - {""} == set(spec.coefficients)
 
 
 def test_desk_regressions_absorb_desk_and_time(registry: Registry):
     """The notes to the tables say so, but for Table 8, which has time effects alone."""
     for spec in registry.specifications:
-        if registry.mart(spec) == "panel_desk_horizon":
-            assert spec.absorb == (("time",) if spec.table == "8" else ("desk", "time"))
+        if spec.observations == "obs_desk_horizon":
+            effects = ("business_date",) if spec.table == "8" else ("desk_id", "business_date")
+            assert spec.absorb == effects
 
 
 def test_absorbed_effects_are_those_printed(registry: Registry, printed: pd.DataFrame):
@@ -67,9 +82,8 @@ def test_absorbed_effects_are_those_printed(registry: Registry, printed: pd.Data
     yes = effects[effects["value"] == "1"].groupby(["table", "panel", "column"])["statistic"].apply(set)
     assert len(yes) > 0
     for spec in registry.specifications:
-        key = (spec.table, spec.panel, spec.column)
-        if key in yes.index:
-            assert {f"{effect}_fe" for effect in spec.absorb} == yes[key]
+        if spec.key in yes.index:
+            assert {EFFECTS[effect] for effect in spec.absorb} == yes[spec.key]
 
 
 def test_estimators_are_those_printed(registry: Registry, printed: pd.DataFrame):
@@ -81,62 +95,95 @@ def test_estimators_are_those_printed(registry: Registry, printed: pd.DataFrame)
 
 def test_columns_of_a_horse_race_keep_the_same_observations(registry: Registry):
     """Table 7 prints the same N with and without VaR usage beside DV01 usage."""
-    assert {"log_limit_usage"} <= set.intersection(*(set(spec.terms) for spec in registry.of_tables(["7"])))
+    assert {"log_limit_usage"} <= set.intersection(
+        *(set(spec.variables) for spec in registry.of_tables(["7"]))
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"regressors": ("nonsense",)}, "unknown term nonsense of panel_desk_horizon"),
-        ({"instruments": ("nonsense",), "endogenous": ("log_limit_usage",)}, "unknown term nonsense"),
-        ({"sample": "nowhere"}, "unknown sample nowhere"),
-        ({"absorb": ("planet",)}, "unknown effect planet"),
+        (
+            {"regressors": ("log_limit_usge",)},
+            "obs_desk_horizon has no term log_limit_usge, the nearest is log_limit_usage",
+        ),
+        (
+            {"instruments": ("firm_increase",), "estimator": "iv"},
+            "has no term firm_increase, the nearest is firm_",
+        ),
+        ({"dependent": "d_net_position"}, "has no term d_net_position, the nearest is d_log_net_position"),
+        (
+            {"sample": "is_prime"},
+            "obs_desk_horizon has no sample is_prime, the nearest is is_prime_treasury_desk",
+        ),
+        ({"absorb": ("desk",)}, "obs_desk_horizon has no effect desk, the nearest is desk_id"),
+        ({"observations": "obs_desk"}, "there are no observations obs_desk, the nearest is obs_desk_horizon"),
+        ({"horizon": None}, "rows of obs_desk_horizon have a horizon, and none is given"),
+        ({"horizon": 20}, "has the horizons 1, 5, 10 and not 20: build with --vars"),
         ({"estimator": "magic"}, "unknown estimator magic"),
-        ({"covariance": "guess"}, "unknown covariance guess"),
-        ({"transform": "square"}, "unknown transform square"),
-        ({"regressors": ()}, "has no regressors"),
-        ({"endogenous": ("log_limit_usage",)}, "instruments and instrumented variables together"),
-        ({"endogenous": ("move",), "instruments": ("firm_limit_increase",)}, "that is no regressor"),
-        ({"estimator": "iv"}, "needs instruments for the estimator iv"),
-        ({"absorb": ("desk", "time", "bond")}, "absorbs 3 effects, at most 2"),
-    ],
-)
-def test_unknown_names_raise(registry: Registry, changes: dict, message: str):
-    wrong = dataclasses.replace(registry.specifications[0], **changes)
-    with pytest.raises(DealerLimitsError, match=rf"Table 2\(a\) column 1: .*{message}"):
-        build_registry([wrong], registry.samples.values(), registry.expressions)
-
-
-def test_a_column_given_twice_raises(registry: Registry):
-    with pytest.raises(DealerLimitsError, match="is there twice"):
-        build_registry([registry.specifications[0]] * 2, registry.samples.values(), registry.expressions)
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({}, None),
+        ({"covariance": "guess"}, "the ols estimator has robust covariance only"),
         ({"estimator": "quantile:0.50"}, "the quantile estimator has bootstrap covariance only"),
-        ({"covariance": "bootstrap"}, "the ols estimator has robust covariance only"),
         (
             {"estimator": "quantile:0.50", "covariance": "bootstrap"},
             "the quantile estimator absorbs no effects",
         ),
+        ({"transform": "square"}, "unknown transform square"),
+        ({"endogenous": ("log_limit_usage",)}, "instruments and instrumented variables together"),
+        ({"endogenous": ("log_var",), "instruments": ("firm_limit_increase",)}, "that is no regressor"),
+        ({"estimator": "iv"}, "needs instruments for the estimator iv"),
+        ({"absorb": ("desk_id", "business_date", "firm_rssd")}, "absorbs 3 effects, at most 2"),
+        ({"regressors": ("log_var", "log_limit_usage"), "terms": ("x", "x")}, "names a term twice"),
     ],
 )
-def test_what_estimation_lacks_is_said_and_never_ignored(
-    registry: Registry, changes: dict, reason: str | None
+def test_what_a_specification_names_and_is_not_there_is_said(
+    registry: Registry, columns: dict[str, tuple[str, ...]], changes: dict, message: str
 ):
-    assert lacking(dataclasses.replace(registry.specifications[0], **changes), registry) == reason
+    wrong = dataclasses.replace(registry.specifications[0], **changes)
+    found = build_registry([wrong], columns, {"obs_desk_horizon": (1, 5, 10)})
+    assert message in found.problems[wrong]
 
 
-def test_estimation_lacks_nothing_that_the_registry_has(registry: Registry):
-    assert {lacking(spec, registry) for spec in registry.specifications} == {None}
+def test_the_registry_names_nothing_that_is_not_there(
+    registry: Registry, columns: dict[str, tuple[str, ...]]
+):
+    assert not registry.problems
+    assert not build_registry(read_specifications(seed_file("diagnostics")), columns).problems
+
+
+def test_a_column_given_twice_raises(registry: Registry, columns: dict[str, tuple[str, ...]]):
+    with pytest.raises(DealerLimitsError, match=r"specifications, Table 2\(a\) column 1: is there twice"):
+        build_registry([registry.specifications[0]] * 2, columns)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("table,column,observations,dependent\n16,1,obs_soma_sale,x\n", "row 1: regressors is missing"),
+        (f"{LEAST},horizont\n16,1,o,y,x,5\n", "there is no column horizont, the nearest is horizon"),
+        (f"{LEAST},horizon\n16,1,o,y,x,five\n", "row 1: horizon five, expected business days"),
+        (f"{LEAST},report_constant\n16,1,o,y,x,yes\n", "report_constant yes, expected true or false"),
+        (f"{LEAST}\n16,1,o,y,x,too,many\n", "row 1: there is no column None"),
+    ],
+)
+def test_file_that_is_no_registry_is_refused_in_one_line(text: str, message: str, tmp_path: Path):
+    path = tmp_path / "my.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DealerLimitsError, match=message) as caught:
+        read_specifications(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_file_with_the_least_columns_has_the_defaults(tmp_path: Path):
+    path = tmp_path / "my.csv"
+    path.write_text(f"{LEAST}\n16,1,obs_soma_sale,y,x as z; w\n", encoding="utf-8")
+    (spec,) = read_specifications(path)
+    assert (spec.regressors, spec.terms, spec.estimator, spec.covariance) == (
+        ("x", "w"), ("z", "w"), "ols", "robust",
+    )  # fmt: skip
+    assert (spec.sample, spec.horizon, spec.absorb, spec.report_constant) == ("", None, (), False)
 
 
 def test_printed_numbers_are_unchanged():
     """1,034 numbers were printed and read twice; the seed keeps every byte of what was read."""
-    import hashlib
-
     digest = hashlib.sha256(Path(SEEDS / "printed_tables.csv").read_bytes()).hexdigest()
     assert digest == "031a3c2c427a728ea3eed30a3bc000c65abd55c2c2fe451f2ed790d6ab831dd5"

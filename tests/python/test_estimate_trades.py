@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from dealer_limits.estimate.compare import KEYS
-from dealer_limits.estimate.run import run_estimates
-from dealer_limits.estimate.specifications import Registry, load_registry
+from dealer_limits.estimation.compare import KEYS
+from dealer_limits.estimation.run import run_estimates
+from dealer_limits.estimation.specifications import Registry, load_registry
 from estimate_oracle import dummy_regression
 from estimate_warehouse import World, make_world, write_warehouse
 
@@ -71,7 +71,7 @@ def dealer_days(world: World) -> pd.DataFrame:
 def soma_sales(world: World) -> pd.DataFrame:
     """Sales to the Fed with every term of Table 12 under its own name."""
     sales = world.soma_sales
-    march = (sales["operation_date"] < "2020-04-01").astype(int)
+    march = (sales["business_date"] < "2020-04-01").astype(int)
     usage, life = sales["log_limit_usage_lag"], sales["years_to_maturity"]
     lives = {
         "life_lt_5": life < 5,
@@ -94,23 +94,21 @@ def test_column_equals_its_dummy_regression(
     dealer_days: pd.DataFrame,
     soma_sales: pd.DataFrame,
 ):
-    spec = next(spec for spec in registry.of_tables(TABLES) if (spec.table, spec.panel, spec.column) == key)
-    effects = {"dealer": "firm_rssd", "time": "business_date"}
+    spec = next(spec for spec in registry.of_tables(TABLES) if spec.key == key)
     rows = dealer_days
     if spec.table == "12":
-        effects = {"bond": "cusip", "time": "operation_date"}
-        rows = soma_sales if int(spec.column) <= 3 else soma_sales[soma_sales["match_level"] != "3"]
-    complete = rows.dropna(subset=[spec.outcome, *spec.regressors])
+        rows = soma_sales if int(spec.column) <= 3 else soma_sales[soma_sales["match_level"] != 3]
+    complete = rows.dropna(subset=[spec.outcome, *spec.terms])
     full = dummy_regression(
         complete[spec.outcome].to_numpy(),
-        complete[[*spec.regressors]].to_numpy(),
-        [complete[effects[effect]] for effect in spec.absorb],
+        complete[[*spec.terms]].to_numpy(),
+        [complete[effect] for effect in spec.absorb],
     )
 
     assert len(complete) < len(rows)
     assert estimates[(*key, "", "nobs")] == len(complete)
     assert estimates[(*key, "", "r2")] == pytest.approx(full.rsquared, rel=1e-9)
-    reported = [*spec.regressors, "constant"] if spec.table == "12" else spec.regressors
+    reported = [*spec.terms, "constant"] if spec.table == "12" else spec.terms
     assert set(estimates[key].index.get_level_values("term")) == {"", *reported}
     for position, term in enumerate(reported):
         assert estimates[(*key, term, "coef")] == pytest.approx(full.params[position], rel=1e-8)

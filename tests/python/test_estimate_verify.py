@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from dealer_limits.cli import app
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate import panel, quantile, verify
-from dealer_limits.estimate.absorb import Effects
+from dealer_limits.estimation import panel, quantile, verify
+from dealer_limits.estimation.absorb import Effects
 from estimate_warehouse import make_world, write_warehouse
 
 # every estimator, one and two effects, a constant, several regressors

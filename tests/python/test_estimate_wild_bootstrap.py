@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dealer_limits.estimate.panel import take_out_effects
-from dealer_limits.estimate.wild_bootstrap import coarser, draw_signs, prepare_tests
+from dealer_limits.estimation.panel import take_out_effects
+from dealer_limits.estimation.wild_bootstrap import coarser, draw_signs, prepare_tests
 from panels import with_holes
 
 

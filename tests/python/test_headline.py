@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from dealer_limits.estimate.run import run_estimates
+from dealer_limits.estimation.run import run_estimates
 from workspace import Workspace
 
 

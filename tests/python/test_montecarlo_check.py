@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from dealer_limits.montecarlo.check import NO_REASON, TARGETS, check_numbers, half_digit, kind
-from dealer_limits.montecarlo.moments import printed_numbers
-from dealer_limits.montecarlo.registry import SEEDS
+from dealer_limits.montecarlo.calibration_check import NO_REASON, TARGETS, check_numbers, half_digit, kind
+from dealer_limits.montecarlo.desk_panel_moments import printed_numbers
 from dealer_limits.montecarlo.whole_worlds import WholeWorld
+from dealer_limits.project import SEEDS
 
 PAGE = (SEEDS.parent / "docs" / "calibration.md").read_text(encoding="utf-8")
 

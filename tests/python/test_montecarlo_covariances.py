@@ -12,13 +12,14 @@ import pytest
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.inference import SEED
-from dealer_limits.estimate.instruments import RECOMMENDED_SET, SETS
-from dealer_limits.estimate.wild_bootstrap import draw_signs
-from dealer_limits.montecarlo import covariances
-from dealer_limits.montecarlo.covariances import coverage_rows, estimate_world, run_coverage
+from dealer_limits.estimation.inference import SEED
+from dealer_limits.estimation.instruments import RECOMMENDED_SET, SETS
+from dealer_limits.estimation.wild_bootstrap import draw_signs
+from dealer_limits.montecarlo import coverage
+from dealer_limits.montecarlo.coverage import coverage_rows, estimate_world, run_coverage
 from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
-from dealer_limits.montecarlo.registry import SEEDS, critical_values, estimate_row, read_methods
+from dealer_limits.montecarlo.panel_regressions import critical_values, estimate_on, read_methods
+from dealer_limits.project import SEEDS
 from dealer_limits.pseudo.parameters import world_parameters
 
 SEED_OF_WORLD = 7_000_001
@@ -33,7 +34,7 @@ def test_coefficients_and_robust_intervals_are_those_of_the_monte_carlo(estimate
     """Two implementations of one regression: 1e-8 is rounding in either."""
     panel = simulate_desk_panel(SEED_OF_WORLD, dict(world_parameters("paper")))
     for row, own in zip(coverage_rows(), estimated, strict=True):
-        fit = estimate_row(panel, row)
+        fit = estimate_on(panel, row)
         assert own.coef == pytest.approx(fit.coef[0], rel=1e-8)
         ((low, high),) = own.intervals["robust"]
         assert (low + high) / 2 == pytest.approx(fit.coef[0], rel=1e-8)
@@ -43,7 +44,7 @@ def test_jackknife_intervals_are_those_of_the_diagnostics(estimated):
     """The long form of the estimator and the dense one of the Monte Carlo: 1e-6 is rounding in either."""
     panel = simulate_desk_panel(SEED_OF_WORLD, dict(world_parameters("paper")))
     for row, own in zip(coverage_rows(), estimated, strict=True):
-        fit = estimate_row(panel, replace(row, covariance="jackknife_firm"))
+        fit = estimate_on(panel, replace(row, covariance="jackknife_firm"))
         ((low, high),) = own.intervals["jackknife_firm"]
         reach = critical_values(fit)[1] * fit.se[0]
         assert (low, high) == pytest.approx((fit.coef[0] - reach, fit.coef[0] + reach), rel=1e-6)
@@ -67,7 +68,7 @@ def test_wild_intervals_cover_what_the_bootstrap_does_not_reject(estimated):
 def test_coverage_counts_worlds_and_goes_on_where_it_was_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(covariances, "BLOCK", 1)
+    monkeypatch.setattr(coverage, "BLOCK", 1)
     run_coverage("null", 2, tmp_path, Console(file=io.StringIO()))
     whole = (tmp_path / "covariance_coverage.csv").read_bytes()
     kept, lost = sorted(tmp_path.glob("covariance_coverage/*/*.block"))
@@ -76,7 +77,7 @@ def test_coverage_counts_worlds_and_goes_on_where_it_was_stopped(
     frame = run_coverage("null", 2, tmp_path, Console(file=io.StringIO()))
     assert kept.stat().st_mtime_ns == before and lost.exists()
     assert (tmp_path / "covariance_coverage.csv").read_bytes() == whole
-    ols, iv = (len(read_methods().of["panel_desk_horizon", name]) for name in ("ols", "iv"))
+    ols, iv = (len(read_methods().of["obs_desk_horizon", name]) for name in ("ols", "iv"))
     assert len(frame) == 12 * ols + 6 * (iv + len(SETS))
     assert set(np.round(frame["coverage"] * 2, 9)) <= {0.0, 1.0, 2.0}
     assert (tmp_path / "covariance_coverage.csv").read_text().count("\n") == len(frame) + 1
@@ -86,8 +87,8 @@ def test_recommended_errors_cover_in_93_to_97_percent_of_the_committed_worlds():
     """And the sets of the jackknife; the Monte Carlo error of a cell is half a point."""
     found = pd.read_csv(SEEDS / "covariance_coverage.csv", dtype={"table": str})
     recommended = {
-        "2": [read_methods().recommended["panel_desk_horizon", "ols"]],
-        "8": [read_methods().recommended["panel_desk_horizon", "iv"], RECOMMENDED_SET],
+        "2": [read_methods().recommended["obs_desk_horizon", "ols"]],
+        "8": [read_methods().recommended["obs_desk_horizon", "iv"], RECOMMENDED_SET],
     }
     for table, names in recommended.items():
         for name in names:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dealer_limits.estimate.panel import fit_linear, take_out_effects
-from dealer_limits.estimate.quantile import solve_quantile
-from dealer_limits.montecarlo.registry import SEEDS
-from dealer_limits.montecarlo.trades import (
+from dealer_limits.estimation.panel import fit_linear, take_out_effects
+from dealer_limits.estimation.quantile import solve_quantile
+from dealer_limits.estimation.specifications import read_specifications, seed_file
+from dealer_limits.montecarlo.repeat_trades import (
     PLANTED_FILE,
     planted_effects,
     pooled_linear,
@@ -101,11 +101,8 @@ def test_jackknife_error_is_that_of_a_mean_where_worlds_weigh_the_same() -> None
 
 
 def test_planted_parameters_and_the_terms_that_they_serve_exist() -> None:
-    text = (SEEDS / "specifications.csv").read_text(encoding="utf-8")
     terms = {
-        (row["table"], row["panel"], row["column"], term)
-        for row in csv.DictReader(text.splitlines())
-        for term in row["regressors"].split(";")
+        (*spec.key, term) for spec in read_specifications(seed_file("specifications")) for term in spec.terms
     }
     planted = planted_effects(world_parameters())
 
@@ -134,7 +131,7 @@ def test_planted_effects_are_those_of_the_world() -> None:
 
 def test_summary_has_the_columns_of_the_committed_monte_carlo() -> None:
     worlds = [WholeWorld(seed, {}, (linear_column(seed), quantile_column(seed)), 1.0) for seed in (1, 2)]
-    header = (SEEDS / "montecarlo.csv").read_text(encoding="utf-8").splitlines()[0]
+    header = seed_file("montecarlo").read_text(encoding="utf-8").splitlines()[0]
 
     summary = summarise(worlds, world_parameters())
 

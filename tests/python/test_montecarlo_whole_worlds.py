@@ -14,12 +14,12 @@ from rich.console import Console
 
 from conftest import SCALE
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.quantile import Bootstrap
+from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.montecarlo import processes, whole_worlds
-from dealer_limits.montecarlo.check import check_numbers
+from dealer_limits.montecarlo.calibration_check import check_numbers
 from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
-from dealer_limits.montecarlo.moments import printed_numbers
-from dealer_limits.montecarlo.registry import estimate_row, read_rows
+from dealer_limits.montecarlo.desk_panel_moments import printed_numbers
+from dealer_limits.montecarlo.panel_regressions import estimate_on, panel_specifications
 from dealer_limits.montecarlo.whole_worlds import (
     POOLED_TABLES,
     WholeWorld,
@@ -55,10 +55,10 @@ def whole(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[WholeW
 def test_whole_world_gives_what_the_panel_in_memory_gives(whole: tuple[WholeWorld, set[str]]) -> None:
     numbers = whole[0].numbers
     panel = simulate_desk_panel(DEFAULT_SEED, world_parameters(), SCALE)
-    rows = [row for row in read_rows() if row.table == "2"]
+    rows = [row for row in panel_specifications() if row.table == "2"]
     assert len(rows) == 12
     for row in rows:
-        fit = estimate_row(panel, row)
+        fit = estimate_on(panel, row)
         # all but the last digits of a double
         assert numbers[*row.key, "log_limit_usage", "coef"] == pytest.approx(fit.coef[0], abs=1e-9)
         assert numbers[*row.key, "log_limit_usage", "se"] == pytest.approx(fit.se[0], abs=1e-9)

@@ -39,11 +39,11 @@ MUTATIONS = {
         },
     ),
     "lead by row": Mutation(
-        "models/marts/panel_desk_horizon.sql",
+        "models/observations/obs_desk_horizon.sql",
         "        business_day_index,\n        log_limit_usage,\n        {% for outcome in position_outcomes",
         "        row_number() over (partition by desk_id order by business_date) as business_day_index,\n"
         "        log_limit_usage,\n        {% for outcome in position_outcomes",
-        "panel_desk_horizon",
+        "obs_desk_horizon",
         {
             "change_is_to_the_business_day_ahead_not_to_the_next_row",
             "exit_and_reentry_of_a_desk_is_no_change",
@@ -177,10 +177,10 @@ MUTATIONS = {
         {"desk_days_are_those_of_the_sample_and_their_lags_reach_back_before_it"},
     ),
     "change that ends after the sample": Mutation(
-        "models/marts/panel_desk_horizon.sql",
+        "models/observations/obs_desk_horizon.sql",
         "business_date between cast('{{ var(\"sample_start\") }}' as date) and cast",
         "business_date is not null or business_date between '2015-01-01' and cast",
-        "panel_desk_horizon",
+        "obs_desk_horizon",
         {"change_ends_within_the_sample"},
     ),
     "awards outside of the event window": Mutation(
@@ -198,17 +198,17 @@ MUTATIONS = {
         {"slr_distance_starts_on_2018_01_01_with_the_quarter_before"},
     ),
     "profit over all days of the horizon": Mutation(
-        "models/marts/panel_desk_horizon.sql",
+        "models/observations/obs_desk_horizon.sql",
         "/ count(profits.{{ outcome }})",
         "/ max(horizons.horizon)",
-        "panel_desk_horizon",
+        "obs_desk_horizon",
         {"profit_change_is_the_mean_of_the_days_that_there_are_less_today"},
     ),
     "zero position has a log": Mutation(
-        "models/marts/panel_desk_horizon.sql",
+        "models/observations/obs_desk_horizon.sql",
         "{{ ln_or_null(at_least(outcome ~ '_usd_mn', position_floor)) }}",
         "ln(1 + {{ outcome }}_usd_mn)",
-        "panel_desk_horizon",
+        "obs_desk_horizon",
         {"net_position_of_zero_at_either_end_has_no_log_change"},
     ),
 }

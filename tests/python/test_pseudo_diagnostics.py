@@ -12,10 +12,11 @@ from rich.console import Console
 
 from conftest import SCALE
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate import diagnostics as diagnostics_module
-from dealer_limits.estimate.diagnostics import run_diagnostics
+from dealer_limits.estimation import diagnostics as diagnostics_module
+from dealer_limits.estimation.diagnostics import run_diagnostics
+from dealer_limits.estimation.specifications import Registry
 from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
-from dealer_limits.montecarlo.registry import estimate_row, read_rows
+from dealer_limits.montecarlo.panel_regressions import estimate_on, panel_specifications
 from dealer_limits.pseudo.parameters import WORLDS, world_parameters
 from dealer_limits.pseudo.world import DEFAULT_SEED
 from workspace import Workspace
@@ -31,9 +32,9 @@ def diagnostics(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) 
 def test_diagnostics_on_files_are_those_of_the_panel_in_memory(diagnostics: pd.DataFrame) -> None:
     panel = simulate_desk_panel(DEFAULT_SEED, world_parameters(), SCALE)
     found = diagnostics.set_index(["table", "panel", "column", "term"])
-    for row in read_rows("diagnostics")[::4]:
-        fit = estimate_row(panel, row)
-        for place, term in enumerate(row.regressors):
+    for row in panel_specifications("diagnostics")[::4]:
+        fit = estimate_on(panel, row)
+        for place, term in enumerate(row.terms):
             ours = found.loc[(*row.key, term)]
             assert ours["nobs"] == fit.nobs
             # P&L over VaR has ten decimals in the marts
@@ -61,14 +62,16 @@ def test_usage_matters_in_the_default_world_where_the_position_is_held_fixed(
 def test_a_regression_that_the_data_do_not_identify_is_named_and_left_out(
     warehouse: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = diagnostics_module.load_diagnostics
+    read = diagnostics_module.load_registry
 
-    def of_two_kinds(connection):
-        first, second, *_ = (spec for spec in read(connection) if spec.column == "1")
+    def of_two_kinds(connection, seed):
+        first, second, *_ = (
+            spec for spec in read(connection, seed=seed).specifications if spec.column == "1"
+        )
         # the same regressor twice
-        return first, replace(second, regressors=("log_limit_usage", "log_limit_usage"))
+        return Registry((first, replace(second, regressors=("log_limit_usage", "log_limit_usage"))))
 
-    monkeypatch.setattr(diagnostics_module, "load_diagnostics", of_two_kinds)
+    monkeypatch.setattr(diagnostics_module, "load_registry", of_two_kinds)
     printed = io.StringIO()
     found = run_diagnostics(warehouse.published, tmp_path, Console(file=printed, width=200))
     assert set(found["table"]) == {"current_position"}

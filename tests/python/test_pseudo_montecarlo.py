@@ -12,11 +12,12 @@ import pytest
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimation.specifications import Specification, read_specifications, seed_file
+from dealer_limits.montecarlo.committed import SIZE_RANGE, read_montecarlo
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
+from dealer_limits.montecarlo.panel_regressions import estimate_on, panel_specifications
 from dealer_limits.montecarlo.population import cross_products, population_coefficients, structural_effects
-from dealer_limits.montecarlo.publish import SIZE_RANGE, read_montecarlo
-from dealer_limits.montecarlo.registry import SEEDS, Row, estimate_row, read_rows
-from dealer_limits.montecarlo.run import (
+from dealer_limits.montecarlo.repeat_desk_panel import (
     FIRST_HISTORY,
     FIRST_SEED,
     HISTORIES,
@@ -24,13 +25,14 @@ from dealer_limits.montecarlo.run import (
     panel_rows,
     run_montecarlo,
 )
+from dealer_limits.project import DOCS, SEEDS
 from dealer_limits.pseudo.parameters import WORLDS, parameter_rows, world_parameters
 
 KEYS = ["table", "panel", "column"]
 
 
-def row_of(name: str, *key: str) -> Row:
-    return next(row for row in read_rows(name) if row.key == key)
+def row_of(name: str, *key: str) -> Specification:
+    return next(row for row in panel_specifications(name) if row.key == key)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_population_value_of_one_history_is_its_estimate(panel: DeskPanel) -> No
     for row in (row_of("specifications", "2", "a", "2"), row_of("specifications", "8", "", "2")):
         pooled = population_coefficients(cross_products(panel, row), row)
         # the same sums in another order
-        assert pooled == pytest.approx(estimate_row(panel, row).coef, rel=1e-7)
+        assert pooled == pytest.approx(estimate_on(panel, row).coef, rel=1e-7)
 
 
 def test_usage_does_nothing_in_the_null_world() -> None:
@@ -69,7 +71,9 @@ def test_usage_does_what_the_parameters_say_in_the_paper_world() -> None:
     effects = structural_effects((1,), parameters, (row_of("specifications", "2", "a", "4"),))
     planted = parameters["net_securities_reaction"] + parameters["net_securities_passing_reaction"]
     # a position near the cap of net over gross does not follow
-    assert effects["d_log_net_securities_position", 1, "prime_desks"][0] == pytest.approx(-planted, rel=0.02)
+    assert effects["d_log_net_securities_position", 1, "is_prime_treasury_desk"][0] == pytest.approx(
+        -planted, rel=0.02
+    )
 
 
 def test_worlds_differ_in_reactions_only() -> None:
@@ -111,18 +115,17 @@ def test_population_values_come_from_other_seeds_than_estimates() -> None:
 
 def test_every_printed_regression_has_a_truth_in_every_world(committed: pd.DataFrame) -> None:
     known = committed.set_index(["world", *KEYS, "term"])[["population", "population_error"]]
-    with (SEEDS / "specifications.csv").open(encoding="utf-8") as file:
-        registry = list(csv.DictReader(file))
+    registry = read_specifications(seed_file("specifications"))
     assert len(registry) == 173
     for world in WORLDS:
         for row in registry:
-            for term in row["regressors"].split(";"):
-                found = known.loc[(world, row["table"], row["panel"], row["column"], term)]
+            for term in row.terms:
+                found = known.loc[(world, *row.key, term)]
                 assert np.isfinite(found).all()
 
 
 def test_committed_table_is_of_the_committed_parameters() -> None:
-    page = (SEEDS.parent / "docs" / "montecarlo.md").read_text(encoding="utf-8")
+    page = (DOCS / "montecarlo.md").read_text(encoding="utf-8")
     for world in WORLDS:
         assert fingerprint(dict(world_parameters(world)), panel_rows()) in page
 

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from conftest import SCALE
-from dealer_limits.estimate.quantile import Bootstrap
-from dealer_limits.estimate.run import estimate
-from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.estimation.quantile import Bootstrap
+from dealer_limits.estimation.run import estimate
+from dealer_limits.estimation.specifications import Specification, load_registry
+from dealer_limits.montecarlo.dense_effects import fit_two_way
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
-from dealer_limits.montecarlo.registry import Row, arrays, estimate_row, read_rows
-from dealer_limits.montecarlo.within import fit_two_way
+from dealer_limits.montecarlo.panel_regressions import arrays, estimate_on, panel_specifications
 from dealer_limits.pseudo.parameters import world_parameters
 from dealer_limits.pseudo.world import DEFAULT_SEED
 from workspace import Workspace
 
 # one column of each table and panel: 1, 5 and 10 days, each kind of regressor
-COLUMNS = [row for row in read_rows() if row.table != "8" and row.column in ("1", "6", "9")]
+COLUMNS = [row for row in panel_specifications() if row.table != "8" and row.column in ("1", "6", "9")]
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +34,13 @@ def connection(warehouse: Workspace) -> duckdb.DuckDBPyConnection:
 
 @pytest.mark.parametrize("row", COLUMNS, ids=lambda row: "-".join(row.key))
 def test_panel_in_memory_gives_the_estimates_of_the_warehouse(
-    row: Row, panel: DeskPanel, connection: duckdb.DuckDBPyConnection
+    row: Specification, panel: DeskPanel, connection: duckdb.DuckDBPyConnection
 ) -> None:
     registry = load_registry(connection)
-    spec = next(spec for spec in registry.specifications if (spec.table, spec.panel, spec.column) == row.key)
-    ((_, marts),) = estimate(connection, [spec], registry, Bootstrap())
+    spec = next(spec for spec in registry.specifications if spec.key == row.key)
+    ((_, marts),) = estimate(connection, registry, [spec], Bootstrap())
 
-    memory = estimate_row(panel, row)
+    memory = estimate_on(panel, row)
 
     assert memory.nobs == marts.nobs
     # P&L over VaR has ten decimals in the marts; all else differs in the last digits of a double
@@ -70,7 +70,7 @@ def test_instruments_in_memory_are_those_of_the_warehouse(
 def test_two_stage_least_squares_is_that_of_another_package(panel: DeskPanel) -> None:
     from linearmodels.iv import IV2SLS
 
-    row = next(row for row in read_rows() if row.table == "8" and row.column == "2")
+    row = next(row for row in panel_specifications() if row.table == "8" and row.column == "2")
     outcome, regressors, mask, instruments = arrays(panel, row)
     fit = fit_two_way(outcome, regressors, mask, instruments, desk_effects=False)
     day = np.nonzero(mask)[0]
@@ -94,10 +94,10 @@ def test_two_stage_least_squares_is_that_of_another_package(panel: DeskPanel) ->
 def test_jackknife_errors_are_of_estimates_without_one_firm_each(
     key: tuple[str, str, str], panel: DeskPanel
 ) -> None:
-    row = next(row for row in read_rows() if row.key == key)
+    row = next(row for row in panel_specifications() if row.key == key)
     outcome, regressors, mask, instruments = arrays(panel, row)
     firm = panel.firm[: outcome.shape[1]]
-    desk_effects = "desk" in row.absorb
+    desk_effects = "desk_id" in row.absorb
 
     fit = fit_two_way(outcome, regressors, mask, instruments, desk_effects, firm)
 
@@ -114,6 +114,8 @@ def test_jackknife_errors_are_of_estimates_without_one_firm_each(
 
 
 def test_jackknife_over_a_single_cluster_is_refused(panel: DeskPanel) -> None:
-    outcome, regressors, mask, _ = arrays(panel, next(read for read in read_rows() if read.table == "2"))
+    outcome, regressors, mask, _ = arrays(
+        panel, next(read for read in panel_specifications() if read.table == "2")
+    )
     with pytest.raises(ValueError, match="one cluster"):
         fit_two_way(outcome, regressors, mask, clusters=np.zeros(outcome.shape[1], dtype=int))

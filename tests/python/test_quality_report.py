@@ -26,7 +26,7 @@ SECRETS = f"""
 update marts.fct_desk_day set limit_usage = {SECRET_NUMBER}, gross_position_usd_mn = -{SECRET_NUMBER}
 where desk_id = 'desk 3' and business_date = date '2018-01-02';
 update marts.fct_desk_day set desk_id = '{SECRET_TEXT}' where desk_id in ('desk 4', 'desk 5');
-update marts.panel_desk_horizon set desk_id = '{SECRET_TEXT}', d_log_gross_position = {SECRET_NUMBER};
+update observations.obs_desk_horizon set desk_id = '{SECRET_TEXT}', d_log_gross_position = {SECRET_NUMBER};
 update marts.dim_security set cusip = '{SECRET_TEXT}';
 update staging.stg_reference__dealers set dealer_mpid = '{SECRET_TEXT}';
 update staging.stg_trace__reports set report_side = '{SECRET_TEXT}';
@@ -148,7 +148,7 @@ def test_text_of_rules_is_escaped(good: tuple[bool, Path, str]):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ("drop table marts.panel_desk_horizon", "no table marts.panel_desk_horizon"),
+        ("drop table observations.obs_desk_horizon", "no table observations.obs_desk_horizon"),
         ("alter table marts.dim_desk drop var_limit_count", "marts.dim_desk: .*var_limit_count"),
     ],
 )

@@ -266,17 +266,17 @@ CHANGES = [
     (
         "changes over horizons",
         "ratio_gap",
-        f"update marts.panel_desk_horizon set d_log_net_to_gross_position = 0.3 {ONE_DESK_DAY}",
+        f"update observations.obs_desk_horizon set d_log_net_to_gross_position = 0.3 {ONE_DESK_DAY}",
     ),
     (
         "changes from 2020-12-30",
         "d_log_net_position",
-        "update marts.panel_desk_horizon set d_log_net_position = 0.1 where business_date = date '2020-12-30'",
+        "update observations.obs_desk_horizon set d_log_net_position = 0.1 where business_date = date '2020-12-30'",
     ),
     (
         "changes in all",
         "missing_desk_days",
-        f"delete from marts.panel_desk_horizon {ONE_DESK_DAY} and horizon = 10",
+        f"delete from observations.obs_desk_horizon {ONE_DESK_DAY} and horizon = 10",
     ),
 ]
 

@@ -19,13 +19,17 @@ from rich.console import Console
 
 from browser import BROWSER, NO_BROWSER, look_at
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.estimation.specifications import (
+    Registry,
+    build_registry,
+    read_specifications,
+    seed_file,
+)
 from dealer_limits.exhibits.definitions import load_definitions
 from dealer_limits.exhibits.figures import FIGURES
 from dealer_limits.exhibits.report import inline_svg, write_report
-from dealer_limits.warehouse import open_warehouse
 from report_inputs import DISTANCES, FACTS, NOT_ESTIMATED, make_estimates, read_printed, write_inputs
-from workspace import ROOT
+from workspace import ROOT, contract_columns
 
 PRINTED_NUMBERS = 1034
 SUMMARY = ["mean", "sd", "p25", "p50", "p75", "count"]
@@ -92,6 +96,10 @@ class Tables(HTMLParser):
         cells[-1] = tuple(changed)
 
 
+def paper_registry() -> Registry:
+    return build_registry(read_specifications(seed_file("specifications")), contract_columns())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
@@ -132,14 +140,14 @@ def as_printed(text: str) -> str:
 
 def find(tables: Tables, table: str, panel: str, column: str, term: str, statistic: str) -> list:
     """The pair of cells, ours and printed, of a printed number."""
-    definitions = load_definitions()
+    definitions = load_definitions(paper_registry())
     (definition,) = [each for each in definitions.tables if each.number == table]
     rows = tables.rows[f"table_{table}/{list(definition.panels).index(panel)}"]
     names = [name for name, _ in rows]
     if table == "1":
-        row, pair = names.index(definitions.variables[term]), SUMMARY.index(statistic)
+        row, pair = names.index(definition.variables[term]), SUMMARY.index(statistic)
     else:
-        label = {**definitions.terms, **definition.terms}.get(term) or ROW_NAMES[statistic]
+        label = definitions.term(table, term) if term else ROW_NAMES[statistic]
         # a standard error is in the row below its coefficient
         row, pair = names.index(label) + (statistic == "se"), int(column) - 1
     return rows[row][1][2 * pair : 2 * pair + 2]
@@ -151,9 +159,7 @@ def printed() -> pd.DataFrame:
     return everything[~everything["statistic"].isin(FACTS)]
 
 
-def test_every_printed_number_stands_where_the_paper_has_it_with_its_digits(
-    tables: Tables, printed: pd.DataFrame
-):
+def test_every_printed_number_stands_where_the_paper_has_it_with_its_digits(tables: Tables, printed: pd.DataFrame):
     numbers = printed[printed["statistic"] != "stars"]
     assert len(numbers) == PRINTED_NUMBERS
     for row in numbers.itertuples():
@@ -228,10 +234,9 @@ def test_columns_without_estimates_say_so_beside_the_printed_numbers(tables: Tab
             assert all(cell[2] == "" for cell in cells[::2])
 
 
-def test_registry_exposures_and_page_have_the_same_exhibits(folder: Path, tables: Tables):
-    definitions = load_definitions()
-    with open_warehouse(folder / "w.duckdb") as connection:
-        registry = load_registry(connection)
+def test_registry_exposures_and_page_have_the_same_exhibits(tables: Tables):
+    registry = paper_registry()
+    definitions = load_definitions(registry)
     exposures = yaml.safe_load((ROOT / "models/exposures.yml").read_text(encoding="utf-8"))["exposures"]
     assert [exposure["name"] for exposure in exposures] == list(definitions.exhibits)
     assert ["1", *dict.fromkeys(spec.table for spec in registry.specifications)] == [
@@ -250,20 +255,17 @@ def test_registry_exposures_and_page_have_the_same_exhibits(folder: Path, tables
     }
 
 
-def test_exposures_depend_on_the_marts_that_exhibits_read(folder: Path):
-    with open_warehouse(folder / "w.duckdb") as connection:
-        registry = load_registry(connection)
+def test_exposures_depend_on_what_exhibits_read():
+    registry = paper_registry()
     exposures = yaml.safe_load((ROOT / "models/exposures.yml").read_text(encoding="utf-8"))["exposures"]
     depends = {
         exposure["name"]: {re.fullmatch(r"ref\('(\w+)'\)", ref)[1] for ref in exposure["depends_on"]}
         for exposure in exposures
     }
-    for table in load_definitions().tables[1:]:
-        marts = {registry.mart(spec) for spec in registry.of_tables([table.number])}
-        assert depends[table.exhibit] == marts
+    for table in registry.tables:
+        assert depends[f"table_{table}"] == {spec.observations for spec in registry.of_tables([table])}
     for figure in FIGURES:
         assert depends[figure.name] == {figure.mart}
-    assert all("paper" in exposure["config"]["meta"] for exposure in exposures)
 
 
 def test_page_needs_nothing_but_itself(page: str, report: Path):
@@ -336,9 +338,7 @@ def test_same_inputs_same_bytes_in_another_process(folder: Path, report: Path):
         "paths = [folder / name for name in ('w.duckdb', 'output', 'truth', 'no_run_results.json')]\n"
         "write_report(*paths, Console(quiet=True))"
     )
-    subprocess.run(
-        [sys.executable, "-c", program, str(folder)], env=os.environ | {"PYTHONHASHSEED": "7"}, check=True
-    )
+    subprocess.run([sys.executable, "-c", program, str(folder)], env=os.environ | {"PYTHONHASHSEED": "7"}, check=True)
     assert before
     assert {file.relative_to(report): file.read_bytes() for file in report.rglob("*.*")} == before
 
@@ -437,9 +437,7 @@ def test_page_fits_a_window_of(width: int, page: str, tmp_path: Path):
         ("Table 1 VaR limit", False, "table_1: 1 rows"),
     ],
 )
-def test_search_leaves_matching_exhibits_and_rows(
-    words: str, far: bool, expected: str, page: str, tmp_path: Path
-):
+def test_search_leaves_matching_exhibits_and_rows(words: str, far: bool, expected: str, page: str, tmp_path: Path):
     search = f"""(() => {{
       const field = document.getElementById("search"), far = document.getElementById("far");
       field.value = {words!r};

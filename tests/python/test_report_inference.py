@@ -15,9 +15,9 @@ import pytest
 
 from browser import BROWSER, NO_BROWSER, look_at
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.inference import Row, summarise
-from dealer_limits.estimate.specification_curve import Point
-from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.estimation.inference import Inference, summarise
+from dealer_limits.estimation.specification_curve import Point
+from dealer_limits.estimation.specifications import load_registry
 from dealer_limits.exhibits.definitions import load_definitions
 from dealer_limits.exhibits.result_files import CURVE, DIAGNOSTICS, INFERENCE
 from dealer_limits.exhibits.survival import make_survival
@@ -44,9 +44,7 @@ def plain(markup: str) -> str:
 def read_table(page: str, identity: str) -> tuple[list[str], list[list[str]]]:
     """Headings and body rows, as text, of the table whose cells have names that begin with `identity`."""
     (table,) = [
-        table
-        for table in re.findall("<table.*?</table>", page, flags=re.DOTALL)
-        if f'id="{identity}-' in table
+        table for table in re.findall("<table.*?</table>", page, flags=re.DOTALL) if f'id="{identity}-' in table
     ]
     head, _, body = table.partition("<tbody")
     cell = r"<t[hd][ >].*?</t[hd]>"
@@ -105,10 +103,11 @@ def test_papers_errors_stand_first_and_safe_ones_beside_with_stars_of_each(page:
 def test_errors_without_draws_have_the_romano_wolf_p_of_the_bootstrap(folder: Path):
     rows = inference_rows()
     with open_warehouse(folder / "w.duckdb") as connection:
-        specs = load_registry(connection).of_tables(["2"])
+        registry = load_registry(connection)
+    specs = registry.of_tables(["2"])
     printed = pd.DataFrame(columns=[*KEYS[:4], "printed_stars"])
     summary = summarise(rows, dict.fromkeys(specs, "driscoll_kraay"), printed)
-    survival = make_survival(load_definitions(), summary, rows)
+    survival = make_survival(load_definitions(registry), summary, rows)
     (table,) = [html for identity, _, _, html in survival.tables if identity == "survival_2"]
     _, found = read_table(table, "survival_2_table")
     assert [row[7] for row in found] == ["0.001", "0.100", "0.450", "0.100", "0.500"]
@@ -149,9 +148,9 @@ def test_diagnostics_stand_beside_what_they_give_in_the_worlds(page: str):
 
 
 def test_drawing_puts_ours_and_the_worlds_where_their_numbers_are(page: str):
-    (drawing,) = [
-        svg for svg in re.findall(r'<svg class="strip".*?</svg>', page) if 'class="strong" cx="7.0"' in svg
-    ][:1]
+    (drawing,) = [svg for svg in re.findall(r'<svg class="strip".*?</svg>', page) if 'class="strong" cx="7.0"' in svg][
+        :1
+    ]
     circles = dict(re.findall(r'class="(null|paper|strong)" cx="([\d.]+)"', drawing))
     ours = [float(place) for place in re.findall(r"[MH]([\d.]+) ?", drawing.partition('"ours"')[2])]
     # of the first corrected row: -0.3 at the left end 7, 0 at the right end 125; ours -0.1004 ± 2.5 × 0.02
@@ -162,9 +161,7 @@ def test_drawing_puts_ours_and_the_worlds_where_their_numbers_are(page: str):
 
 def test_coverage_is_marked_outside_93_to_97_percent(page: str):
     headings, rows = read_table(page, "coverage_2_table")
-    assert headings == [
-        *("Outcome", "h", "robust (the paper's)", "jackknife by firm, recommended", "Driscoll-Kraay")
-    ]
+    assert headings == [*("Outcome", "h", "robust (the paper's)", "jackknife by firm, recommended", "Driscoll-Kraay")]
     assert rows == [
         ["Net positions", "1", "△ 99%", "96%", "97%"],
         ["", "10", "▽ 92%", "93%", "△ 98%"],
@@ -184,9 +181,7 @@ def test_printed_regressions_stand_beside_the_truth_of_the_worlds(page: str):
     ]  # fmt: skip
 
 
-def test_weak_instruments_are_warned_of_on_the_table_and_their_sets_may_have_no_bound(
-    page: str, folder: Path
-):
+def test_weak_instruments_are_warned_of_on_the_table_and_their_sets_may_have_no_bound(page: str, folder: Path):
     part = section(page, "table_8")
     assert part.index("Weak instruments in column 1:") < part.index("<table")
     assert "effective F of 4.2, where 19.9 and more is needed" in part
@@ -201,9 +196,7 @@ def test_weak_instruments_are_warned_of_on_the_table_and_their_sets_may_have_no_
         ["-0.900 to 0.200", "-0.339 to -0.187"],
         ["-∞ to -0.500or 0.250 to ∞unbounded", "-0.402 to -0.101"],
     ]
-    p_values = [
-        found[f"Anderson–Rubin, {how}: p of no effect"] for how in ("by firm-day", "jackknife by firm")
-    ]
+    p_values = [found[f"Anderson–Rubin, {how}: p of no effect"] for how in ("by firm-day", "jackknife by firm")]
     assert p_values == [["0.226", "<0.001"], ["0.313", "0.002"]]
     assert found["p of J"] == ["0.103", "0.907"]
     assert found["first stage: firm limit increase"] == ["-0.150", "-0.150"]
@@ -261,9 +254,7 @@ def test_without_the_files_the_page_names_the_command_that_makes_each(tmp_path: 
         ("diagnostics.csv", ",".join(DIAGNOSTICS.columns) + "\n", r"has no rows: run"),
     ],
 )  # fmt: skip
-def test_files_that_cannot_be_used_are_named_in_one_line(
-    name: str, content: str, message: str, tmp_path: Path
-):
+def test_files_that_cannot_be_used_are_named_in_one_line(name: str, content: str, message: str, tmp_path: Path):
     write_inputs(tmp_path)
     (tmp_path / "output" / name).write_text(content, encoding="utf-8")
     with pytest.raises(DealerLimitsError, match=message) as caught:
@@ -273,7 +264,7 @@ def test_files_that_cannot_be_used_are_named_in_one_line(
 
 def test_what_the_page_reads_is_what_the_commands_write():
     adjusted = {"p_holm", "p_romano_wolf"}
-    assert set(INFERENCE.columns) <= {field.name for field in fields(Row)} | adjusted
+    assert set(INFERENCE.columns) <= {field.name for field in fields(Inference)} | adjusted
     assert set(CURVE.columns) <= {field.name for field in fields(Point)}
 
 
@@ -297,9 +288,7 @@ def test_same_files_same_bytes_in_another_process(page: str, folder: Path):
         "paths = [folder / name for name in ('w.duckdb', 'output', 'truth', 'no_run_results.json')]\n"
         "write_report(*paths, Console(quiet=True))"
     )
-    subprocess.run(
-        [sys.executable, "-c", program, str(folder)], env=os.environ | {"PYTHONHASHSEED": "7"}, check=True
-    )
+    subprocess.run([sys.executable, "-c", program, str(folder)], env=os.environ | {"PYTHONHASHSEED": "7"}, check=True)
     assert (folder / "output/report/index.html").read_text(encoding="utf-8") == page
 
 

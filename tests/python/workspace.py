@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from rich.console import Console
@@ -23,6 +24,16 @@ from dealer_limits.sources.ledger import Ledger
 ROOT = Path(__file__).resolve().parents[2]
 # unit tests are of models, not of data: a build without them is whole; the fixture `warehouse` runs them all
 BUILD = ("build", "--exclude-resource-type", "unit_test")
+
+
+def contract_columns() -> dict[str, tuple[str, ...]]:
+    """The columns of the observation models, from their contracts."""
+    models = (
+        model
+        for path in sorted((ROOT / "models/observations").glob("*.yml"))
+        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+    )
+    return {model["name"]: tuple(column["name"] for column in model["columns"]) for model in models}
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from dealer_limits.estimate.instruments import RECOMMENDED_SET, SETS
+from dealer_limits.estimation.instruments import RECOMMENDED_SET, SETS
 from dealer_limits.exhibits.tables import frame_html
-from dealer_limits.montecarlo.registry import HEADLINE_TABLES
+from dealer_limits.montecarlo.panel_regressions import HEADLINE_TABLES
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-    from dealer_limits.estimate.methods import Methods
+    from dealer_limits.estimation.methods import Methods
     from dealer_limits.exhibits.definitions import Definitions
 
 # in the order of their reaction to limits
@@ -24,7 +24,7 @@ WORLDS = ("null", "paper", "strong")
 GOOD_COVERAGE = (0.93, 0.97)
 
 # by table of the coverage, how it is estimated
-_ESTIMATED = {"2": ("panel_desk_horizon", "ols"), "8": ("panel_desk_horizon", "iv")}
+_ESTIMATED = {"2": ("obs_desk_horizon", "ols"), "8": ("obs_desk_horizon", "iv")}
 _CHART_WIDTH = 132
 _CHART_MARGIN = 7
 
@@ -183,7 +183,7 @@ def _question_table(definitions: Definitions, rows: pd.DataFrame, identity: str)
     worlds = _known(rows)
     lines, label = [], ""
     for row in rows.to_dict("records"):
-        own = definitions.outcomes.get(row["outcome"], row["outcome"].replace("_", " "))
+        own = definitions.outcome(row["outcome"])
         line = {
             "Outcome": "" if own == label else escape(own),
             "h": str(row["horizon"]),
@@ -240,12 +240,12 @@ def _worlds_table(
     rows, table = [], ""
     for key, of_key in montecarlo.groupby(["table", "panel", "column", "term"], sort=False):
         found = of_key.set_index("world")
-        own = of_key["dependent"].iloc[0].removeprefix("d_")
+        own = of_key["dependent"].iloc[0].removeprefix("d_").removeprefix("log_")
         here = f"Table {key[0]}{f'({key[1]})' if key[1] else ''}"
         line = {
             "Table": "" if here == table else here,
             "column": key[2],
-            "outcome": escape(definitions.outcomes.get(own, own.replace("_", " "))),
+            "outcome": escape(definitions.outcome(own)),
             "h": str(of_key["horizon"].iloc[0]),
             "ours": number(ours.get(key)),
         }
@@ -274,7 +274,7 @@ def _coverage_table(definitions: Definitions, methods: Methods, table: str, cove
     shown = [name for name in labels if name in set(coverage["covariance"])]
     rows, label = [], ""
     for (name, horizon), of_row in coverage.groupby(["outcome", "horizon"], sort=False):
-        own = definitions.outcomes.get(name, name)
+        own = definitions.outcome(name)
         values = of_row.set_index("covariance")["coverage"]
         rows.append(
             {

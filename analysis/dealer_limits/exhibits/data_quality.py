@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-    from dealer_limits.exhibits.definitions import Definitions
-
 
 def checks_table(checks: Mapping[str, Any] | None) -> str:
     """A row per suite of the record that the checks write; empty where they have not been run."""
@@ -79,6 +77,16 @@ def gates_table(gates: pd.DataFrame | None) -> str:
     return frame_html(pd.DataFrame(rows), "gates_table", ["warnings", "worst"])
 
 
+# Appendix B: what is matched, and the share of awards, the paper's "roughly"
+MATCH_LEVELS = {
+    "1": ("one trade of the same size, close in time", 25),
+    "2_exact": ("trades that add up to the award", 37),
+    "2_partial": ("trades that add up to less", 30),
+    "3": ("from the highest price down", 7),
+    "none": ("not matched", None),
+}
+
+
 def read_match_levels(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Awards by matching rule and level."""
     return connection.execute(
@@ -86,13 +94,13 @@ def read_match_levels(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     ).df()
 
 
-def levels_table(definitions: Definitions, levels: pd.DataFrame) -> str:
+def levels_table(levels: pd.DataFrame) -> str:
     """Share of awards by level under both rules beside the paper's."""
     import pandas as pd
 
     values = levels.set_index(["matching_rule", "match_level"])
     rows = []
-    for level, (meaning, printed_pct) in definitions.match_levels.items():
+    for level, (meaning, printed_pct) in MATCH_LEVELS.items():
         row = {"Level": level.replace("_", " "), "what is matched": meaning}
         for rule in sorted(levels["matching_rule"].unique()):
             has_awards = (rule, level) in values.index
@@ -108,7 +116,7 @@ def levels_table(definitions: Definitions, levels: pd.DataFrame) -> str:
     return frame_html(frame, "match_levels_table", list(frame.columns[2:]))
 
 
-def match_tables(definitions: Definitions, quality: pd.DataFrame | None) -> list[tuple[str, str, str]]:
+def match_tables(quality: pd.DataFrame | None) -> list[tuple[str, str, str]]:
     """Per matching rule: its name, a table by level, and a sentence on dealer-days.
 
     `quality` is what `show_match_quality` writes; without it the list is empty.
@@ -138,7 +146,7 @@ def match_tables(definitions: Definitions, quality: pd.DataFrame | None) -> list
                     for name, form in forms.items()
                 },
             }
-            for level in (*definitions.match_levels, "all")
+            for level in (*MATCH_LEVELS, "all")
             if (level, "awards") in values
         ]
         frame = pd.DataFrame(rows)

@@ -1,26 +1,29 @@
-"""Printed tables as rows and columns of cells, ours beside the printed number."""
+"""Tables as rows and columns of cells: ours, and the printed number beside where there is one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from dealer_limits.estimate.compare import KEYS, compare, read_printed
+import duckdb
+import pandas as pd
 
-if TYPE_CHECKING:
-    import duckdb
-    import pandas as pd
-
-    from dealer_limits.estimate.specifications import Registry, Specification
-    from dealer_limits.exhibits.definitions import Definitions, TableDefinition
+from dealer_limits.estimation.compare import KEYS, compare, read_printed
+from dealer_limits.estimation.specifications import Registry, Specification
+from dealer_limits.exhibits.definitions import ESTIMATORS, Definitions, TableDefinition
 
 # table, panel, column, term, statistic
 Key = tuple[str, str, str, str, str]
 
 SUMMARY_STATISTICS = ("mean", "sd", "p25", "p50", "p75", "count")
 
-_EFFECTS = {"desk": "Desk FE", "dealer": "Dealer FE", "bond": "Bond FE", "time": "Time FE"}
+# effects that the paper prints, by column
+_PRINTED_EFFECTS = {
+    "desk_id": "desk_fe",
+    "firm_rssd": "dealer_fe",
+    "cusip": "bond_fe",
+    "business_date": "time_fe",
+}
 # what we have and the paper does not print: label and form
 _OURS_ALONE = {"first_stage_f": ("First-stage F", ".1f")}
 _STATISTICS = {"r2": "R²", "pseudo_r2": "Pseudo R²", "nobs": "N"}
@@ -93,6 +96,11 @@ class Panel:
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
 
+    @property
+    def is_printed(self) -> bool:
+        """Whether some number of it stands in the paper."""
+        return any(cell.text for row in self.rows for cell in row.printed)
+
 
 def read_numbers(connection: duckdb.DuckDBPyConnection, estimates: pd.DataFrame) -> Numbers:
     """All printed numbers of a warehouse, with estimates (long: the keys and value) beside them.
@@ -156,7 +164,8 @@ def _regression_panel(
     definitions: Definitions,
     numbers: Numbers,
 ) -> Panel:
-    keys = [(spec.table, spec.panel, spec.column) for spec in specifications]
+    keys = [spec.key for spec in specifications]
+    is_printed = any((*key, "", "nobs") in numbers.printed for key in keys)
     columns = tuple(
         Column(
             f"({spec.column})",
@@ -167,22 +176,28 @@ def _regression_panel(
         for spec, key in zip(specifications, keys, strict=True)
     )
     rows = []
-    labels = {**definitions.terms, **definition.terms}
     terms = dict.fromkeys(term for spec in specifications for term in spec.coefficients)
     for term in sorted(terms, key=lambda term: term == "constant"):
-        rows.append(_row(labels[term], [(*key, term, "coef") for key in keys], numbers))
+        rows.append(
+            _row(definitions.term(definition.number, term), [(*key, term, "coef") for key in keys], numbers)
+        )
         rows.append(_row("", [(*key, term, "se") for key in keys], numbers))
-    for effect, label in _EFFECTS.items():
-        facts = [numbers.printed.get((*key, "", f"{effect}_fe")) for key in keys]
-        if any(facts):
+    for effect in dict.fromkeys(
+        [*_PRINTED_EFFECTS, *(name for spec in specifications for name in spec.absorb)]
+    ):
+        facts = [numbers.printed.get((*key, "", _PRINTED_EFFECTS.get(effect, ""))) for key in keys]
+        absorbing = [spec for spec in specifications if effect in spec.absorb]
+        if any(facts) or (absorbing and not is_printed):
             ours = tuple(
                 Cell(_yes(effect in spec.absorb and column.is_estimated))
                 for spec, column in zip(specifications, columns, strict=True)
             )
-            rows.append(TableRow(label, ours, tuple(Cell(_yes(fact == "1")) for fact in facts)))
+            label = definitions.column(specifications[0].observations, effect)
+            rows.append(TableRow(f"{label} FE", ours, tuple(Cell(_yes(fact == "1")) for fact in facts)))
     for statistic, label in _STATISTICS.items():
         of_columns = [(*key, "", statistic) for key in keys]
-        if any(key in numbers.printed for key in of_columns):
+        known = numbers.printed if is_printed else numbers.ours
+        if any(key in known for key in of_columns):
             rows.append(_row(label, of_columns, numbers))
     for statistic, (label, form) in _OURS_ALONE.items():
         values = [numbers.ours.get((*key, "", statistic)) for key in keys]
@@ -202,7 +217,7 @@ def _summary_panel(
     )
     rows = tuple(
         _row(label, [("1", letter, "", variable, name) for name in SUMMARY_STATISTICS], numbers)
-        for variable, label in definitions.variables.items()
+        for variable, label in definition.variables.items()
         if ("1", letter, "", variable, "mean") in numbers.printed
     )
     return Panel(letter, definition.panels[letter], definition.heading, columns, rows)
@@ -212,10 +227,13 @@ def _header(spec: Specification, kind: str, definitions: Definitions) -> str:
     if kind == "horizon":
         return f"h = {spec.horizon}"
     if kind == "outcome":
-        return definitions.outcomes[spec.outcome]
+        return definitions.column(spec.observations, spec.dependent)
     if kind == "sample":
-        return definitions.samples.get(spec.sample, definitions.samples[""])
-    return definitions.estimators[spec.estimator] if kind == "estimator" else ""
+        return definitions.column(spec.observations, spec.sample) if spec.sample else "Full sample"
+    if kind == "estimator":
+        quantile = spec.estimator.partition(":0.")[2]
+        return f"{quantile}th" if quantile else ESTIMATORS[spec.estimator]
+    return ""
 
 
 def _row(label: str, keys: Iterable[Key], numbers: Numbers) -> TableRow:
@@ -225,17 +243,20 @@ def _row(label: str, keys: Iterable[Key], numbers: Numbers) -> TableRow:
         stars = (*key[:4], "stars")
         has_stars = key[4] == "coef"
         text = numbers.printed.get(key)
-        if text is None:
-            ours.append(Cell())
-            printed.append(Cell())
-            continue
-        printed.append(Cell(grouped(text), int(numbers.printed[stars]) if has_stars else 0, in_parentheses))
+        printed.append(
+            Cell()
+            if text is None
+            else Cell(grouped(text), int(numbers.printed[stars]) if has_stars else 0, in_parentheses)
+        )
         value = numbers.ours.get(key)
+        # a column of the paper has the rows that are printed
+        is_shown = text is not None or (*key[:3], "", "nobs") not in numbers.printed
+        places = decimals(text) if text is not None else 0 if key[4] == "nobs" else 3
         ours.append(
             Cell()
-            if value is None or value != value
+            if value is None or value != value or not is_shown
             else Cell(
-                f"{value:,.{decimals(text)}f}",
+                f"{value:,.{places}f}",
                 int(numbers.ours[stars]) if has_stars else 0,
                 in_parentheses,
                 numbers.distances.get(key),

@@ -12,9 +12,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.compare import KEYS
-from dealer_limits.estimate.methods import load_methods
-from dealer_limits.estimate.specifications import load_registry
+from dealer_limits.estimation.compare import KEYS
+from dealer_limits.estimation.methods import load_methods
+from dealer_limits.estimation.run import OWN_LABELS, OWN_SPECIFICATIONS
+from dealer_limits.estimation.specifications import load_registry
 from dealer_limits.exhibits.credibility import make_credibility, read_coverage, read_montecarlo
 from dealer_limits.exhibits.data_quality import (
     checks_table,
@@ -51,14 +52,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    import duckdb
     import pandas as pd
     from rich.console import Console
 
-    from dealer_limits.estimate.specifications import Registry, Specification
+    from dealer_limits.estimation.specifications import Registry, Specification
     from dealer_limits.exhibits.figures import Drawn, PaperFigure
     from dealer_limits.exhibits.survival import Instruments
 
-_SUMMARY_MART = "fct_summary_statistics"
+_SUMMARY_MART = "marts.fct_summary_statistics"
 _ESTIMATOR_NAMES = {"ols": "OLS", "iv": "Two-stage least squares", "quantile": "Quantile regression at"}
 _READINGS = {"over_var": "β / U", "over_limit": "ȳ + β"}
 _COVARIANCE_NAMES = {"robust": "robust errors (HC1)", "bootstrap": "bootstrapped errors"}
@@ -144,15 +146,17 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
     Raises DealerLimitsError where the warehouse, a mart or the estimates are missing, or a file of another
     command cannot be read.
     """
-    definitions = load_definitions()
     inputs = _read_inputs(output, truth, run_results)
     folder = output / "report"
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     (folder / "figures").mkdir(exist_ok=True)
     with open_warehouse(warehouse) as connection:
-        registry, methods = load_registry(connection), load_methods(connection)
+        own = output / OWN_SPECIFICATIONS
+        registry = load_registry(connection, own if own.is_file() else None)
+        methods = load_methods(connection)
+        definitions = load_definitions(registry, output / OWN_LABELS)
         numbers = read_numbers(connection, inputs.estimates)
-        descriptions = dict(connection.execute('select "sample", description from seeds.samples').fetchall())
+        descriptions = _descriptions(connection)
         figure_rows = {figure.name: read_rows(connection, figure) for figure in FIGURES}
         levels = read_match_levels(connection)
         gates = read_gates(connection)
@@ -206,8 +210,8 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         checks_table=checks_table(inputs.checks),
         gates=gates is not None,
         gates_table=gates_table(gates),
-        levels_table=levels_table(definitions, levels),
-        match_tables=match_tables(definitions, inputs.match_quality),
+        levels_table=levels_table(levels),
+        match_tables=match_tables(inputs.match_quality),
         packages=_packages(),
         python=platform.python_version(),
         build=inputs.build,
@@ -237,30 +241,45 @@ def score(panels: Iterable[Panel], numbers: Numbers, table: str) -> Score:
     )
 
 
+def _descriptions(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
+    """What observation models (column "") and their columns are, from the comments of the warehouse."""
+    rows = connection.execute(
+        """
+        select table_name, '', coalesce(comment, '') from duckdb_tables() where schema_name = 'observations'
+        union all
+        select table_name, column_name, coalesce(comment, '') from duckdb_columns()
+        where schema_name = 'observations'
+        """
+    ).fetchall()
+    return {(table, column): comment for table, column, comment in rows}
+
+
 def method_lines(
-    specifications: Iterable[Specification], registry: Registry, descriptions: Mapping[str, str]
+    specifications: Iterable[Specification], descriptions: Mapping[tuple[str, str], str]
 ) -> tuple[str, ...]:
     """How the columns of a table are estimated, in a line of HTML per distinct way, from the registry."""
     ways: dict[tuple, list[Specification]] = {}
     for spec in specifications:
-        way = (spec.estimator, spec.absorb, spec.instruments, spec.covariance, spec.transform, spec.sample)
+        source = (spec.observations, spec.sample)
+        way = (spec.estimator, spec.absorb, spec.instruments, spec.covariance, spec.transform, source)
         ways.setdefault(way, []).append(spec)
     lines = []
-    for (estimator, absorb, instruments, covariance, transform, sample), specs in ways.items():
+    for (estimator, absorb, instruments, covariance, transform, source), specs in ways.items():
         kind, _, quantile = estimator.partition(":")
         parts = [f"{_ESTIMATOR_NAMES[kind]} {quantile}".strip()]
         if instruments:
             parts.append("instruments " + ", ".join(f"<code>{name}</code>" for name in instruments))
         if absorb:
-            parts.append(f"{' and '.join(absorb)} effects absorbed")
+            parts.append(f"effects of {' and '.join(f'<code>{name}</code>' for name in absorb)} absorbed")
         parts.append(_COVARIANCE_NAMES[covariance])
         if transform:
             parts.append("variables standardised over the estimation sample")
-        source = registry.samples[sample]
-        where = "" if source.predicate == "true" else f" where <code>{escape(source.predicate)}</code>"
+        observations, sample = source
+        where = f" where <code>{sample}</code>" if sample else ""
+        description = escape(descriptions.get(source, "")).rstrip(".")
         lines.append(
-            f"<strong>{_columns(specs)}</strong> {'; '.join(parts)}. {escape(descriptions[sample])}: "
-            f"<code>marts.{source.mart}</code>{where}."
+            f"<strong>{_columns(specs)}</strong> {'; '.join(parts)}. {description}: "
+            f"<code>observations.{observations}</code>{where}."
         )
     return tuple(lines)
 
@@ -342,7 +361,7 @@ def _table_exhibit(
     panels: tuple[Panel, ...],
     of_table: Score,
     registry: Registry,
-    descriptions: Mapping[str, str],
+    descriptions: Mapping[tuple[str, str], str],
     tests: Instruments | None,
 ) -> Exhibit:
     specifications = registry.of_tables([table.number])
@@ -350,11 +369,11 @@ def _table_exhibit(
         marts = (_SUMMARY_MART,)
         method = ("Counted and averaged in SQL, each variable over the rows on which it is defined.",)
     else:
-        marts = tuple(dict.fromkeys(registry.mart(spec) for spec in specifications))
-        method = method_lines(specifications, registry, descriptions)
+        marts = tuple(dict.fromkeys(f"observations.{spec.observations}" for spec in specifications))
+        method = method_lines(specifications, descriptions)
     if not of_table.estimated:
         badge = "not estimated"
-    elif table.number == "1":
+    elif table.number == "1" or not of_table.compared:
         badge = ""
     else:
         near = sum(of_table.per_band[:2])
@@ -384,16 +403,16 @@ def _table_exhibit(
 
 
 def _figure_exhibit(definitions: Definitions, figure: PaperFigure, title: str, drawn: Drawn) -> Exhibit:
-    entries = {entry.exhibit: entry for entry in (*definitions.figures, *definitions.others)}
+    entries = {entry.exhibit: entry for entry in definitions.others}
     entry = entries[figure.name]
     on_one_line = title.replace("\n", " ")
     number, _, own_title = on_one_line.rpartition(": ")
     return Exhibit(
         identity=figure.name,
         number=number or "Index",
-        title=entry.title or own_title,
+        title=own_title or entry.title,
         section=entry.section,
-        marts=(figure.mart,),
+        marts=(f"marts.{figure.mart}",),
         badge="",
         panels=(("", inline_svg(drawn.untitled_svg, figure.name, on_one_line)),),
         notes=entry.notes,
@@ -410,7 +429,7 @@ def _shadow_cost_exhibit(definitions: Definitions, cost: pd.DataFrame) -> Exhibi
         number="Shadow cost",
         title=entry.title,
         section=entry.section,
-        marts=("panel_desk_horizon",),
+        marts=("observations.obs_desk_horizon",),
         badge="",
         panels=(("", _shadow_cost_table(definitions, cost)),),
         notes=(*entry.notes, *(f"{_READINGS[reading]}: {unit}." for reading, unit in units.items())),
@@ -424,7 +443,7 @@ def _shadow_cost_table(definitions: Definitions, cost: pd.DataFrame) -> str:
     import pandas as pd
 
     columns = [
-        f"h = {horizon}|{definitions.outcomes[name]}"
+        f"h = {horizon}|{definitions.outcome(name)}"
         for horizon, name in zip(cost["horizon"], cost["outcome"], strict=True)
     ]
     named = cost.assign(name=columns)

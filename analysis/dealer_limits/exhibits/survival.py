@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from dealer_limits.estimate.inference import LEVEL
-from dealer_limits.estimate.instruments import RECOMMENDED_SET, SETS
+from dealer_limits.estimation.inference import LEVEL
+from dealer_limits.estimation.instruments import RECOMMENDED_SET, SETS
 from dealer_limits.exhibits.credibility import number
 from dealer_limits.exhibits.tables import frame_html
 
@@ -316,8 +316,7 @@ def _in_parentheses(panel: str) -> str:
 
 
 def _term(definitions: Definitions, row: Mapping[str, str]) -> str:
-    own = {table.number: table.terms for table in definitions.tables}.get(row["table"], {})
-    return {**definitions.terms, **own}.get(row["term"], row["term"].replace("_", " "))
+    return definitions.term(row["table"], row["term"])
 
 
 def _error(value: float, stars: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -64,19 +64,21 @@ def latex_symbols(text: str) -> str:
     return text
 
 
-def panels_csv(panels: Iterable[Panel]) -> str:
+def panels_csv(panels: Sequence[Panel]) -> str:
     """All panels of a table as one CSV: panel, row, then ours and printed of each column, as displayed."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     for position, panel in enumerate(panels):
         if position == 0:
-            names = [f"{column.name} {source}" for column in panel.columns for source in SOURCES]
+            sources = SOURCES if any(each.is_printed for each in panels) else SOURCES[:1]
+            names = [f"{column.name} {source}" for column in panel.columns for source in sources]
             writer.writerow(["panel", "row", "statistic", *names])
         label = ""
         for row in panel.rows:
             is_error = not row.label
             label = row.label or label
-            cells = [cell.plain for pair in zip(row.ours, row.printed, strict=True) for cell in pair]
+            pairs = zip(*(getattr(row, source) for source in sources), strict=True)
+            cells = [cell.plain for pair in pairs for cell in pair]
             writer.writerow([panel.letter, label, "standard error" if is_error else "value", *cells])
     return written.getvalue()
 
@@ -122,9 +124,10 @@ def _panel_table(panel: Panel, identity: str | None, render: Callable[[Cell], st
     from great_tables import GT, html
 
     as_html = identity is not None
+    sources = SOURCES if panel.is_printed else SOURCES[:1]
     frame = pd.DataFrame({"label": [row.label for row in panel.rows]})
     for position in range(len(panel.columns)):
-        for source in SOURCES:
+        for source in sources:
             frame[f"{source}_{position}"] = [render(getattr(row, source)[position]) for row in panel.rows]
     if as_html:
         table = GT(frame, rowname_col="label", id=identity).fmt(
@@ -133,12 +136,12 @@ def _panel_table(panel: Panel, identity: str | None, render: Callable[[Cell], st
     else:
         # a column of row names would be set off by a vertical rule
         table = GT(frame).cols_label(label="").cols_align("left", columns="label")
-    pairs = [[f"{source}_{position}" for source in SOURCES] for position in range(len(panel.columns))]
+    pairs = [[f"{source}_{position}" for source in sources] for position in range(len(panel.columns))]
     table = table.cols_align("right", columns=[name for pair in pairs for name in pair])
     for position, (column, pair) in enumerate(zip(panel.columns, pairs, strict=True)):
         missing = "not estimated"
         ours = "ours" if column.is_estimated else html(f"<em>{missing}</em>") if as_html else missing
-        table = table.cols_label({pair[0]: ours, pair[1]: "printed"})
+        table = table.cols_label(dict(zip(pair, (ours, "printed"), strict=False)))
         title = " ".join(part for part in (column.name, column.label) if part)
         table = table.tab_spanner(title, columns=pair, id=f"column-{position}")
     for first, last in _runs([column.spanner for column in panel.columns]):

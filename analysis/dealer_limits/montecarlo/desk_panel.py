@@ -1,7 +1,7 @@
 """The desk panel of one pseudo world in memory: what the marts hold, as (day, desk) arrays, without files.
 
-The columns are those of `fct_desk_day`, `panel_desk_horizon` and `fct_market_day` under the names that the
-registry of regressions uses; a test holds every estimate on them equal to the one on the dbt panel.
+The columns are those of `obs_desk_horizon` and `obs_market_day`, under their names; a test holds every
+estimate on them equal to the one on the warehouse.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimation.specifications import nearest
+from dealer_limits.project import variables
 from dealer_limits.pseudo.bank_capital import QUARTERS, simulate_leverage_ratios
 from dealer_limits.pseudo.desk_other import ALL_FIRMS, simulate_other_limits
 from dealer_limits.pseudo.desk_paths import round_limit
 from dealer_limits.pseudo.desk_roster import PRIME_DESKS, TREASURY_DESKS
 from dealer_limits.pseudo.desk_treasury import (
     LAST_AGING_DAY,
-    LAST_NOTIONAL_DAY,
     TreasuryDesks,
     simulate_treasury_desks,
 )
@@ -25,16 +27,14 @@ from dealer_limits.pseudo.desks import LATE_AGING
 from dealer_limits.pseudo.market import limit_usage_index, simulate_market_series
 from dealer_limits.pseudo.parameters import Parameters
 
-HORIZONS = (1, 5, 10)
-SLR_START = "2018-01-01"
-ROLLING_DAYS, ROLLING_MINIMUM = 365, 10
+OBSERVATIONS = "obs_desk_horizon"
 # P&L over VaR is a decimal in the marts
 PNL_DECIMALS = 10
 
 
 @dataclass(frozen=True)
 class DeskPanel:
-    """terms, outcomes: (T, 40) arrays by name, outcomes also by horizon; nan where the marts have null.
+    """terms, outcomes: (T, 40) arrays by name, outcomes also by horizon; nan where there is null in SQL.
 
     is_prime, firm: (40,), firm as whole numbers. market: (T,) arrays by name. The first 18 desks are the
     prime ones.
@@ -46,6 +46,37 @@ class DeskPanel:
     terms: dict[str, np.ndarray]
     outcomes: dict[tuple[str, int], np.ndarray]
     market: dict[str, np.ndarray]
+
+    def column(self, name: str, horizon: int | None) -> np.ndarray:
+        """(T, 40) values of a column of the observations: a term of the day, or what belongs to the horizon.
+
+        Raises DealerLimitsError where there is none of that name.
+        """
+        found = self.outcomes.get((name, horizon or 0), self.terms.get(name))
+        if found is None:
+            known = {*self.terms, *(outcome for outcome, _ in self.outcomes)}
+            raise DealerLimitsError(
+                f"the desk panel in memory has no column {name}, {nearest(name, sorted(known))}"
+            )
+        return found
+
+    def sample(self, flag: str) -> np.ndarray:
+        """(T, D) rows of a sample by its flag; of the prime desks, which come first, D is their number.
+
+        Raises DealerLimitsError where there is none of that name.
+        """
+        prime = int(self.is_prime.sum())
+        samples = {
+            "": (len(self.is_prime), self.days >= self.days[0]),
+            "is_prime_treasury_desk": (prime, self.days >= self.days[0]),
+            "is_prime_treasury_desk_in_2020": (prime, self.days.year == 2020),
+        }
+        if flag not in samples:
+            raise DealerLimitsError(
+                f"the desk panel in memory has no sample {flag}, {nearest(flag, samples)}"
+            )
+        desks, is_in = samples[flag]
+        return np.repeat(np.asarray(is_in)[:, None], desks, axis=1)
 
 
 def simulate_desk_panel(
@@ -76,9 +107,8 @@ def simulate_desk_panel(
 
     terms = {
         "log_limit_usage": log_usage,
-        "fitted_log_limit_usage": log_usage,
-        "lagged_slr_distance": distance,
-        "log_limit_usage_x_lagged_slr_distance": log_usage * distance,
+        "slr_distance_lag_pct": distance,
+        "log_limit_usage_x_slr_distance_lag_pct": log_usage * distance,
         "log_dv01_limit_usage": _log_dv01_usage(treasury),
         "limit_usage_std": standardised,
         "limit_usage_percentile_rank": rank,
@@ -92,13 +122,15 @@ def simulate_desk_panel(
     terms |= _quartiles(rank)
     terms |= {f"log_{name}": values for name, values in levels.items()}
     outcomes = {}
-    for horizon in HORIZONS:
-        changes = {name: _shift(values, horizon) - values for name, values in levels.items()}
+    for horizon in variables()["horizons"]:
+        changes = {f"d_log_{name}": _shift(values, horizon) - values for name, values in levels.items()}
         for scope in ("position", "securities_position"):
-            changes[f"net_to_gross_{scope}"] = changes[f"net_{scope}"] - changes[f"gross_{scope}"]
-        changes |= {name: _mean_ahead(values, horizon) - values for name, values in profits.items()}
+            changes[f"d_log_net_to_gross_{scope}"] = (
+                changes[f"d_log_net_{scope}"] - changes[f"d_log_gross_{scope}"]
+            )
+        changes |= {f"d_{name}": _mean_ahead(values, horizon) - values for name, values in profits.items()}
         changes["log_limit_usage_ahead"] = _shift(log_usage, horizon)
-        outcomes |= {(f"d_{name}", horizon): values for name, values in changes.items()}
+        outcomes |= {(name, horizon): values for name, values in changes.items()}
     is_prime = np.arange(len(TREASURY_DESKS)) < len(PRIME_DESKS)
     prime = slice(0, len(PRIME_DESKS))
     index = limit_usage_index(usage[:, prime], treasury.customer_value[:, prime])
@@ -121,7 +153,7 @@ def _shift(values: np.ndarray, days: int) -> np.ndarray:
 
 
 def _log(values: np.ndarray) -> np.ndarray:
-    """Natural log; nan at zero, as the marts have it."""
+    """Natural log; nan at zero, as the observations have it."""
     return np.log(values, where=values > 0, out=np.full_like(values, np.nan))
 
 
@@ -131,7 +163,7 @@ def _firm_of_desk() -> np.ndarray:
 
 
 def _positions(treasury: TreasuryDesks) -> dict[str, np.ndarray]:
-    at_notional = (treasury.days <= LAST_NOTIONAL_DAY)[:, None]
+    at_notional = (treasury.days <= variables()["combined_positions_end"])[:, None]
     sides = {"long_securities_position": treasury.securities_long}
     sides["short_securities_position"] = treasury.securities_short
     for side in ("long", "short"):
@@ -185,7 +217,7 @@ def _lagged_slr_distance(distance_pct: np.ndarray, days: pd.DatetimeIndex) -> np
     """(T, firms) distance of the quarter before, from 2018 on."""
     quarter_ends = pd.to_datetime(list(QUARTERS))
     before = quarter_ends.searchsorted(days.to_period("Q").start_time) - 1
-    return np.where((days >= SLR_START)[:, None], distance_pct[before], np.nan)
+    return np.where((days >= variables()["slr_start"])[:, None], distance_pct[before], np.nan)
 
 
 def _log_dv01_usage(treasury: TreasuryDesks) -> np.ndarray:
@@ -198,7 +230,7 @@ def _log_dv01_usage(treasury: TreasuryDesks) -> np.ndarray:
 
 def _first_of_window(days: pd.DatetimeIndex) -> np.ndarray:
     """(T,) the first day that lies within a year before each day."""
-    return days.searchsorted(days - pd.Timedelta(days=ROLLING_DAYS))
+    return days.searchsorted(days - pd.Timedelta(days=variables()["rolling_window_days"]))
 
 
 def _standardised(usage: np.ndarray, days: pd.DatetimeIndex) -> np.ndarray:
@@ -213,7 +245,7 @@ def _standardised(usage: np.ndarray, days: pd.DatetimeIndex) -> np.ndarray:
         return total[1:] - total[first]
 
     count = past_year(known.astype(float))
-    enough = known & (count > ROLLING_MINIMUM)
+    enough = known & (count > variables()["rolling_minimum_observations"])
     count = np.where(enough, count, np.nan)
     mean = past_year(centred) / count
     variance = (past_year(centred**2) - count * mean**2) / (count - 1)
@@ -230,7 +262,7 @@ def _percentile_rank(standardised: np.ndarray, days: pd.DatetimeIndex) -> np.nda
         today, past = standardised[lag:], standardised[:-lag]
         below[lag:] += inside * ((past < today) + 0.5 * (past == today))
         others[lag:] += inside * (np.isfinite(today) & np.isfinite(past))
-    enough = np.isfinite(standardised) & (others >= ROLLING_MINIMUM)
+    enough = np.isfinite(standardised) & (others >= variables()["rolling_minimum_observations"])
     return np.divide(below, others, where=enough, out=np.full_like(below, np.nan))
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dealer_limits.estimation.specifications import Specification
+from dealer_limits.montecarlo.dense_effects import RANK_TOLERANCE, Effects
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
-from dealer_limits.montecarlo.registry import Row, arrays, sample_desks
-from dealer_limits.montecarlo.within import RANK_TOLERANCE, Effects
+from dealer_limits.montecarlo.panel_regressions import arrays
 from dealer_limits.pseudo.parameters import Parameters
 
 # business days between the impulses of `structural_effects`: the last one has died out
@@ -41,7 +42,7 @@ class CrossProducts:
         )
 
 
-def cross_products(panel: DeskPanel, row: Row) -> CrossProducts:
+def cross_products(panel: DeskPanel, row: Specification) -> CrossProducts:
     """The sums of one history for one row."""
     outcome, regressors, mask, instruments = arrays(panel, row)
     effects = Effects(mask, desk=False)
@@ -53,10 +54,10 @@ def cross_products(panel: DeskPanel, row: Row) -> CrossProducts:
     return CrossProducts(system, by_desk, flat @ flat.T)
 
 
-def population_coefficients(sums: CrossProducts, row: Row) -> np.ndarray:
+def population_coefficients(sums: CrossProducts, row: Specification) -> np.ndarray:
     """(k,) coefficients of the regressors in pooled histories; two-stage least squares with instruments."""
     products = sums.products
-    if "desk" in row.absorb:
+    if "desk_id" in row.absorb:
         inverse = np.linalg.pinv(sums.system, rcond=RANK_TOLERANCE, hermitian=True)
         products = products - sums.by_desk.T @ inverse @ sums.by_desk
     regressors = slice(1, 1 + len(row.regressors))
@@ -67,7 +68,7 @@ def population_coefficients(sums: CrossProducts, row: Row) -> np.ndarray:
     return np.linalg.solve(first.T @ products[instruments, regressors], first.T @ products[instruments, 0])
 
 
-def pooled(blocks: Sequence[CrossProducts], row: Row) -> tuple[np.ndarray, np.ndarray]:
+def pooled(blocks: Sequence[CrossProducts], row: Specification) -> tuple[np.ndarray, np.ndarray]:
     """Population coefficients (k,) and their Monte Carlo errors (k,), by the jackknife over blocks."""
     total = blocks[0]
     for block in blocks[1:]:
@@ -91,7 +92,7 @@ def pooled(blocks: Sequence[CrossProducts], row: Row) -> tuple[np.ndarray, np.nd
 
 
 def structural_effects(
-    seeds: Sequence[int], parameters: Parameters, rows: Sequence[Row]
+    seeds: Sequence[int], parameters: Parameters, rows: Sequence[Specification]
 ) -> dict[tuple[str, int, str], tuple[float, float]]:
     """By outcome, horizon and sample, what a log point more of usage does to the change from t to t + h, all
     else equal: of usage on day t alone, and of usage that stays up for ten days.
@@ -111,7 +112,7 @@ def structural_effects(
                 impulse[starts + step] = 1.0
             paths.append(simulate_desk_panel(seed, parameters, impulse=impulse))
         for dependent, horizon, sample in wanted:
-            desks = slice(0, sample_desks(plain, sample))
+            desks = slice(0, plain.sample(sample).shape[1])
             gaps = [path.outcomes[dependent, horizon] - plain.outcomes[dependent, horizon] for path in paths]
             effects[dependent, horizon, sample].append(np.stack([gap[starts, desks].ravel() for gap in gaps]))
     return {

@@ -21,39 +21,25 @@ import numpy as np
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimate.observations import (
-    REGISTRY_SEEDS,
-    check_marts,
-    complete_rows,
-    read_rows,
-    term_column,
-    variables_of,
-)
-from dealer_limits.estimate.quantile import Bootstrap
-from dealer_limits.estimate.run import estimate, long_rows, summary_statistics
-from dealer_limits.estimate.specifications import load_registry
-from dealer_limits.montecarlo.moments import Key
+from dealer_limits.estimation.observations import complete_rows, read_rows, variables_of
+from dealer_limits.estimation.quantile import Bootstrap
+from dealer_limits.estimation.run import estimate, long_rows, summary_statistics
+from dealer_limits.estimation.specifications import load_registry
+from dealer_limits.montecarlo.desk_panel_moments import Key
 from dealer_limits.montecarlo.processes import PACKAGE, code_of, digest, finish, keep
-from dealer_limits.montecarlo.registry import SEEDS
+from dealer_limits.project import PROJECT
 from dealer_limits.pseudo.parameters import WORLDS, world_parameters
 from dealer_limits.pseudo.world import write_world
 from dealer_limits.warehouse import open_warehouse
 
-PROJECT = SEEDS.parent
 FIRST_SEED = 9_001
 # a world holds up to 2 GB at its peak
 PROCESSES = 2
 # tables that the desk panel in memory does not give: what pooling their columns needs is kept
 POOLED_TABLES = ("11", "12", "13", "15")
 # what estimation reads, besides the seeds of the registry
-MARTS = (
-    "fct_desk_day",
-    "panel_desk_horizon",
-    "fct_firm_day",
-    "fct_soma_sale",
-    "fct_market_day",
-    "fct_summary_statistics",
-)
+READ = ("observations", "fct_summary_statistics")
+REGISTRY_SEEDS = ("printed_tables", "specifications", "covariances")
 # by which files of the project a world comes to be what it is
 PROJECT_FILES = ("dbt_project.yml", "macros/*.sql", "models/**/*.sql", "models/**/*.yml", "seeds/*.*")
 # written by this package or printed: no world depends on them
@@ -162,7 +148,7 @@ def build_marts(raw: Path, folder: Path) -> Path:
     command += ["--no-write-json", "build", "--threads", "1"]
     # no tests: those of the marts are left to builds
     command += ["--resource-type", "model", "--resource-type", "seed"]
-    command += ["--select", *REGISTRY_SEEDS, *(f"+{mart}" for mart in MARTS)]
+    command += ["--select", *REGISTRY_SEEDS, *(f"+{node}" for node in READ)]
     finished = subprocess.run(
         command, cwd=PROJECT, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
@@ -180,22 +166,20 @@ def estimate_world(warehouse: Path, bootstrap: Bootstrap) -> tuple[dict[Key, flo
     numbers: dict[Key, float] = {}
     columns = []
     with open_warehouse(warehouse) as connection:
-        check_marts(connection)
         registry = load_registry(connection)
         numbers |= {row[:5]: row[5] for row in summary_statistics(connection)}
-        for spec, fit in estimate(connection, registry.specifications, registry, bootstrap):
+        for spec, fit in estimate(connection, registry, registry.specifications, bootstrap):
             if isinstance(fit, str):
                 raise DealerLimitsError(f"{spec.label} cannot be estimated: {fit}")
             numbers |= {row[:5]: row[5] for row in long_rows(spec, fit)}
             if spec.table not in POOLED_TABLES:
                 continue
-            key, terms = (spec.table, spec.panel, spec.column), spec.coefficients
-            estimates = (key, spec.dependent, terms, fit.coef, fit.se, fit.p)
-            name, _, quantile = spec.estimator.partition(":")
-            if name == "quantile":
-                read = read_rows(connection, [spec], registry)
+            estimates = (spec.key, spec.dependent, spec.coefficients, fit.coef, fit.se, fit.p)
+            if spec.kind == "quantile":
+                quantile = spec.estimator.partition(":")[2]
+                read = read_rows(connection, [spec])
                 variables = variables_of(read, [spec], complete_rows(read, spec)).levels
-                names = (spec.dependent, *map(term_column, spec.regressors))
+                names = (spec.dependent, *spec.regressors)
                 rows = np.column_stack([variables[name] for name in names])
                 columns.append(Column(*estimates, rows=rows, quantile=float(quantile)))
             else:
@@ -217,7 +201,7 @@ def pipeline_digest(scale: float, bootstrap: Bootstrap) -> str:
 def _sources() -> Iterable[Path]:
     yield Path(__file__).resolve()
     yield PACKAGE / "bond_calendar.py"
-    yield from code_of("pseudo", "estimate")
+    yield from code_of("pseudo", "estimation")
     for pattern in PROJECT_FILES:
         yield from (path for path in sorted(PROJECT.glob(pattern)) if path.name not in OTHER_SEEDS)
 

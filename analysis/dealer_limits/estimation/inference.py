@@ -1,0 +1,408 @@
+"""Every linear estimate with the covariances that a referee may ask for, and which results survive them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+from scipy.stats import chi2
+
+from dealer_limits.estimation.covariance import (
+    Covariance,
+    cluster_covariance,
+    cluster_jackknife_covariance,
+    driscoll_kraay_covariance,
+    newey_west_covariance,
+    robust_covariance_of,
+    rule_of_thumb_lags,
+)
+from dealer_limits.estimation.instruments import (
+    RECOMMENDED_SET,
+    Projections,
+    anderson_rubin,
+    anderson_rubin_p,
+    anderson_rubin_set,
+    effective_f,
+    hansen_j,
+    project,
+)
+from dealer_limits.estimation.methods import Method, Methods, load_methods
+from dealer_limits.estimation.multiplicity import holm, romano_wolf
+from dealer_limits.estimation.observations import Rows, complete_rows, read_rows, variables_of
+from dealer_limits.estimation.panel import CollinearError, Fit, Variables, infer, stars
+from dealer_limits.estimation.quantile import Bootstrap
+from dealer_limits.estimation.run import fit_column, same_rows, same_variables
+from dealer_limits.estimation.specifications import Specification, load_registry
+from dealer_limits.estimation.wild_bootstrap import WildTest, coarser, draw_signs, prepare_tests
+from dealer_limits.warehouse import open_warehouse
+
+SEED = 20200316
+
+# Results survive at this level.
+LEVEL = 0.05
+
+KEYS = ("table", "panel", "column", "term")
+
+# instruments live in firm-days
+FIRM, DAY = "firm_rssd", "business_date"
+
+
+@dataclass(frozen=True)
+class Inference:
+    """One coefficient under one covariance; `clusters` and `lags` are nan where there are none."""
+
+    table: str
+    panel: str
+    column: str
+    term: str
+    covariance: str
+    label: str
+    coef: float
+    se: float
+    t: float
+    df: float
+    p: float
+    stars: int
+    ci_low: float
+    ci_high: float
+    clusters: float
+    lags: float
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What one column gives: rows, draws of wild statistics by coefficient, and tests of its instruments."""
+
+    rows: list[Inference]
+    wild: dict[tuple[str, str], tuple[float, np.ndarray]]
+    instruments: list[tuple]
+
+
+def run_inference(
+    warehouse: Path,
+    output: Path,
+    tables: list[str] | None,
+    console: Console,
+    bootstrap: Bootstrap | None = None,
+    own: Path | None = None,
+) -> pd.DataFrame:
+    """Estimate tables, a user's own too, with every covariance; returns what `inference.parquet` holds.
+
+    Writes to `output`:
+
+    - `inference.parquet`: a row per coefficient and covariance (the fields of `Inference`), with `p_holm` over
+      the coefficients of the table and `p_romano_wolf` from the joint draws of the wild bootstrap;
+    - `inference_summary.parquet`: a row per coefficient: the paper's errors, the recommended ones, and
+      whether the result survives;
+    - `instruments.parquet`: tests of the instruments of Table 8.
+
+    The same warehouse gives the same bytes. Raises DealerLimitsError where the warehouse or a mart is
+    missing.
+    """
+    with open_warehouse(warehouse) as connection:
+        registry, methods = load_registry(connection, own), load_methods(connection)
+        specs = registry.of_tables(registry.choose_tables(tables))
+        specs = tuple(spec for spec in specs if spec not in registry.problems)
+        results = {}
+        inferring = _infer_all(connection, specs, methods, bootstrap or Bootstrap())
+        for spec, inferred in track(
+            inferring, "Inference", total=len(specs), console=console, transient=True
+        ):
+            results[spec] = inferred
+        printed = _printed_stars(connection)
+    rows = pd.DataFrame([row for spec in specs for row in results[spec].rows])
+    rows = _adjust(rows, {spec: results[spec].wild for spec in specs})
+    recommended = {spec: methods.recommended_for(spec.observations, spec.kind) for spec in specs}
+    summary = summarise(rows, recommended, printed)
+    tests = pd.DataFrame(
+        [test for spec in specs for test in results[spec].instruments],
+        columns=["table", "panel", "column", "term", "statistic", "value", "text"],
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    for name, frame in (("inference", rows), ("inference_summary", summary), ("instruments", tests)):
+        frame.to_parquet(output / f"{name}.parquet", index=False)
+    for line in describe(summary, tests):
+        console.print(line, highlight=False)
+    return rows
+
+
+def _infer_all(
+    connection: duckdb.DuckDBPyConnection,
+    specs: Iterable[Specification],
+    methods: Methods,
+    bootstrap: Bootstrap,
+) -> Iterator[tuple[Specification, Inferred]]:
+    """Columns of one sample and horizon are read together, those of the same rows demeaned together."""
+    for sharing in same_rows(specs):
+        rows = read_rows(connection, sharing, clusters=methods.columns(sharing[0].observations))
+        complete = {spec: complete_rows(rows, spec) for spec in sharing}
+        for alike in same_variables(sharing, complete):
+            variables = variables_of(rows, alike, complete[alike[0]])
+            for spec in alike:
+                own = methods.for_(spec.observations, spec.kind)
+                yield spec, _infer_column(spec, own, rows, complete[spec], variables, bootstrap)
+
+
+def _infer_column(
+    spec: Specification,
+    methods: tuple[Method, ...],
+    rows: Rows,
+    complete: np.ndarray,
+    variables: Variables,
+    bootstrap: Bootstrap,
+) -> Inferred:
+    """Everything about one column; nothing where it cannot be estimated, as `estimate` says."""
+    try:
+        fit = fit_column(variables, spec, bootstrap)
+    except (CollinearError, ValueError):
+        return Inferred([], {}, [])
+    groups = {name: rows.levels[name][complete] for name in rows.levels}
+    inferred = Inferred([], {}, [])
+    for method in methods:
+        if method.kind == "wild":
+            _add_wild(inferred, spec, fit, variables, groups, rows.levels, method)
+            continue
+        if method.kind == "bootstrap":
+            se = fit.se if method.covariance == "bootstrap" else fit.other_errors["se_block"]
+            found = infer(fit.coef, se, fit.nobs, fit.df_resid, {})
+            inferred.rows.extend(_rows(spec, method, found))
+            continue
+        covariance = covariance_of(fit, method, groups, spec.horizon)
+        found = infer(fit.coef, _root(covariance.matrix), fit.nobs, covariance.df, {})
+        inferred.rows.extend(_rows(spec, method, found, covariance))
+    if spec.instruments and {FIRM, DAY} <= set(groups):
+        inferred.instruments.extend(_instrument_tests(spec, variables, fit, groups))
+    return inferred
+
+
+def covariance_of(fit: Fit, method: Method, groups: dict[str, np.ndarray], horizon: int | None) -> Covariance:
+    """The covariance of a linear fit by one method; `groups` has the clusters (n,) by name."""
+    chosen = [groups[name] for name in method.clusters]
+    if method.kind == "robust":
+        return robust_covariance_of(fit.parts)
+    if method.kind == "cell":
+        return cluster_covariance(fit.parts, cell_numbers(*chosen))
+    if method.kind == "cluster":
+        return cluster_covariance(fit.parts, *chosen)
+    if method.kind == "jackknife":
+        return cluster_jackknife_covariance(fit.parts, *chosen)
+    if method.kind == "driscoll_kraay":
+        (days,) = chosen
+        periods = int(days.max() - days.min()) + 1
+        return driscoll_kraay_covariance(fit.parts, days, rule_of_thumb_lags(periods, least=horizon or 0))
+    return newey_west_covariance(fit.parts, rule_of_thumb_lags(fit.nobs, least=Bootstrap.block_rows))
+
+
+def cell_numbers(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """A whole number (n,) for every combination of two."""
+    return np.unique(first.astype(np.int64) * (int(second.max()) + 1) + second, return_inverse=True)[1]
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(np.diag(covariance), 0))
+
+
+def _rows(
+    spec: Specification, method: Method, found: Fit, covariance: Covariance | None = None
+) -> Iterator[Inference]:
+    for position, term in enumerate(spec.coefficients):
+        yield Inference(
+            *(spec.table, spec.panel, spec.column, term, method.covariance, method.label),
+            *(float(found.coef[position]), float(found.se[position]), float(found.t[position])),
+            float(found.df_resid),
+            float(found.p[position]),
+            stars(found.p[position]),
+            *(float(found.ci_low[position]), float(found.ci_high[position])),
+            _number(covariance.clusters if covariance else None),
+            _number(covariance.lags if covariance else None),
+        )
+
+
+def _number(value: int | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _add_wild(
+    inferred: Inferred,
+    spec: Specification,
+    fit: Fit,
+    variables: Variables,
+    groups: dict[str, np.ndarray],
+    levels: dict[str, np.ndarray],
+    method: Method,
+) -> None:
+    """Rows of the wild bootstrap: clustered errors, p-value and interval of the draws; no constant."""
+    by = method.clusters[-1]
+    covariance = cluster_covariance(fit.parts, groups[by])
+    found = infer(fit.coef, _root(covariance.matrix), fit.nobs, covariance.df, {})
+    plain = list(_rows(spec, method, found, covariance))
+    # signs belong to clusters of the mart, so that columns which lack some of them are drawn together
+    everyone = np.unique(levels[by])
+    present = np.unique(groups[by])
+    signs = draw_signs(len(everyone), SEED)[np.searchsorted(everyone, present)]
+    for position, test in enumerate(_wild_tests(spec, variables, groups, method)):
+        row = plain[position]
+        t, draws = test.statistics(signs)
+        p_value = test.p_value(signs)
+        low, high = test.interval(signs, row.se)
+        inferred.rows.append(
+            Inference(
+                *(getattr(row, name) for name in (*KEYS, "covariance", "label", "coef", "se", "t", "df")),
+                *(p_value, stars(p_value), low, high, row.clusters, row.lags),
+            )
+        )
+        inferred.wild[row.term, method.covariance] = (t, draws)
+
+
+def _wild_tests(
+    spec: Specification, variables: Variables, groups: dict[str, np.ndarray], method: Method
+) -> list[WildTest]:
+    fine = groups[method.clusters[0]]
+    tests = prepare_tests(variables, spec.dependent, spec.regressors, fine)
+    if len(method.clusters) == 1:
+        return tests
+    first_rows = np.unique(fine, return_index=True)[1]
+    return [coarser(test, groups[method.clusters[1]][first_rows]) for test in tests]
+
+
+def _instrument_tests(
+    spec: Specification, variables: Variables, fit: Fit, groups: dict[str, np.ndarray]
+) -> Iterator[tuple]:
+    """Long rows (table, panel, column, term, statistic, value, text).
+
+    By firm-day, where the instruments live; Anderson-Rubin sets also from the jackknife by firm, since
+    firm-days that share the days of a change are not independent.
+    """
+    import numpy as np
+
+    exogenous = [name for name in spec.regressors if name not in spec.endogenous]
+    instruments = list(spec.instruments)
+    asked = (variables, fit.parts, spec.dependent, spec.endogenous[0], instruments, exogenous)
+    found = project(*asked, cell_numbers(groups[FIRM], groups[DAY]))
+    column = spec.key
+    errors = np.sqrt(np.diag(found.covariance)).reshape(2, -1)
+    for stage, coefs, ses in (
+        ("reduced_form", found.reduced_form, errors[0]),
+        ("first_stage", found.first_stage, errors[1]),
+    ):
+        for term, coef, se in zip(spec.instruments, coefs, ses, strict=True):
+            yield (*column, term, f"{stage}_coef", float(coef), "")
+            yield (*column, term, f"{stage}_se", float(se), "")
+    strength = effective_f(found)
+    warning = (
+        f"instruments are weak: effective F {strength.value:.1f}, {strength.critical_value:.1f} is needed"
+    )
+    yield (*column, "", "effective_f", strength.value, warning if strength.weak else "")
+    yield (*column, "", "effective_f_critical", strength.critical_value, "")
+    yield (*column, "", "weak", float(strength.weak), "")
+    yield from _anderson_rubin(column, found, "anderson_rubin_firm_x_day")
+    firms = len(np.unique(groups[FIRM]))
+    if firms > len(instruments):
+        by_firm = project(*asked, groups[FIRM], by_jackknife=True)
+        yield from _anderson_rubin(column, by_firm, RECOMMENDED_SET)
+    if len(instruments) > 1:
+        j, degrees = hansen_j(found)
+        yield (*column, "", "hansen_j", j, "")
+        yield (*column, "", "hansen_j_p", float(chi2.sf(j, degrees)), "")
+    yield (*column, "", "clusters", float(found.clusters), "")
+    yield (*column, "", "firms", float(firms), "")
+
+
+def _anderson_rubin(column: tuple, found: Projections, name: str) -> Iterator[tuple]:
+    """The statistic for no effect, its p, and the set: whether it has bounds, in words, and every end."""
+    limits = anderson_rubin_set(found)
+    yield (*column, "", f"{name}_at_zero", anderson_rubin(found, 0.0), "")
+    yield (*column, "", f"{name}_p", anderson_rubin_p(found, 0.0), "")
+    yield (*column, "", f"{name}_bounded", float(limits.bounded), str(limits))
+    for number, (low, high) in enumerate(limits.intervals, start=1):
+        yield (*column, "", f"{name}_low_{number}", low, "")
+        yield (*column, "", f"{name}_high_{number}", high, "")
+
+
+def _adjust(rows: pd.DataFrame, wild: dict[Specification, dict]) -> pd.DataFrame:
+    """Add p_holm, over a table and covariance, and p_romano_wolf, of joint draws over a sample of it."""
+    rows = rows.assign(p_holm=np.nan, p_romano_wolf=np.nan)
+    slopes = rows[rows["term"] != "constant"]
+    for _, family in slopes.groupby(["table", "covariance"], sort=False):
+        rows.loc[family.index, "p_holm"] = holm(family["p"].to_numpy())
+    positions = {
+        key: index
+        for index, key in zip(
+            rows.index, rows[[*KEYS, "covariance"]].itertuples(index=False, name=None), strict=True
+        )
+    }
+    families: dict[tuple, list] = {}
+    for spec, tests in wild.items():
+        for (term, covariance), (t, draws) in tests.items():
+            key = (spec.table, spec.panel, spec.column, term, covariance)
+            families.setdefault((spec.table, spec.sample, covariance), []).append((positions[key], t, draws))
+    for family in families.values():
+        places, statistics, draws = zip(*family, strict=True)
+        rows.loc[list(places), "p_romano_wolf"] = romano_wolf(np.array(statistics), np.stack(draws))
+    return rows
+
+
+def _printed_stars(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    return connection.execute(
+        """
+        select
+            "table",
+            coalesce(panel, '') as panel,
+            coalesce("column", '') as "column",
+            coalesce(term, '') as term,
+            cast(value as double) as printed_stars
+        from seeds.printed_tables
+        where statistic = 'stars'
+        """
+    ).df()
+
+
+def summarise(
+    rows: pd.DataFrame, recommended: dict[Specification, str], printed: pd.DataFrame
+) -> pd.DataFrame:
+    """A row per coefficient: the paper's errors first, the recommended ones beside, and what survives.
+
+    `survives` is whether a result that is significant at 5% with the paper's errors still is with the
+    recommended ones, `survives_holm` whether it is also after Holm's correction over the table; both are
+    missing where the result was not significant to begin with.
+    """
+    columns = {spec.key: name for spec, name in recommended.items()}
+    slopes = rows[rows["term"] != "constant"]
+    first = slopes.groupby(list(KEYS), sort=False).first().reset_index()
+    names = [columns[key] for key in first[list(KEYS[:3])].itertuples(index=False, name=None)]
+    first = first.assign(recommended=names)
+    safe = slopes.rename(columns={"covariance": "recommended"})
+    values = ["se", "p", "stars", "ci_low", "ci_high", "p_holm"]
+    summary = first[[*KEYS, "coef", *values[:3], "recommended"]].merge(
+        safe[[*KEYS, "recommended", *values]], on=[*KEYS, "recommended"], suffixes=("_paper", ""), how="left"
+    )
+    summary = summary.merge(printed, on=list(KEYS), how="left")
+    significant = summary["p_paper"] < LEVEL
+    for name, p_value in (("survives", summary["p"]), ("survives_holm", summary["p_holm"])):
+        summary[name] = pd.array(p_value < LEVEL, dtype="boolean")
+        summary.loc[~significant, name] = pd.NA
+    return summary
+
+
+def describe(summary: pd.DataFrame, tests: pd.DataFrame) -> Iterator[str]:
+    """Lines for the terminal: what survives, by table, and warnings of weak instruments."""
+    for table, rows in summary.groupby("table", sort=False):
+        significant = rows["survives"].notna()
+        safe = ", ".join(dict.fromkeys(rows["recommended"]))
+        yield (
+            f"Table {table}: of {len(rows)} coefficients {significant.sum()} are significant at 5% with the "
+            f"paper's errors, {rows['survives'].sum()} with {safe}, {rows['survives_holm'].sum()} after Holm"
+        )
+    weak = tests[(tests["statistic"] == "effective_f") & (tests["text"] != "")]
+    of_sets = tests[tests["statistic"] == f"{RECOMMENDED_SET}_bounded"]
+    sets = of_sets.set_index(["table", "panel", "column"])["text"]
+    for *key, text in weak[["table", "panel", "column", "text"]].itertuples(index=False):
+        table, _, column = key
+        limits = f"; Anderson-Rubin set, jackknife by firm, {sets[tuple(key)]}" if tuple(key) in sets else ""
+        yield f"Table {table} column {column}: {text}{limits}"

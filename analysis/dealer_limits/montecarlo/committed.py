@@ -1,0 +1,173 @@
+"""The committed Monte Carlo: `seeds/montecarlo.csv` to query, `docs/montecarlo.md` to read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.montecarlo.panel_regressions import HEADLINE_TABLES, panel_specifications
+from dealer_limits.montecarlo.whole_worlds import POOLED_TABLES
+from dealer_limits.project import DOCS, SEEDS
+from dealer_limits.pseudo.parameters import WORLDS
+
+# the share of null worlds in which a corrected specification may reject at 5%
+SIZE_RANGE = (0.02, 0.09)
+KEYS = ["table", "panel", "column"]
+
+
+def publish_montecarlo(output: Path, seeds: Path = SEEDS, docs: Path = DOCS) -> None:
+    """Put the three worlds of `output`, desk panel and trade tables, into one seed and one page.
+
+    Raises DealerLimitsError where a world was not run.
+    """
+    frames, facts = [], []
+    for world in WORLDS:
+        for part, option in (("", ""), ("trades_", "--trades ")):
+            table = output / f"montecarlo_{part}{world}.csv"
+            if not table.exists():
+                raise DealerLimitsError(
+                    f"{table} is missing: run `dealer-limits montecarlo {option}--world {world}`"
+                )
+            frames.append(read_montecarlo(table))
+            facts.append(json.loads(table.with_suffix(".json").read_text(encoding="utf-8")))
+    every = pd.concat(frames, ignore_index=True)
+    every.to_csv(seeds / "montecarlo.csv", index=False, float_format="%.6g", lineterminator="\n")
+    (docs / "montecarlo.md").write_text(page(every, facts, seeds), encoding="utf-8")
+
+
+def read_montecarlo(table: Path) -> pd.DataFrame:
+    """A table as it was written: keys, world and horizon are text, what is empty among numbers is nan."""
+    texts = ("world", *KEYS, "dependent", "horizon", "term")
+    frame = pd.read_csv(table, dtype=dict.fromkeys(texts, str), keep_default_na=False)
+    numbers = frame.columns.difference(texts, sort=False)
+    return frame.assign(**{name: pd.to_numeric(frame[name]) for name in numbers})
+
+
+def page(every: pd.DataFrame, facts: list[dict], seeds: Path) -> str:
+    """The page, Markdown."""
+    tested = {spec.key: spec for spec in panel_specifications("diagnostics")}
+    printed = every[every["table"].isin(HEADLINE_TABLES)]
+    rows = every[[(*key,) in tested for key in every[KEYS].itertuples(index=False)]].copy()
+    keys = [tuple(key) for key in rows[KEYS].to_numpy()]
+    rows["tested"] = [tested[key].tested_term for key in keys]
+    rows["is_corrected"] = [tested[key].is_corrected for key in keys]
+    rows = rows[rows["term"] == rows["tested"]]
+    lines = [
+        "# Monte Carlo",
+        "",
+        "Written by `make montecarlo`. Every number is in `seeds/montecarlo.csv` (`seeds.montecarlo` in the",
+        "warehouse); what they mean is in [pseudo_world.md](pseudo_world.md).",
+        "",
+        "| world | worlds | seeds | histories of the population values | version | parameters "
+        "| processor seconds |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for fact in facts:
+        # whole worlds are pooled themselves
+        histories = _seeds(fact["first_history"], fact["histories"]) if "histories" in fact else "the same"
+        lines.append(
+            f"| `{fact['world']}` | {fact['reps']}{'' if 'histories' in fact else ', whole'} "
+            f"| {_seeds(fact['first_seed'], fact['reps'])} | {histories} | {fact['version']} "
+            f"| `{fact['parameters']}` | {fact['processor_seconds']} |"
+        )
+    lines += ["", "## The paper's regressions, with their robust errors", ""]
+    lines += _printed_lines(printed)
+    lines += ["", "## Trade tables and illiquidity, in whole worlds", ""]
+    lines += _trade_lines(every[every["table"].isin(POOLED_TABLES)])
+    lines += ["", "## Diagnostics", ""]
+    lines += _size_lines(rows)
+    lines += _diagnostic_lines(rows)
+    return "\n".join(lines) + "\n"
+
+
+def _header(texts: list[str], numbers: list[str]) -> list[str]:
+    columns = " | ".join([*texts, *numbers])
+    rule = " | ".join(["---"] * len(texts) + ["--:"] * len(numbers))
+    return [f"| {columns} |", f"| {rule} |"]
+
+
+def _printed_lines(printed: pd.DataFrame) -> list[str]:
+    lines = [
+        "Population values with their Monte Carlo error, effect of usage that stays up, bias, root mean",
+        "square error, coverage of the population value by 90% and 95% intervals, and rejections of zero at",
+        "5%, in the world `paper`; then the mean estimate and the rejections in the other worlds.",
+        "",
+        *_header(
+            ["Table", "outcome"],
+            ["h", "population", "effect", "bias", "RMSE", "90%", "95%", "rejects",
+             "null", "rejects", "strong", "rejects"],
+        ),
+    ]  # fmt: skip
+    by_world = {world: rows.set_index([*KEYS, "term"]) for world, rows in printed.groupby("world")}
+    for key, row in by_world["paper"].iterrows():
+        null, strong = by_world["null"].loc[key], by_world["strong"].loc[key]
+        panel = f"({key[1]})" if key[1] else ""
+        lines.append(
+            f"| {key[0]}{panel} {key[2]} | {row['dependent'].removeprefix('d_')} | {row['horizon']} "
+            f"| {row['population']:.4f} ({row['population_error']:.4f}) | {row['effect_lasting']:.4f} "
+            f"| {row['bias']:.4f} | {row['rmse']:.4f} | {row['coverage_90']:.0%} | {row['coverage_95']:.0%} "
+            f"| {row['rejection']:.0%} | {null['mean']:.4f} | {null['rejection']:.0%} | {strong['mean']:.4f} "
+            f"| {strong['rejection']:.0%} |"
+        )
+    return lines
+
+
+def _seeds(first: int, count: int) -> str:
+    return f"{first} to {first + count - 1}"
+
+
+def _trade_lines(trades: pd.DataFrame) -> list[str]:
+    lines = [
+        "Population values with their Monte Carlo error, pooled over the worlds themselves, and the planted",
+        "parameter where one belongs to the term, in each world. No bias or coverage is given: the value",
+        "knows the estimates.",
+        "",
+        *_header(
+            ["Table", "term"],
+            [heading for world in WORLDS for heading in (f"`{world}`", "planted")],
+        ),
+    ]
+    by_world = {world: rows.set_index([*KEYS, "term"]) for world, rows in trades.groupby("world")}
+    for key, _ in by_world["paper"].iterrows():
+        cells = []
+        for world in WORLDS:
+            row = by_world[world].loc[key]
+            planted = "" if pd.isna(row["effect_lasting"]) else f"{row['effect_lasting']:.4f}"
+            cells += [f"{row['population']:.4f} ({row['population_error']:.4f})", planted]
+        panel = f"({key[1]})" if key[1] else ""
+        lines.append(f"| {key[0]}{panel} {key[2]} | {key[3]} | {' | '.join(cells)} |")
+    return lines
+
+
+def _size_lines(rows: pd.DataFrame) -> list[str]:
+    null = rows[rows["world"] == "null"]
+    corrected, other = null[null["is_corrected"]], null[~null["is_corrected"]]
+    low, high = SIZE_RANGE
+    inside = corrected["rejection"].between(low, high)
+    found = corrected["rejection"]
+    return [
+        f"In `null`, {inside.sum()} of {len(corrected)} corrected specifications reject at 5% in {low:.0%}",
+        f"to {high:.0%} of worlds ({found.min():.1%} to {found.max():.1%}, {found.mean():.1%} on average);",
+        f"the uncorrected ones in {other['rejection'].min():.0%} to {other['rejection'].max():.0%}, "
+        f"{other['rejection'].mean():.0%} on average.",
+        "",
+    ]
+
+
+def _diagnostic_lines(rows: pd.DataFrame) -> list[str]:
+    lines = _header(
+        ["diagnostic", "outcome"],
+        ["h", "corrected", "null", "rejects", "paper", "rejects", "strong", "rejects", "effect in strong"],
+    )
+    by_world = {world: own.set_index(KEYS) for world, own in rows.groupby("world")}
+    for key, null in by_world["null"].iterrows():
+        paper, strong = by_world["paper"].loc[key], by_world["strong"].loc[key]
+        found = " | ".join(f"{row['mean']:.4f} | {row['rejection']:.0%}" for row in (null, paper, strong))
+        lines.append(
+            f"| {key[0]} {key[1]} | {null['dependent'].removeprefix('d_')} | {null['horizon']} "
+            f"| {'yes' if null['is_corrected'] else 'no'} | {found} | {strong['effect_lasting']:.4f} |"
+        )
+    return lines

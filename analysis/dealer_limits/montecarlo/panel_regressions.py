@@ -1,0 +1,60 @@
+"""Regressions of the registry estimated on a desk panel in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import stats
+
+from dealer_limits.estimation.methods import Methods, build_methods
+from dealer_limits.estimation.specifications import Specification, read_csv, read_specifications, seed_file
+from dealer_limits.montecarlo.dense_effects import DenseFit, complete, fit_two_way
+from dealer_limits.montecarlo.desk_panel import OBSERVATIONS, DeskPanel
+
+# of intervals
+LEVELS = (0.90, 0.95)
+# the tables whose repeated estimates are shown; the seed has those of all
+HEADLINE_TABLES = ("2", "3", "8", "14")
+
+
+def panel_specifications(*seeds: str) -> tuple[Specification, ...]:
+    """The rows of the registry that lie in the desk panel, in the files' order."""
+    rows = (spec for seed in seeds or ("specifications",) for spec in read_specifications(seed_file(seed)))
+    return tuple(spec for spec in rows if spec.observations == OBSERVATIONS)
+
+
+def read_methods() -> Methods:
+    """The covariances of the registry, from the seed's file."""
+    return build_methods(read_csv(seed_file("covariances")))
+
+
+def arrays(
+    panel: DeskPanel, spec: Specification
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, list[np.ndarray]]:
+    """Outcome, regressors, mask and instruments of a column: (T, D) arrays over the desks of its sample.
+
+    Raises DealerLimitsError where the panel has no column of a name.
+    """
+    in_sample = panel.sample(spec.sample)
+    desks = slice(0, in_sample.shape[1])
+
+    def read(names: tuple[str, ...]) -> Iterator[np.ndarray]:
+        return (panel.column(name, spec.horizon)[:, desks] for name in names)
+
+    (outcome,) = read((spec.dependent,))
+    needed = read((*spec.regressors, *spec.instruments, *spec.also_observed))
+    mask = complete(outcome, list(needed), in_sample)
+    return outcome, list(read(spec.regressors)), mask, list(read(spec.instruments))
+
+
+def estimate_on(panel: DeskPanel, spec: Specification) -> DenseFit:
+    """The regression that `dealer-limits estimate` runs on a warehouse, with the covariance of the row."""
+    outcome, regressors, mask, instruments = arrays(panel, spec)
+    clusters = panel.firm[: outcome.shape[1]] if spec.covariance == "jackknife_firm" else None
+    return fit_two_way(outcome, regressors, mask, instruments, "desk_id" in spec.absorb, clusters)
+
+
+def critical_values(fit: DenseFit) -> tuple[float, ...]:
+    """Ends of the intervals of LEVELS in errors, of the t distribution."""
+    return tuple(float(stats.t.ppf((1 + level) / 2, fit.df)) for level in LEVELS)

@@ -1,0 +1,162 @@
+"""Population values of Tables 11, 12, 13 and 15, from whole worlds: no desk panel in memory gives them.
+
+The population value of a column is its regression on the worlds laid end to end, effects of each world its
+own. Then X'X and X'y within effects add up over worlds, and both follow from a world's coefficients and the
+inverse of X'X. Quantile columns pool the worlds' rows, each world standardised by itself as in the paper.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimation.quantile import solve_quantile
+from dealer_limits.montecarlo.whole_worlds import FIRST_SEED, Column, WholeWorld, fingerprint, run_worlds
+from dealer_limits.pseudo.parameters import Parameters, world_parameters
+
+PLANTED_FILE = Path(__file__).with_name("planted.csv")
+SIGNIFICANCE = 0.05
+
+# table, panel, column, term
+Place = tuple[str, str, str, str]
+
+
+def run_trades(world: str, reps: int, output: Path, console: Console) -> pd.DataFrame:
+    """Estimate Tables 11, 12, 13 and 15 in `reps` whole worlds, those of the calibration's check first.
+
+    Writes `montecarlo_trades_<world>.csv`, with the columns of the seed `montecarlo`, and facts of the run as
+    `.json` beside it to `output`. Raises DealerLimitsError for an unknown world or fewer than two worlds.
+    """
+    if reps < 2:
+        raise DealerLimitsError(f"--reps {reps}: expected at least 2")
+    worlds = run_worlds(world, range(FIRST_SEED, FIRST_SEED + reps), output, console)
+    summary = summarise(worlds, world_parameters(world))
+    summary.insert(0, "world", world)
+    name = f"montecarlo_trades_{world}"
+    summary.to_csv(output / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    seconds = sum(one.seconds for one in worlds)
+    facts = {
+        "world": world,
+        "reps": reps,
+        "first_seed": FIRST_SEED,
+        "version": version("dealer-limits"),
+        "parameters": fingerprint(world),
+        "processor_seconds": round(seconds),
+    }
+    (output / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    console.print(
+        f"{reps} whole worlds {world}, seeds {FIRST_SEED} to {FIRST_SEED + reps - 1}, "
+        f"{seconds:.0f} processor seconds",
+        highlight=False,
+    )
+    return summary
+
+
+def summarise(worlds: Sequence[WholeWorld], parameters: Parameters) -> pd.DataFrame:
+    """One line per column and term; a term that is planted has its parameter as both effects.
+
+    bias, rmse and coverage are empty: the population value is pooled over the same worlds, and would flatter
+    the estimates. horizon is empty: these tables have none.
+    """
+    planted = planted_effects(parameters)
+    lines = []
+    for of_column in zip(*(world.columns for world in worlds), strict=True):
+        first = of_column[0]
+        table, panel, column = first.key
+        population, error = pooled_with_error(of_column)
+        coef = np.array([one.coef for one in of_column])
+        se = np.array([one.se for one in of_column])
+        rejected = np.array([one.p for one in of_column]) < SIGNIFICANCE
+        for place, term in enumerate(first.terms):
+            effect = planted.get((*first.key, term), np.nan)
+            lines.append(
+                {
+                    "table": table,
+                    "panel": panel,
+                    "column": column,
+                    "dependent": first.dependent,
+                    "horizon": "",
+                    "term": term,
+                    "worlds": len(of_column),
+                    "population": population[place],
+                    "population_error": error[place],
+                    "effect_of_one_day": effect,
+                    "effect_lasting": effect,
+                    "mean": coef[:, place].mean(),
+                    "bias": np.nan,
+                    "rmse": np.nan,
+                    "sd": coef[:, place].std(ddof=1),
+                    "mean_se": se[:, place].mean(),
+                    "coverage_90": np.nan,
+                    "coverage_95": np.nan,
+                    "rejection": rejected[:, place].mean(),
+                }
+            )
+    return pd.DataFrame(lines)
+
+
+def planted_effects(parameters: Parameters) -> Mapping[Place, float]:
+    """What is planted in a world, by the column and term that it serves: a parameter, or two multiplied."""
+    with PLANTED_FILE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    effects = {}
+    for row in rows:
+        effect = parameters[row["parameter"]] * (parameters[row["times"]] if row["times"] else 1.0)
+        # no negative zero in the world `null`
+        effects[row["table"], row["panel"], row["column"], row["term"]] = effect + 0.0
+    return effects
+
+
+def pooled_with_error(columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
+    """Population values (k,) of one column in several worlds, and their jackknife errors over worlds."""
+    if columns[0].rows is None:
+        population = pooled_linear(columns)
+        left_out = [pooled_linear([*columns[:one], *columns[one + 1 :]]) for one in range(len(columns))]
+    else:
+        population, left_out = pooled_quantile(columns)
+    deviations = np.array(left_out) - np.mean(left_out, axis=0)
+    count = len(columns)
+    return population, np.sqrt((count - 1) / count * (deviations**2).sum(axis=0))
+
+
+def pooled_linear(columns: Sequence[Column]) -> np.ndarray:
+    """(k,) coefficients of the worlds laid end to end.
+
+    The slopes are sum(A b) over sum(A), A = X'X within the effects of a world. A constant, where the column
+    reports one, puts the means over all rows on the line.
+    """
+    has_constant = columns[0].terms[-1] == "constant"
+    slopes = slice(len(columns[0].terms) - has_constant)
+    # the block of the inverse is the inverse of what the constant leaves
+    within = [np.linalg.inv(column.bread[slopes, slopes]) for column in columns]
+    product = sum(matrix @ column.coef[slopes] for matrix, column in zip(within, columns, strict=True))
+    slope = np.linalg.solve(sum(within), product)
+    if not has_constant:
+        return slope
+    # the last row of X'X: sums of the regressors, and the number of rows
+    sums = [np.linalg.inv(column.bread)[-1] for column in columns]
+    regressors, rows = sum(own[:-1] for own in sums), sum(own[-1] for own in sums)
+    outcome = sum(own @ column.coef for own, column in zip(sums, columns, strict=True))
+    return np.append(slope, (outcome - slope @ regressors) / rows)
+
+
+def pooled_quantile(columns: Sequence[Column]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """(k,) coefficients of a quantile regression on the rows of all worlds, and those without each world."""
+    rows = np.concatenate([column.rows for column in columns])
+    world = np.repeat(np.arange(len(columns)), [len(column.rows) for column in columns])
+    y, x = rows[:, 0], np.column_stack([rows[:, 1:], np.ones(len(rows))])
+    quantile = columns[0].quantile
+    solution = solve_quantile(x, y, np.ones(len(y)), quantile)
+    left_out = [
+        solve_quantile(x, y, (world != one).astype(float), quantile, solution.basis).coef[:-1]
+        for one in range(len(columns))
+    ]
+    return solution.coef[:-1], left_out
