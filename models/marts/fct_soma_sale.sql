@@ -55,6 +55,7 @@ final as (
         trades.dealer_mpid,
         firms.firm_rssd,
         matches.match_level,
+        matches.match_kind,
         awards.awarded_par_usd,
         cast(matches.matched_par_usd as decimal(18, 2)) as matched_par_usd,
         trades.executed_at,

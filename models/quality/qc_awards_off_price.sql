@@ -24,6 +24,7 @@ priced as (
     select
         awards.award_id,
         awards.match_level,
+        awards.match_kind,
         awards.alternative_subsets,
         awards.average_price,
         cast(sales.value_of_par as double) / cast(awards.awarded_par_usd as double) as matched_price

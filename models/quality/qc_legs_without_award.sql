@@ -26,6 +26,7 @@ final as (
         matches.award_id,
         matches.trade_id,
         matches.match_level,
+        matches.match_kind,
         matches.matched_par_usd
     from matches
     left join awards on matches.award_id = awards.award_id

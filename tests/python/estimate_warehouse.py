@@ -171,7 +171,7 @@ def make_soma_sales(rng: np.random.Generator, dealer_days: pd.DataFrame) -> pd.D
             "trade_id": [f"trade_{number}" for number in range(LEGS)],
             "firm_rssd": rng.integers(1, FIRMS + 1, LEGS),
             "bond": rng.integers(0, BONDS, LEGS),
-            "match_level": rng.choice(["1", "2_exact", "2_partial", "3"], LEGS),
+            "match_level": rng.choice([1, 2, 3], LEGS),
         }
     )
     sales["operation_date"] = rng.choice(dealer_days["business_date"].unique(), LEGS)

@@ -266,7 +266,8 @@ select
     date '2020-03-16' as operation_date,
     accepted_par_usd as awarded_par_usd,
     average_price,
-    case when cusip = '912828000' then '1' else '2_partial' end as match_level,
+    case when cusip = '912828000' then 1 else 2 end as match_level,
+    case when cusip = '912828000' then 'equal' else 'partial' end as match_kind,
     case when cusip = '912828000' then accepted_par_usd else 4 end as matched_par_usd,
     false as is_search_bounded,
 from staging.stg_soma__operation_details;

@@ -99,7 +99,7 @@ def test_column_equals_its_dummy_regression(
     rows = dealer_days
     if spec.table == "12":
         effects = {"bond": "cusip", "time": "operation_date"}
-        rows = soma_sales if int(spec.column) <= 3 else soma_sales[soma_sales["match_level"] != "3"]
+        rows = soma_sales if int(spec.column) <= 3 else soma_sales[soma_sales["match_level"] <= 2]
     complete = rows.dropna(subset=[spec.outcome, *spec.regressors])
     full = dummy_regression(
         complete[spec.outcome].to_numpy(),

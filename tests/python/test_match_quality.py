@@ -28,14 +28,16 @@ insert into marts.fct_soma_award values
     ('OP1/A', 'OP1', 'A'), ('OP1/B', 'OP1', 'B'), ('OP2/A', 'OP2', 'A'), ('OP2/B', 'OP2', 'B');
 
 create table intermediate.int_soma_matches (
-    matching_rule varchar, award_id varchar, trade_id varchar, match_level varchar,
+    matching_rule varchar, award_id varchar, trade_id varchar, match_kind varchar,
     matched_par_usd decimal(38, 2)
 );
 insert into intermediate.int_soma_matches
 select * from (values ('paper'), ('price_consistent')) as rules (matching_rule)
-cross join (values ('OP1/A', '1', '1', 100), ('OP1/B', '2', '2_exact', 60), ('OP2/A', '5', '3', 50)) as legs;
+cross join (
+    values ('OP1/A', '1', 'equal', 100), ('OP1/B', '2', 'exact', 60), ('OP2/A', '5', 'by_price', 50)
+) as legs;
 insert into intermediate.int_soma_matches values
-    ('paper', 'OP1/B', '3', '2_exact', 40), ('price_consistent', 'OP1/B', '4', '2_exact', 40);
+    ('paper', 'OP1/B', '3', 'exact', 40), ('price_consistent', 'OP1/B', '4', 'exact', 40);
 
 create table intermediate.int_soma_exact_searches (
     matching_rule varchar, award_id varchar, exact_subsets integer
@@ -103,25 +105,25 @@ def truth(tmp_path: Path) -> Path:
 @pytest.fixture
 def quality(warehouse: Path, truth: Path, tmp_path: Path) -> pd.Series:
     frame = show_match_quality(warehouse, truth, tmp_path / "output", Console(quiet=True))
-    return frame.set_index(["matching_rule", "match_level", "statistic"])["value"]
+    return frame.set_index(["matching_rule", "match_kind", "statistic"])["value"]
 
 
 def test_shares_count_every_award_once(quality: pd.Series):
     levels = quality["paper"].xs("awards", level="statistic")
-    assert levels.to_dict() == {"1": 1, "2_exact": 1, "3": 1, "all": 4, "none": 1}
-    assert quality["paper", "3", "awards_pct"] == 25
+    assert levels.to_dict() == {"equal": 1, "exact": 1, "by_price": 1, "all": 4, "none": 1}
+    assert quality["paper", "by_price", "awards_pct"] == 25
     assert quality["paper", "all", "awards_pct"] == 100
 
 
 @pytest.mark.parametrize(
     ("rule", "level", "precision", "recall", "recall_of_all_fills"),
     [
-        ("paper", "1", 1, 1, 1),
+        ("paper", "equal", 1, 1, 1),
         # trade 3 is another customer's
-        ("paper", "2_exact", 60 / 100, 60 / 100, 60 / 100),
-        ("price_consistent", "2_exact", 1, 1, 1),
+        ("paper", "exact", 60 / 100, 60 / 100, 60 / 100),
+        ("price_consistent", "exact", 1, 1, 1),
         # 30 of the 50 that are matched; the other 20 that were sold are in no report
-        ("paper", "3", 30 / 50, 30 / 30, 30 / 50),
+        ("paper", "by_price", 30 / 50, 30 / 30, 30 / 50),
         ("paper", "all", 190 / 250, 190 / 230, 190 / 260),
         ("price_consistent", "all", 230 / 250, 230 / 230, 230 / 260),
     ],
@@ -139,9 +141,9 @@ def test_unmatched_unreported_award_has_neither_precision_nor_recall(quality: pd
 
 
 def test_ambiguity_is_of_exact_matches(quality: pd.Series):
-    assert quality["paper", "2_exact", "unique_pct"] == 0
-    assert quality["paper", "2_exact", "median_alternatives"] == 1
-    assert "unique_pct" not in quality["paper", "3"]
+    assert quality["paper", "exact", "unique_pct"] == 0
+    assert quality["paper", "exact", "median_alternatives"] == 1
+    assert "unique_pct" not in quality["paper", "by_price"]
 
 
 def test_dealer_days_are_of_sample_firms(quality: pd.Series):
@@ -184,7 +186,7 @@ def test_same_input_gives_the_same_bytes(warehouse: Path, truth: Path, tmp_path:
         show_match_quality(warehouse, truth, tmp_path / name, Console(quiet=True))
         written.append((tmp_path / name / "match_quality.csv").read_bytes())
     assert written[0] == written[1]
-    assert written[0].startswith(b"matching_rule,match_level,statistic,value\npaper,1,awards,1\n")
+    assert written[0].startswith(b"matching_rule,match_kind,statistic,value\npaper,all,awards,4\n")
 
 
 def test_terminal_shows_a_table_per_rule(

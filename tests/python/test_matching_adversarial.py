@@ -68,7 +68,7 @@ def test_three_hundred_odd_pars_are_solved_exactly(unit: int, low: int, high: in
     by_rule = match_one(day)
     for rule in RULES:
         legs = by_rule[rule].legs
-        assert {level for level, _ in legs.values()} == {"2_exact"}
+        assert {kind for kind, _ in legs.values()} == {"exact"}
         assert sum(cents for _, cents in legs.values()) == day.awards[0].par
         assert all(cents == trades[trade].par for (_, trade), (_, cents) in legs.items())
     assert {trade for _, trade in by_rule["paper"].legs} == nearest_subset(day, unit)

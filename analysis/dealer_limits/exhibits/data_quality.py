@@ -80,27 +80,27 @@ def gates_table(gates: pd.DataFrame | None) -> str:
 
 
 def read_match_levels(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Awards by matching rule and level."""
+    """Awards by matching rule and kind of match."""
     return connection.execute(
-        "select matching_rule, match_level, awards, awards_pct from quality.qc_match_levels"
+        "select matching_rule, match_kind, awards, awards_pct from quality.qc_match_levels"
     ).df()
 
 
 def levels_table(definitions: Definitions, levels: pd.DataFrame) -> str:
-    """Share of awards by level under both rules beside the paper's."""
+    """Share of awards by kind of match under both rules beside the paper's."""
     import pandas as pd
 
-    values = levels.set_index(["matching_rule", "match_level"])
+    values = levels.set_index(["matching_rule", "match_kind"])
     rows = []
-    for level, (meaning, printed_pct) in definitions.match_levels.items():
-        row = {"Level": level.replace("_", " "), "what is matched": meaning}
+    for kind, (meaning, printed_pct) in definitions.match_levels.items():
+        row = {"Match": kind.replace("_", " "), "what is matched": meaning}
         for rule in sorted(levels["matching_rule"].unique()):
-            has_awards = (rule, level) in values.index
+            has_awards = (rule, kind) in values.index
             row[f"{rule.replace('_', ' ')}, awards"] = (
-                f"{values.loc[(rule, level), 'awards']:,.0f}" if has_awards else "0"
+                f"{values.loc[(rule, kind), 'awards']:,.0f}" if has_awards else "0"
             )
             row[f"{rule.replace('_', ' ')}, %"] = (
-                f"{values.loc[(rule, level), 'awards_pct']:.1f}" if has_awards else "0.0"
+                f"{values.loc[(rule, kind), 'awards_pct']:.1f}" if has_awards else "0.0"
             )
         row["printed, %"] = "" if printed_pct is None else str(printed_pct)
         rows.append(row)
@@ -109,7 +109,7 @@ def levels_table(definitions: Definitions, levels: pd.DataFrame) -> str:
 
 
 def match_tables(definitions: Definitions, quality: pd.DataFrame | None) -> list[tuple[str, str, str]]:
-    """Per matching rule: its name, a table by level, and a sentence on dealer-days.
+    """Per matching rule: its name, a table by kind of match, and a sentence on dealer-days.
 
     `quality` is what `show_match_quality` writes; without it the list is empty.
     """
@@ -127,19 +127,19 @@ def match_tables(definitions: Definitions, quality: pd.DataFrame | None) -> list
     }
     tables = []
     for rule, of_rule in quality.groupby("matching_rule"):
-        values = of_rule.set_index(["match_level", "statistic"])["value"]
+        values = of_rule.set_index(["match_kind", "statistic"])["value"]
         rows = [
             {
-                "Level": level.replace("_", " "),
+                "Match": kind.replace("_", " "),
                 **{
-                    name.replace("_pct", ", %").replace("_", " "): form.format(values[level, name])
-                    if (level, name) in values
+                    name.replace("_pct", ", %").replace("_", " "): form.format(values[kind, name])
+                    if (kind, name) in values
                     else ""
                     for name, form in forms.items()
                 },
             }
-            for level in (*definitions.match_levels, "all")
-            if (level, "awards") in values
+            for kind in (*definitions.match_levels, "all")
+            if (kind, "awards") in values
         ]
         frame = pd.DataFrame(rows)
         html = frame_html(frame, f"match_quality_{rule}", list(frame.columns[1:]))

@@ -76,7 +76,7 @@ def load_definitions() -> Definitions:
         figures=tuple(_other(name, entry) for name, entry in record["figures"].items()),
         others=tuple(_other(name, entry) for name, entry in record["others"].items()),
         match_levels={
-            level: (entry["meaning"], entry["printed_pct"]) for level, entry in record["match_levels"].items()
+            kind: (entry["meaning"], entry["printed_pct"]) for kind, entry in record["match_levels"].items()
         },
         **{name: record[name] for name in ("outcomes", "variables", "samples", "estimators", "terms")},
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-# A row of the long form: matching_rule, match_level, statistic, value.
+# A row of the long form: matching_rule, match_kind, statistic, value.
 Row = tuple[str, str, str, float]
 
 _TRUTH = ("soma_fills", "soma_sales")
@@ -82,7 +82,7 @@ matched as (
     select
         matches.matching_rule,
         matches.award_id,
-        min(matches.match_level) as match_level,
+        min(matches.match_kind) as match_kind,
         sum(matches.matched_par_usd) as matched_par_usd,
         sum(least(matches.matched_par_usd, coalesce(fills.filled_par_usd, 0))) as rightly_matched_par_usd,
     from intermediate.int_soma_matches as matches
@@ -106,12 +106,12 @@ judged as (
 
     select
         rules.matching_rule,
-        coalesce(matched.match_level, 'none') as match_level,
+        coalesce(matched.match_kind, 'none') as match_kind,
         coalesce(matched.matched_par_usd, 0) as matched_par_usd,
         coalesce(matched.rightly_matched_par_usd, 0) as rightly_matched_par_usd,
         coalesce(reported_fills.reported_par_usd, 0) as reported_par_usd,
         all_fills.true_par_usd,
-        case when matched.match_level = '2_exact' then searches.alternatives end as alternatives,
+        case when matched.match_kind = 'exact' then searches.alternatives end as alternatives,
     from awards
     cross join (values ('paper'), ('price_consistent')) as rules (matching_rule)
     inner join all_fills using (award_id)
@@ -125,16 +125,16 @@ by_level as (
 
     select
         matching_rule,
-        coalesce(match_level, 'all') as match_level,
+        coalesce(match_kind, 'all') as match_kind,
         count(*) as awards,
-        100 * count(*) / sum(count(*)) over (partition by matching_rule, grouping(match_level)) as awards_pct,
+        100 * count(*) / sum(count(*)) over (partition by matching_rule, grouping(match_kind)) as awards_pct,
         sum(rightly_matched_par_usd) / nullif(sum(matched_par_usd), 0) as precision,
         sum(rightly_matched_par_usd) / nullif(sum(reported_par_usd), 0) as recall,
         sum(rightly_matched_par_usd) / sum(true_par_usd) as recall_of_all_fills,
         100 * count(*) filter (where alternatives = 0) / nullif(count(alternatives), 0) as unique_pct,
         median(alternatives) as median_alternatives,
     from judged
-    group by grouping sets ((matching_rule, match_level), (matching_rule))
+    group by grouping sets ((matching_rule, match_kind), (matching_rule))
 
 )
 
@@ -199,8 +199,8 @@ def show_match_quality(warehouse: Path, truth: Path, output: Path, console: Cons
 
     `truth` is the folder with `soma_fills.parquet` (one row per report that filled an award) and
     `soma_sales.parquet` (one row per fill, reported or not). Prints a table per rule, writes
-    `match_quality.csv` to the folder `output`, and returns what it writes: columns matching_rule, match_level
-    (1, 2_exact, 2_partial, 3, none, or all), statistic and value. The same input gives the same bytes.
+    `match_quality.csv` to the folder `output`, and returns what it writes: columns matching_rule, match_kind
+    (equal, exact, partial, by_price, none, or all), statistic and value. The same input gives the same bytes.
 
     Of the awards of a rule and level:
     - awards, awards_pct: their number and their share of all awards, percent;
@@ -208,7 +208,7 @@ def show_match_quality(warehouse: Path, truth: Path, output: Path, console: Cons
       it is matched to: of a trade that did so in part, no more than that part;
     - recall: par that is rightly matched / par of all reports that truly filled these awards;
     - recall_of_all_fills: par that is rightly matched / par of all fills of these awards, reported or not;
-    - unique_pct, median_alternatives: of those matched at 2_exact, percent without another exact set of
+    - unique_pct, median_alternatives: of exact matches, percent without another exact set of
       trades, and the median number of other sets, as far as they are counted.
 
     Of a rule, with level all, over firms with prime Treasury desks and days of the event window:
@@ -233,7 +233,7 @@ def show_match_quality(warehouse: Path, truth: Path, output: Path, console: Cons
     output.mkdir(parents=True, exist_ok=True)
     quality.to_csv(output / "match_quality.csv", index=False, float_format="%.10g", lineterminator="\n")
     for rule, of_rule in quality.groupby("matching_rule"):
-        _show(console, rule, of_rule.set_index(["match_level", "statistic"])["value"])
+        _show(console, rule, of_rule.set_index(["match_kind", "statistic"])["value"])
     return quality
 
 
@@ -261,7 +261,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, truth: dict[str, str]) -> list
             f"{truth['soma_sales']} is the truth of other data: {unknown} awards are not in it"
         )
     levels = connection.execute(_LEVELS, truth).df()
-    rows = list(levels.melt(["matching_rule", "match_level"]).itertuples(index=False, name=None))
+    rows = list(levels.melt(["matching_rule", "match_kind"]).itertuples(index=False, name=None))
     for rule in levels["matching_rule"].unique():
         dealer_days = connection.execute(_DEALER_DAYS, sales | {"matching_rule": rule}).df()
         rows += [(rule, "all", name, value) for name, value in _agreement(dealer_days).items()]
@@ -287,7 +287,7 @@ def _agreement(dealer_days: pd.DataFrame) -> dict[str, float]:
 def _as_frame(rows: list[Row]) -> pd.DataFrame:
     import pandas as pd
 
-    keys = ["matching_rule", "match_level", "statistic"]
+    keys = ["matching_rule", "match_kind", "statistic"]
     frame = pd.DataFrame(rows, columns=[*keys, "value"]).astype({"value": float}).dropna()
     return frame.sort_values(keys, ignore_index=True)
 
@@ -315,7 +315,7 @@ def _show(console: Console, rule: str, values: pd.Series) -> None:
     table.add_column("level")
     for name in columns:
         table.add_column(name.replace("_pct", " %").replace("_", " "), justify="right")
-    levels = [level for level in values.index.unique("match_level") if level != "all"]
+    levels = [level for level in values.index.unique("match_kind") if level != "all"]
     for level in [*levels, "all"]:
         cells = (
             f"{values[level, name]:{form}}" if (level, name) in values else ""
