@@ -18,7 +18,7 @@ matches as (
         min(match_level) as match_level,
         min(match_kind) as match_kind,
         count(*) as matched_trades,
-        sum(matched_par_usd) as matched_par_usd
+        sum(leg_par_usd) as matched_par_usd
     from {{ ref('int_soma_matches') }}
     where matching_rule = '{{ var("matching_rule") }}'
     group by award_id

@@ -57,7 +57,7 @@ final as (
         matches.match_level,
         matches.match_kind,
         awards.awarded_par_usd,
-        cast(matches.matched_par_usd as decimal(18, 2)) as matched_par_usd,
+        cast(matches.leg_par_usd as decimal(18, 2)) as leg_par_usd,
         trades.executed_at,
         trades.price as sale_price,
         awards.average_price,

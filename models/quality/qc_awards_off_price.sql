@@ -13,7 +13,7 @@ sales as (
 
     select
         award_id,
-        sum(cast(sale_price as decimal(38, 6)) * matched_par_usd) as value_of_par
+        sum(cast(sale_price as decimal(38, 6)) * leg_par_usd) as value_of_par
     from {{ ref('fct_soma_sale') }}
     group by award_id
 

@@ -27,7 +27,7 @@ final as (
         matches.trade_id,
         matches.match_level,
         matches.match_kind,
-        matches.matched_par_usd
+        matches.leg_par_usd
     from matches
     left join awards on matches.award_id = awards.award_id
     left join trades on matches.trade_id = trades.trade_id

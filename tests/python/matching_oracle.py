@@ -83,7 +83,7 @@ class CusipDay:
 class Match:
     """How the awards of a CUSIP-day are matched.
 
-    legs: (award, trade) -> (match_kind, cents). exact_subsets: award -> exact subsets found, for awards searched;
+    legs: (award, trade) -> (match_kind, cents). exact_subsets: award -> exact subsets found where searched;
     None where the search ended at the bound on states.
     """
 
@@ -210,7 +210,7 @@ class MatchingSql:
                 connection.execute(f"create table intermediate.{model} as {statement}")
             for rule, award_id, trade_id, kind, cents in connection.execute(
                 """
-                select matching_rule, award_id, trade_id, match_kind, cast(matched_par_usd * 100 as bigint)
+                select matching_rule, award_id, trade_id, match_kind, cast(leg_par_usd * 100 as bigint)
                 from intermediate.int_soma_matches
                 """
             ).fetchall():

@@ -277,7 +277,7 @@ select
     award_id,
     'trade of ' || award_id as trade_id,
     match_level,
-    matched_par_usd,
+    matched_par_usd as leg_par_usd,
     average_price as sale_price,
     0.0e0 as offer_aggressiveness,
     5.5e0 as years_to_maturity,

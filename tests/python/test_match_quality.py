@@ -29,7 +29,7 @@ insert into marts.fct_soma_award values
 
 create table intermediate.int_soma_matches (
     matching_rule varchar, award_id varchar, trade_id varchar, match_kind varchar,
-    matched_par_usd decimal(38, 2)
+    leg_par_usd decimal(38, 2)
 );
 insert into intermediate.int_soma_matches
 select * from (values ('paper'), ('price_consistent')) as rules (matching_rule)

@@ -38,7 +38,7 @@ def test_matched_par_never_exceeds_the_award(built: duckdb.DuckDBPyConnection) -
         from intermediate.int_soma_matches
         inner join intermediate.int_soma_awards using (award_id)
         group by matching_rule, award_id, awarded_par_usd
-        having sum(matched_par_usd) > awarded_par_usd
+        having sum(leg_par_usd) > awarded_par_usd
         """,
     )
 
@@ -51,7 +51,7 @@ def test_matched_par_never_exceeds_the_trade(built: duckdb.DuckDBPyConnection) -
         from intermediate.int_soma_matches
         inner join intermediate.int_soma_trade_candidates using (trade_id)
         group by matching_rule, trade_id, par_usd
-        having sum(matched_par_usd) > par_usd
+        having sum(leg_par_usd) > par_usd
         """,
     )
 
@@ -94,8 +94,8 @@ def test_equal_and_exact_match_the_whole_award_and_partial_matches_less(
         inner join intermediate.int_soma_awards using (award_id)
         group by matching_rule, award_id, match_kind, awarded_par_usd
         having
-            match_kind in ('equal', 'exact') and sum(matched_par_usd) <> awarded_par_usd
-            or match_kind = 'partial' and sum(matched_par_usd) >= awarded_par_usd
+            match_kind in ('equal', 'exact') and sum(leg_par_usd) <> awarded_par_usd
+            or match_kind = 'partial' and sum(leg_par_usd) >= awarded_par_usd
         """,
     )
 
@@ -138,7 +138,7 @@ def test_every_award_is_in_the_mart_with_the_par_of_its_legs(built: duckdb.DuckD
     ) == rows(
         built,
         """
-        select match_kind, count(distinct award_id), count(*), sum(matched_par_usd)
+        select match_kind, count(distinct award_id), count(*), sum(leg_par_usd)
         from intermediate.int_soma_matches
         where matching_rule = 'paper'
         group by match_kind

@@ -83,8 +83,8 @@ matched as (
         matches.matching_rule,
         matches.award_id,
         min(matches.match_kind) as match_kind,
-        sum(matches.matched_par_usd) as matched_par_usd,
-        sum(least(matches.matched_par_usd, coalesce(fills.filled_par_usd, 0))) as rightly_matched_par_usd,
+        sum(matches.leg_par_usd) as matched_par_usd,
+        sum(least(matches.leg_par_usd, coalesce(fills.filled_par_usd, 0))) as rightly_matched_par_usd,
     from intermediate.int_soma_matches as matches
     left join fills using (award_id, trade_id)
     group by all
@@ -164,7 +164,7 @@ matched_sales as (
         matches.matching_rule,
         firms.firm_rssd,
         trades.trade_date as business_date,
-        sum(matches.matched_par_usd) as matched_usd,
+        sum(matches.leg_par_usd) as matched_usd,
     from intermediate.int_soma_matches as matches
     inner join intermediate.int_soma_trade_candidates as trades using (trade_id)
     inner join intermediate.int_dealer_firms as firms

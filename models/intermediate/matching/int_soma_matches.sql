@@ -11,7 +11,7 @@ select
     trade_id,
     {{ level }} as match_level,
     '{{ kind }}' as match_kind,
-    matched_par_usd
+    leg_par_usd
 from {{ ref(model) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}
