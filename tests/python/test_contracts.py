@@ -25,7 +25,7 @@ READS = {
     "marts": {"staging", "intermediate", "marts", "seed"},
     "quality": {"staging", "intermediate", "marts", "seed"},
 }
-MARTS_THAT_READ_STAGING = {"dim_firm", "dim_security", "fct_inventory_day", "fct_market_day"}
+MARTS_THAT_READ_STAGING = {"dim_dealer", "dim_firm", "dim_security", "fct_inventory_day", "fct_market_day"}
 # functions that engines write differently: they belong in macros that dispatch
 ENGINE_FUNCTIONS = re.compile(
     r"\b(read_csv|read_parquet|read_json\w*|(?:try_)?strptime|strftime|list_\w+|generate_series|asof|exclude|"
