@@ -63,7 +63,7 @@
             'columns': {
                 'source_table': 'Raw table, as source.table.',
                 'raw_file': 'File, as source/path.',
-                'row_key': 'Key columns of the row as read.',
+                'row_key': 'Key columns of the row as read: column=value; column=value, as the staged model names them.',
                 'reject_reason': 'Why the row is refused.',
             },
         },
@@ -115,9 +115,9 @@
         {{ text_literal(table.table) }} as source_table,
         raw_file,
         concat_ws(
-            ' | '
+            '; '
             {%- for column in table.key %},
-            coalesce(cast({{ column }} as string), '(none)')
+            '{{ column }}=' || coalesce(cast({{ column }} as string), '(none)')
             {%- endfor %}
         ) as row_key,
         reject_reason

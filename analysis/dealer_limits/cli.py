@@ -25,8 +25,6 @@ app = typer.Typer(
 console = Console(width=None if sys.stdout.isatty() else 120)
 
 WAREHOUSE = Path(os.environ.get("WAREHOUSE_DIR", "warehouse")) / "dealer_limits.duckdb"
-# the truth of a pseudo world lies beside its raw files; real ones have none
-TRUTH = Path(os.environ.get("RAW_DATA") or "data/raw").parent / "truth"
 RUN_RESULTS = Path(os.environ.get("DBT_TARGET_PATH", "target")) / "run_results.json"
 Warehouse = Annotated[Path, typer.Option(help="The published warehouse; opened read-only.")]
 Output = Annotated[Path, typer.Option(help="Folder for results.")]
@@ -155,14 +153,13 @@ def check(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> 
 @app.command()
 @one_line_errors
 def match_quality(
-    truth: Annotated[Path, typer.Option(help="What the pseudo world planted.")] = Path("data/truth"),
     warehouse: Warehouse = WAREHOUSE,
     output: Output = Path("output"),
 ) -> None:
-    """Compare the SOMA match with the truth of the pseudo world: precision and recall by level and rule."""
+    """Compare the SOMA match with the truth of the pseudo world: precision and recall by kind of match."""
     from dealer_limits.quality.match_quality import show_match_quality
 
-    show_match_quality(warehouse, truth, output, console)
+    show_match_quality(warehouse, output, console)
 
 
 @app.command()
@@ -177,14 +174,17 @@ def diagnostics(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output"
 @app.command()
 @one_line_errors
 def report(
-    truth: Annotated[Path, typer.Option(help="What the pseudo world planted.")] = TRUTH,
+    truth: Annotated[
+        Path | None, typer.Option(help="What the pseudo world planted, if not beside RAW_DATA.")
+    ] = None,
     warehouse: Warehouse = WAREHOUSE,
     output: Output = Path("output"),
 ) -> None:
     """Write the report: a page with every exhibit beside the printed numbers; tables and figures as files."""
     from dealer_limits.exhibits.report import write_report
+    from dealer_limits.sources.files import truth_folder
 
-    write_report(warehouse, output, truth, RUN_RESULTS, console)
+    write_report(warehouse, output, truth or truth_folder(), RUN_RESULTS, console)
 
 
 @app.command()

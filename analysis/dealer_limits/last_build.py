@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import yaml
 
-from dealer_limits.sources.files import source_folder
+from dealer_limits.sources.files import source_folder, truth_folder
 
 # of the files of the last build, the share that must be there to the byte where the folder alone does not
 # say that the world is the same
@@ -35,11 +35,11 @@ def this_build(
 ) -> dict[str, str]:
     """World, raw data and variables of a build, as digests: neither paths nor values get into the warehouse.
 
-    A pseudo world says which one it is in `truth/world.json` beside its raw files; data without it are real.
+    A pseudo world says which one it is in `world.json` of its truth; data without it are real.
     """
     sources = sorted(set(sources))
     folders = [str(source_folder(source, environment).resolve()) for source in sources]
-    marker = Path(environment.get("RAW_DATA") or "data/raw").resolve().parent / "truth" / "world.json"
+    marker = truth_folder(environment) / "world.json"
     project = yaml.safe_load(Path("dbt_project.yml").read_text(encoding="utf-8")).get("vars", {})
     in_effect = {name: value for name, value in (project | dict(variables)).items() if name != "gate_bounds"}
     return {

@@ -25,6 +25,7 @@ from dbt.flags import get_flags
 from dealer_limits.errors import DealerLimitsError, in_one_line, without_values
 from dealer_limits.last_build import last_build, this_build
 from dealer_limits.publish import STORAGE_OF_1_1, publish, published_path, storage_version
+from dealer_limits.sources.files import truth_folder
 from dealer_limits.sources.ledger import Ledger
 
 _last_line: list[str] = []
@@ -80,6 +81,7 @@ class Plugin(BasePlugin):
             ),
             "last_build": (lambda: json.dumps(self._last_build()), 0),
             "publish_warehouse": (self._publish, 1),
+            "truth_file": (_truth_file, 1),
             "refuse": (_refuse, 1),
         }
         for name, (function, arguments) in functions.items():
@@ -137,6 +139,12 @@ def _refuse(line: str) -> None:
     if Path(sys.argv[0]).stem == "dbt" and not _last_line:
         atexit.register(lambda: print(_last_line[-1], file=sys.stderr))
     _last_line.append(line)
+
+
+def _truth_file(name: str) -> str:
+    """The path of a file of the pseudo world's truth; empty where it is not there."""
+    path = truth_folder() / f"{name}.parquet"
+    return str(path) if path.is_file() else ""
 
 
 def _folders_of_dbt() -> list[Path]:

@@ -72,10 +72,15 @@
     ) }}
 {% endmacro %}
 
+{#- A path as it is: what looks like a pattern in it is none. -#}
+{% macro path_literal(file) %}
+    {{ return(text_literal(modules.re.sub('([][*?{}])', '[\\1]', file))) }}
+{% endmacro %}
+
 {% macro file_reader(contract, scan) %}
     {%- set paths = [] -%}
     {%- for file in scan.files -%}
-        {%- do paths.append(text_literal(modules.re.sub('([][*?{}])', '[\\1]', file))) -%}
+        {%- do paths.append(path_literal(file)) -%}
     {%- endfor -%}
     {%- set files = '[' ~ paths | join(', ') ~ ']' -%}
     {%- if scan.format == 'parquet' %}

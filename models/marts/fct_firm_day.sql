@@ -36,7 +36,7 @@ soma_sales as (
     select
         firm_rssd,
         operation_date,
-        sum(matched_par_usd) as soma_sales_usd
+        sum(leg_par_usd) as soma_sales_usd
     from {{ ref('fct_soma_sale') }}
     where firm_rssd is not null
     group by firm_rssd, operation_date

@@ -14,10 +14,11 @@ matches as (
 
     select
         award_id,
-        -- an award is matched at one level
+        -- an award is matched at one level, in one way
         min(match_level) as match_level,
+        min(match_kind) as match_kind,
         count(*) as matched_trades,
-        sum(matched_par_usd) as matched_par_usd
+        sum(leg_par_usd) as matched_par_usd
     from {{ ref('int_soma_matches') }}
     where matching_rule = '{{ var("matching_rule") }}'
     group by award_id
@@ -46,11 +47,12 @@ final as (
         awards.cusip,
         awards.awarded_par_usd,
         awards.average_price,
-        coalesce(matches.match_level, 'none') as match_level,
+        matches.match_level,
+        coalesce(matches.match_kind, 'none') as match_kind,
         cast(coalesce(matches.matched_trades, 0) as integer) as matched_trades,
         cast(coalesce(matches.matched_par_usd, 0) as decimal(38, 2)) as matched_par_usd,
         -- the subset that was chosen is no alternative
-        case when matches.match_level = '2_exact' then cast(searches.exact_subsets - 1 as integer) end
+        case when matches.match_kind = 'exact' then cast(searches.exact_subsets - 1 as integer) end
             as alternative_subsets,
         coalesce(searches.is_beyond_bound, false) as is_search_bounded
     from awards

@@ -23,7 +23,7 @@ final as (
         cusip,
         dealer_mpid,
         firm_rssd,
-        match_level in ('1', '2_exact', '2_partial') as is_match_level_1_or_2,
+        match_level <= 2 as is_match_level_1_or_2,
         offer_aggressiveness,
         {{ only_where('not ' ~ march, 'log_limit_usage_lag') }} as march_0_x_log_limit_usage_lag,
         {{ only_where(march, 'log_limit_usage_lag') }} as march_1_x_log_limit_usage_lag,

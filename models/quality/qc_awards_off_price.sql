@@ -13,7 +13,7 @@ sales as (
 
     select
         award_id,
-        sum(cast(sale_price as decimal(38, 6)) * matched_par_usd) as value_of_par
+        sum(cast(sale_price as decimal(38, 6)) * leg_par_usd) as value_of_par
     from {{ ref('fct_soma_sale') }}
     group by award_id
 
@@ -24,6 +24,7 @@ priced as (
     select
         awards.award_id,
         awards.match_level,
+        awards.match_kind,
         awards.alternative_subsets,
         awards.average_price,
         cast(sales.value_of_par as double) / cast(awards.awarded_par_usd as double) as matched_price

@@ -2,6 +2,7 @@
 select
     award_id,
     match_level,
+    match_kind,
     awarded_par_usd
 from {{ ref('fct_soma_award') }}
 where is_search_bounded

@@ -25,6 +25,7 @@ final as (
     select
         awards.award_id,
         awards.match_level,
+        awards.match_kind,
         awards.awarded_par_usd,
         awards.matched_par_usd,
         awards.awarded_par_usd - awards.matched_par_usd as unmatched_par_usd,

@@ -26,7 +26,8 @@ final as (
         matches.award_id,
         matches.trade_id,
         matches.match_level,
-        matches.matched_par_usd
+        matches.match_kind,
+        matches.leg_par_usd
     from matches
     left join awards on matches.award_id = awards.award_id
     left join trades on matches.trade_id = trades.trade_id

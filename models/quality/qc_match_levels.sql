@@ -1,4 +1,4 @@
--- One row per matching rule and level: awards of the event window, trades and par matched.
+-- One row per matching rule and kind of match: awards of the event window, trades and par matched.
 with
 
 awards as (
@@ -18,8 +18,9 @@ matches as (
         matching_rule,
         award_id,
         min(match_level) as match_level,
+        min(match_kind) as match_kind,
         count(*) as matched_trades,
-        sum(matched_par_usd) as matched_par_usd
+        sum(leg_par_usd) as matched_par_usd
     from {{ ref('int_soma_matches') }}
     group by matching_rule, award_id
 
@@ -29,7 +30,8 @@ final as (
 
     select
         awards.matching_rule,
-        coalesce(matches.match_level, 'none') as match_level,
+        matches.match_level,
+        coalesce(matches.match_kind, 'none') as match_kind,
         count(*) as awards,
         100.0 * count(*) / sum(count(*)) over (partition by awards.matching_rule) as awards_pct,
         coalesce(sum(matches.matched_trades), 0) as matched_trades,
@@ -40,7 +42,7 @@ final as (
         on
             awards.matching_rule = matches.matching_rule
             and awards.award_id = matches.award_id
-    group by awards.matching_rule, coalesce(matches.match_level, 'none')
+    group by awards.matching_rule, matches.match_level, coalesce(matches.match_kind, 'none')
 
 )
 

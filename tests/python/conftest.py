@@ -141,11 +141,14 @@ def small_workspace(small_raw: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def second_workspace(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def second_workspace(
+    world: Path, warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> Workspace:
     """The rows of `warehouse` in other forms of files, and a published warehouse that says that it is old."""
     folder = tmp_path_factory.mktemp("second_build")
     workspace = Workspace(folder, folder / "elsewhere" / "raw")
     write_other_forms(warehouse.raw, workspace.raw)
+    shutil.copytree(world / "truth", workspace.raw.parent / "truth")
     workspace.published.parent.mkdir()
     with duckdb.connect(workspace.published) as connection:
         connection.execute("create table main.last_good as select 1")

@@ -83,7 +83,7 @@ class CusipDay:
 class Match:
     """How the awards of a CUSIP-day are matched.
 
-    legs: (award, trade) -> (level, cents). exact_subsets: award -> exact subsets found, for awards searched;
+    legs: (award, trade) -> (match_kind, cents). exact_subsets: award -> exact subsets found where searched;
     None where the search ended at the bound on states.
     """
 
@@ -107,7 +107,7 @@ def match(day: CusipDay, rule: str, listed_trades: int) -> Match:
             chosen = min(subsets, key=_preference(day, award, eligible, rule))
             for place, trade in enumerate(eligible):
                 if chosen >> place & 1:
-                    legs[award, trade] = ("2_exact", day.trades[trade].par)
+                    legs[award, trade] = ("exact", day.trades[trade].par)
                     used.add(trade)
     left = [award for award in left if award not in {award for award, _ in legs}]
 
@@ -115,7 +115,7 @@ def match(day: CusipDay, rule: str, listed_trades: int) -> Match:
         eligible = _eligible(day, award, used)
         if sum(day.trades[trade].par for trade in eligible) < day.awards[award].par:
             for trade in eligible:
-                legs[award, trade] = ("2_partial", day.trades[trade].par)
+                legs[award, trade] = ("partial", day.trades[trade].par)
                 used.add(trade)
     left = [award for award in left if award not in {award for award, _ in legs}]
 
@@ -126,7 +126,7 @@ def match(day: CusipDay, rule: str, listed_trades: int) -> Match:
         ):
             if wanted > 0:
                 taken = min(wanted, day.trades[trade].par)
-                legs[award, trade] = ("3", taken)
+                legs[award, trade] = ("by_price", taken)
                 used.add(trade)
                 wanted -= taken
     return Match(legs, exact_subsets)
@@ -142,7 +142,7 @@ def _level_1(day: CusipDay) -> dict[tuple[int, int], tuple[str, int]]:
     legs: dict[tuple[int, int], tuple[str, int]] = {}
     while pairs:
         _, trade, award = min(pairs)
-        legs[award, trade] = ("1", day.trades[trade].par)
+        legs[award, trade] = ("equal", day.trades[trade].par)
         pairs = [pair for pair in pairs if pair[1] != trade and pair[2] != award]
     return legs
 
@@ -208,16 +208,16 @@ class MatchingSql:
             _write_inputs(connection, days)
             for model, statement in self.statements.items():
                 connection.execute(f"create table intermediate.{model} as {statement}")
-            for rule, award_id, trade_id, level, cents in connection.execute(
+            for rule, award_id, trade_id, kind, cents in connection.execute(
                 """
-                select matching_rule, award_id, trade_id, match_level, cast(matched_par_usd * 100 as bigint)
+                select matching_rule, award_id, trade_id, match_kind, cast(leg_par_usd * 100 as bigint)
                 from intermediate.int_soma_matches
                 """
             ).fetchall():
                 (award, day), trade = _numbers(award_id), _numbers(trade_id)[1]
                 legs = results[day][rule].legs
                 assert (award, trade) not in legs
-                legs[award, trade] = (level, cents)
+                legs[award, trade] = (kind, cents)
             for rule, award_id, exact_subsets in connection.execute(
                 """
                 select distinct matching_rule, award_id, case when not is_beyond_bound then exact_subsets end

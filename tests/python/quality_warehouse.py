@@ -267,7 +267,8 @@ select
     date '2020-03-16' as operation_date,
     accepted_par_usd as awarded_par_usd,
     average_price,
-    case when cusip = '912828000' then '1' else '2_partial' end as match_level,
+    case when cusip = '912828000' then 1 else 2 end as match_level,
+    case when cusip = '912828000' then 'equal' else 'partial' end as match_kind,
     case when cusip = '912828000' then accepted_par_usd else 4 end as matched_par_usd,
     false as is_search_bounded,
 from staging.stg_soma__operation_details;
@@ -277,7 +278,7 @@ select
     award_id,
     'trade of ' || award_id as trade_id,
     match_level,
-    matched_par_usd,
+    matched_par_usd as leg_par_usd,
     average_price as sale_price,
     0.0e0 as offer_aggressiveness,
     5.5e0 as years_to_maturity,

@@ -69,8 +69,8 @@ def write_inputs(folder: Path) -> Path:
         connection.execute(
             """
             create table quality.qc_match_levels as
-            from (values ('paper', '1', 30, 30.0), ('paper', '2_exact', 70, 70.0))
-                as levels (matching_rule, match_level, awards, awards_pct)
+            from (values ('paper', 'equal', 30, 30.0), ('paper', 'exact', 70, 70.0))
+                as levels (matching_rule, match_kind, awards, awards_pct)
             """
         )
     output = folder / "output"

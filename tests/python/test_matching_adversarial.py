@@ -68,7 +68,7 @@ def test_three_hundred_odd_pars_are_solved_exactly(unit: int, low: int, high: in
     by_rule = match_one(day)
     for rule in RULES:
         legs = by_rule[rule].legs
-        assert {level for level, _ in legs.values()} == {"2_exact"}
+        assert {kind for kind, _ in legs.values()} == {"exact"}
         assert sum(cents for _, cents in legs.values()) == day.awards[0].par
         assert all(cents == trades[trade].par for (_, trade), (_, cents) in legs.items())
     assert {trade for _, trade in by_rule["paper"].legs} == nearest_subset(day, unit)
@@ -95,7 +95,7 @@ def test_award_that_no_subset_reaches_has_no_exact_sum() -> None:
     by_rule = match_one(one_award(trades, 201_001 * THOUSAND))
     for rule in RULES:
         assert by_rule[rule].exact_subsets == {0: 0}
-        assert {level for level, _ in by_rule[rule].legs.values()} == {"3"}
+        assert {kind for kind, _ in by_rule[rule].legs.values()} == {"by_price"}
 
 
 def test_search_beyond_the_bound_is_flagged() -> None:
@@ -103,7 +103,7 @@ def test_search_beyond_the_bound_is_flagged() -> None:
     by_rule = match_one(one_award(trades, sum(trade.par for trade in trades[100:250])))
     for rule in RULES:
         assert by_rule[rule].exact_subsets == {0: None}
-        assert {level for level, _ in by_rule[rule].legs.values()} == {"3"}
+        assert {kind for kind, _ in by_rule[rule].legs.values()} == {"by_price"}
 
 
 def test_award_beyond_the_bound_is_not_flagged_where_the_nearest_trades_reach_it() -> None:

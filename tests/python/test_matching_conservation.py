@@ -25,9 +25,9 @@ def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple]:
     return connection.execute(query).fetchall()
 
 
-def test_world_has_awards_at_every_level(built: duckdb.DuckDBPyConnection) -> None:
-    levels = {level for (level,) in rows(built, "select distinct match_level from marts.fct_soma_award")}
-    assert levels >= {"1", "2_exact", "2_partial", "3"}
+def test_world_has_awards_of_every_level_and_kind(built: duckdb.DuckDBPyConnection) -> None:
+    kinds = set(rows(built, "select distinct match_level, match_kind from marts.fct_soma_award"))
+    assert kinds >= {(1, "equal"), (2, "exact"), (2, "partial"), (3, "by_price")}
 
 
 def test_matched_par_never_exceeds_the_award(built: duckdb.DuckDBPyConnection) -> None:
@@ -38,7 +38,7 @@ def test_matched_par_never_exceeds_the_award(built: duckdb.DuckDBPyConnection) -
         from intermediate.int_soma_matches
         inner join intermediate.int_soma_awards using (award_id)
         group by matching_rule, award_id, awarded_par_usd
-        having sum(matched_par_usd) > awarded_par_usd
+        having sum(leg_par_usd) > awarded_par_usd
         """,
     )
 
@@ -51,7 +51,7 @@ def test_matched_par_never_exceeds_the_trade(built: duckdb.DuckDBPyConnection) -
         from intermediate.int_soma_matches
         inner join intermediate.int_soma_trade_candidates using (trade_id)
         group by matching_rule, trade_id, par_usd
-        having sum(matched_par_usd) > par_usd
+        having sum(leg_par_usd) > par_usd
         """,
     )
 
@@ -71,19 +71,19 @@ def test_legs_are_of_the_cusip_and_day_of_the_award(built: duckdb.DuckDBPyConnec
     )
 
 
-def test_award_is_matched_at_one_level(built: duckdb.DuckDBPyConnection) -> None:
+def test_award_is_matched_in_one_way(built: duckdb.DuckDBPyConnection) -> None:
     assert not rows(
         built,
         """
         select matching_rule, award_id
         from intermediate.int_soma_matches
         group by matching_rule, award_id
-        having count(distinct match_level) > 1
+        having count(distinct match_kind) > 1
         """,
     )
 
 
-def test_levels_1_and_2_exact_match_the_whole_award_and_partial_matches_less(
+def test_equal_and_exact_match_the_whole_award_and_partial_matches_less(
     built: duckdb.DuckDBPyConnection,
 ) -> None:
     assert not rows(
@@ -92,10 +92,10 @@ def test_levels_1_and_2_exact_match_the_whole_award_and_partial_matches_less(
         select matching_rule, award_id
         from intermediate.int_soma_matches
         inner join intermediate.int_soma_awards using (award_id)
-        group by matching_rule, award_id, match_level, awarded_par_usd
+        group by matching_rule, award_id, match_kind, awarded_par_usd
         having
-            match_level in ('1', '2_exact') and sum(matched_par_usd) <> awarded_par_usd
-            or match_level = '2_partial' and sum(matched_par_usd) >= awarded_par_usd
+            match_kind in ('equal', 'exact') and sum(leg_par_usd) <> awarded_par_usd
+            or match_kind = 'partial' and sum(leg_par_usd) >= awarded_par_usd
         """,
     )
 
@@ -109,7 +109,7 @@ def test_unmatched_award_had_no_trade_left_to_match(built: duckdb.DuckDBPyConnec
         inner join intermediate.int_soma_trade_candidates as trades
             on awards.cusip = trades.cusip and awards.operation_date = trades.trade_date
         where
-            awards.match_level = 'none'
+            awards.match_kind = 'none'
             and trades.trade_id not in (
                 select trade_id from intermediate.int_soma_matches where matching_rule = 'paper'
             )
@@ -129,20 +129,20 @@ def test_every_award_is_in_the_mart_with_the_par_of_its_legs(built: duckdb.DuckD
     assert rows(
         built,
         """
-        select match_level, count(*), sum(matched_trades), sum(matched_par_usd)
+        select match_kind, count(*), sum(matched_trades), sum(matched_par_usd)
         from marts.fct_soma_award
-        where match_level <> 'none'
-        group by match_level
-        order by match_level
+        where match_kind <> 'none'
+        group by match_kind
+        order by match_kind
         """,
     ) == rows(
         built,
         """
-        select match_level, count(distinct award_id), count(*), sum(matched_par_usd)
+        select match_kind, count(distinct award_id), count(*), sum(leg_par_usd)
         from intermediate.int_soma_matches
         where matching_rule = 'paper'
-        group by match_level
-        order by match_level
+        group by match_kind
+        order by match_kind
         """,
     )
 

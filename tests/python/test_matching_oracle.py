@@ -105,9 +105,9 @@ def test_models_agree_with_brute_force_on_two_thousand_random_cusip_days(setting
     random_numbers = random.Random(20200316)
     days = [random_cusip_day(random_numbers, setting) for _ in range(RANDOM_DAYS)]
     expected = assert_agree(setting.matching_sql, days)
-    levels = [level for by_rule in expected for level, _ in by_rule["paper"].legs.values()]
+    kinds = [kind for by_rule in expected for kind, _ in by_rule["paper"].legs.values()]
     # no level is left out, nor do the rules always choose alike
-    assert all(levels.count(level) > 200 for level in ("1", "2_exact", "2_partial", "3"))
+    assert all(kinds.count(kind) > 200 for kind in ("equal", "exact", "partial", "by_price"))
     assert sum(by_rule["paper"] != by_rule["price_consistent"] for by_rule in expected) > 100
 
 

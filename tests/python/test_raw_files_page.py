@@ -59,7 +59,7 @@ def test_a_source_is_added_by_one_yaml_and_two_models_of_a_line(
         ).fetchall()
     assert staged == [("16", 0.26), ("17", None)]
     assert counts == [(3, 2, 1)]
-    assert rejected == [("2020-03-18", "rate is not a number")]
+    assert rejected == [("observation_date=2020-03-18", "rate is not a number")]
     assert "repo.sofr" in load_contracts(project)
 
 

@@ -297,7 +297,7 @@ def test_results_of_other_commands_are_shown_where_they_are_there(page: str, tmp
         encoding="utf-8",
     )
     (tmp_path / "output/match_quality.csv").write_text(
-        "matching_rule,match_level,statistic,value\n"
+        "matching_rule,match_kind,statistic,value\n"
         "paper,none,awards,3\npaper,all,awards,9\npaper,all,precision,0.875\n"
         "paper,all,dealer_days_both,5\npaper,all,dealer_days_true_only,1\n"
         "paper,all,dealer_days_matched_only,0\n",

@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+from dealer_limits.sources.contracts import load_contracts
 from workspace import Workspace
 
 # file pattern -> source table and staged model; SOMA files hold two tables and are counted apart
@@ -337,8 +338,14 @@ def test_planted_rows_are_rejected_with_file_key_and_reason_and_no_others(
     both: duckdb.DuckDBPyConnection, small_raw: Path, text_files: Workspace
 ) -> None:
     tables = {file: table for pattern, (table, _) in FILES.items() for file in names(text_files.raw, pattern)}
+    contracts = load_contracts()
     expected = Counter(
-        (tables[file], file, key.format(**read_rows(text_files.raw / file)[0]), reason)
+        (
+            tables[file],
+            file,
+            named_key(contracts[tables[file]].key, key.format(**read_rows(text_files.raw / file)[0])),
+            reason,
+        )
         for file, _, key, reason in PLANTED
     )
     rejected = both.execute(
@@ -347,12 +354,21 @@ def test_planted_rows_are_rejected_with_file_key_and_reason_and_no_others(
         except all
         -- the pseudo data have bad reports of their own
         select 'trace.reports', replace(raw_file, '03-23.parquet', '03-23.psv'),
-            concat_ws(' | ', control_date, control_number, coalesce(trade_status, '(none)')), reject_reason
+            concat_ws(
+                '; ', 'control_date=' || control_date, 'control_number=' || control_number,
+                'trade_status=' || coalesce(trade_status, '(none)')
+            ),
+            reject_reason
         from typed.staging.base_trace__reports
         where reject_reason is not null
         """
     ).fetchall()
     assert Counter(rejected) == expected
+
+
+def named_key(columns: tuple[str, ...], values: str) -> str:
+    pairs = zip(columns, values.split(" | "), strict=True)
+    return "; ".join(f"{column}={value}" for column, value in pairs)
 
 
 def names(raw: Path, pattern: str) -> list[str]:

@@ -90,7 +90,7 @@ def test_layout_without_known_parties_builds_everything_but_the_match_and_says_s
             """
             select
                 (select count(*) from after.marts.fct_soma_sale),
-                (select string_agg(distinct match_level) from after.marts.fct_soma_award),
+                (select string_agg(distinct match_kind) from after.marts.fct_soma_award),
                 (select sum(trades_of_known_dealers) from after.intermediate.int_trade_parties)
             """
         ).fetchone()

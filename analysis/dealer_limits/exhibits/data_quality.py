@@ -78,37 +78,37 @@ def gates_table(gates: pd.DataFrame | None) -> str:
 
 
 # Appendix B: what is matched, and the share of awards, the paper's "roughly"
-MATCH_LEVELS = {
-    "1": ("one trade of the same size, close in time", 25),
-    "2_exact": ("trades that add up to the award", 37),
-    "2_partial": ("trades that add up to less", 30),
-    "3": ("from the highest price down", 7),
+MATCH_KINDS = {
+    "equal": ("level 1: one trade of the same size, close in time", 25),
+    "exact": ("level 2: trades that add up to the award", 37),
+    "partial": ("level 2: trades that add up to less", 30),
+    "by_price": ("level 3: from the highest price down", 7),
     "none": ("not matched", None),
 }
 
 
 def read_match_levels(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Awards by matching rule and level."""
+    """Awards by matching rule and kind of match."""
     return connection.execute(
-        "select matching_rule, match_level, awards, awards_pct from quality.qc_match_levels"
+        "select matching_rule, match_kind, awards, awards_pct from quality.qc_match_levels"
     ).df()
 
 
 def levels_table(levels: pd.DataFrame) -> str:
-    """Share of awards by level under both rules beside the paper's."""
+    """Share of awards by kind of match under both rules beside the paper's."""
     import pandas as pd
 
-    values = levels.set_index(["matching_rule", "match_level"])
+    values = levels.set_index(["matching_rule", "match_kind"])
     rows = []
-    for level, (meaning, printed_pct) in MATCH_LEVELS.items():
-        row = {"Level": level.replace("_", " "), "what is matched": meaning}
+    for kind, (meaning, printed_pct) in MATCH_KINDS.items():
+        row = {"Match": kind.replace("_", " "), "what is matched": meaning}
         for rule in sorted(levels["matching_rule"].unique()):
-            has_awards = (rule, level) in values.index
+            has_awards = (rule, kind) in values.index
             row[f"{rule.replace('_', ' ')}, awards"] = (
-                f"{values.loc[(rule, level), 'awards']:,.0f}" if has_awards else "0"
+                f"{values.loc[(rule, kind), 'awards']:,.0f}" if has_awards else "0"
             )
             row[f"{rule.replace('_', ' ')}, %"] = (
-                f"{values.loc[(rule, level), 'awards_pct']:.1f}" if has_awards else "0.0"
+                f"{values.loc[(rule, kind), 'awards_pct']:.1f}" if has_awards else "0.0"
             )
         row["printed, %"] = "" if printed_pct is None else str(printed_pct)
         rows.append(row)
@@ -117,7 +117,7 @@ def levels_table(levels: pd.DataFrame) -> str:
 
 
 def match_tables(quality: pd.DataFrame | None) -> list[tuple[str, str, str]]:
-    """Per matching rule: its name, a table by level, and a sentence on dealer-days.
+    """Per matching rule: its name, a table by kind of match, and a sentence on dealer-days.
 
     `quality` is what `show_match_quality` writes; without it the list is empty.
     """
@@ -135,19 +135,19 @@ def match_tables(quality: pd.DataFrame | None) -> list[tuple[str, str, str]]:
     }
     tables = []
     for rule, of_rule in quality.groupby("matching_rule"):
-        values = of_rule.set_index(["match_level", "statistic"])["value"]
+        values = of_rule.set_index(["match_kind", "statistic"])["value"]
         rows = [
             {
-                "Level": level.replace("_", " "),
+                "Match": kind.replace("_", " "),
                 **{
-                    name.replace("_pct", ", %").replace("_", " "): form.format(values[level, name])
-                    if (level, name) in values
+                    name.replace("_pct", ", %").replace("_", " "): form.format(values[kind, name])
+                    if (kind, name) in values
                     else ""
                     for name, form in forms.items()
                 },
             }
-            for level in (*MATCH_LEVELS, "all")
-            if (level, "awards") in values
+            for kind in (*MATCH_KINDS, "all")
+            if (kind, "awards") in values
         ]
         frame = pd.DataFrame(rows)
         html = frame_html(frame, f"match_quality_{rule}", list(frame.columns[1:]))

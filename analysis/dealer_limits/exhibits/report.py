@@ -316,7 +316,7 @@ def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
         checks=_read_json(output / "quality" / "results.json"),
         # of a run of some models only, the time would mislead
         build=build if build and _is_complete(build) else None,
-        match_quality=pd.read_csv(quality, dtype={"match_level": str}, keep_default_na=False)
+        match_quality=pd.read_csv(quality, keep_default_na=False)
         # left over from a pseudo world, it says nothing about own data
         if quality.is_file() and world
         else None,

@@ -16,172 +16,21 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-# A row of the long form: matching_rule, match_level, statistic, value.
+# A row of the long form: matching_rule, match_kind, statistic, value.
 Row = tuple[str, str, str, float]
 
-_TRUTH = ("soma_fills", "soma_sales")
+_KINDS = ("equal", "exact", "partial", "by_price", "none")
 
 _AWARDS_WITHOUT_TRUTH = """
 select count(*)
 from marts.fct_soma_award
-anti join read_parquet($soma_sales) as sales using (operation_id, cusip)
+where award_id not in (select award_id from quality.qc_truth_sales)
 """
 
-_LEVELS = """
-with
-
-awards as (
-
-    select
-        award_id,
-        operation_id,
-        cusip,
-    from marts.fct_soma_award
-
-),
-
-fills as (
-
-    select
-        awards.award_id,
-        trades.trade_id,
-        sum(reported.filled_par_usd) as filled_par_usd,
-    from read_parquet($soma_fills) as reported
-    inner join awards using (operation_id, cusip)
-    left join intermediate.int_soma_trade_candidates as trades
-        on
-            reported.control_date = trades.control_date
-            and reported.systm_cntrl_nb = trades.control_number
-    group by all
-
-),
-
-reported_fills as (
-
-    select
-        award_id,
-        sum(filled_par_usd) as reported_par_usd,
-    from fills
-    group by all
-
-),
-
-all_fills as (
-
-    select
-        awards.award_id,
-        sum(sales.par_usd) as true_par_usd,
-    from read_parquet($soma_sales) as sales
-    inner join awards using (operation_id, cusip)
-    group by all
-
-),
-
-matched as (
-
-    select
-        matches.matching_rule,
-        matches.award_id,
-        min(matches.match_level) as match_level,
-        sum(matches.matched_par_usd) as matched_par_usd,
-        sum(least(matches.matched_par_usd, coalesce(fills.filled_par_usd, 0))) as rightly_matched_par_usd,
-    from intermediate.int_soma_matches as matches
-    left join fills using (award_id, trade_id)
-    group by all
-
-),
-
-searches as (
-
-    select
-        matching_rule,
-        award_id,
-        max(exact_subsets) - 1 as alternatives,
-    from intermediate.int_soma_exact_searches
-    group by all
-
-),
-
-judged as (
-
-    select
-        rules.matching_rule,
-        coalesce(matched.match_level, 'none') as match_level,
-        coalesce(matched.matched_par_usd, 0) as matched_par_usd,
-        coalesce(matched.rightly_matched_par_usd, 0) as rightly_matched_par_usd,
-        coalesce(reported_fills.reported_par_usd, 0) as reported_par_usd,
-        all_fills.true_par_usd,
-        case when matched.match_level = '2_exact' then searches.alternatives end as alternatives,
-    from awards
-    cross join (values ('paper'), ('price_consistent')) as rules (matching_rule)
-    inner join all_fills using (award_id)
-    left join reported_fills using (award_id)
-    left join matched using (matching_rule, award_id)
-    left join searches using (matching_rule, award_id)
-
-),
-
-by_level as (
-
-    select
-        matching_rule,
-        coalesce(match_level, 'all') as match_level,
-        count(*) as awards,
-        100 * count(*) / sum(count(*)) over (partition by matching_rule, grouping(match_level)) as awards_pct,
-        sum(rightly_matched_par_usd) / nullif(sum(matched_par_usd), 0) as precision,
-        sum(rightly_matched_par_usd) / nullif(sum(reported_par_usd), 0) as recall,
-        sum(rightly_matched_par_usd) / sum(true_par_usd) as recall_of_all_fills,
-        100 * count(*) filter (where alternatives = 0) / nullif(count(alternatives), 0) as unique_pct,
-        median(alternatives) as median_alternatives,
-    from judged
-    group by grouping sets ((matching_rule, match_level), (matching_rule))
-
-)
-
-from by_level
-order by all
-"""
-
-_DEALER_DAYS = """
-with
-
-true_sales as (
-
-    select
-        firms.firm_rssd,
-        sales.operation_date as business_date,
-        sum(sales.par_usd) as true_usd,
-    from read_parquet($soma_sales) as sales
-    inner join intermediate.int_dealer_firms as firms
-        on sales.dealer_mpid = firms.dealer_mpid and sales.operation_date = firms.business_date
-    group by all
-
-),
-
-matched_sales as (
-
-    select
-        matches.matching_rule,
-        firms.firm_rssd,
-        trades.trade_date as business_date,
-        sum(matches.matched_par_usd) as matched_usd,
-    from intermediate.int_soma_matches as matches
-    inner join intermediate.int_soma_trade_candidates as trades using (trade_id)
-    inner join intermediate.int_dealer_firms as firms
-        on trades.dealer_mpid = firms.dealer_mpid and trades.trade_date = firms.business_date
-    where matches.matching_rule = $matching_rule
-    group by all
-
-)
-
-select
-    firm_rssd,
-    business_date,
-    coalesce(true_usd, 0)::double as true_usd,
-    coalesce(matched_usd, 0)::double as matched_usd,
-from true_sales
-full join matched_sales using (firm_rssd, business_date)
-order by firm_rssd, business_date
+_FIRM_DAYS = """
+select matching_rule, cast(sold_par_usd as double) as sold, cast(matched_par_usd as double) as matched
+from quality.qc_match_firm_days
+order by matching_rule, firm_rssd, business_date
 """
 
 
@@ -194,46 +43,32 @@ class Line:
     r2: float
 
 
-def show_match_quality(warehouse: Path, truth: Path, output: Path, console: Console) -> pd.DataFrame:
-    """Compare the match with the planted truth, under both matching rules and by level.
+def show_match_quality(warehouse: Path, output: Path, console: Console) -> pd.DataFrame:
+    """Show how right the match is: what the build found beside the truth of a pseudo world.
 
-    `truth` is the folder with `soma_fills.parquet` (one row per report that filled an award) and
-    `soma_sales.parquet` (one row per fill, reported or not). Prints a table per rule, writes
-    `match_quality.csv` to the folder `output`, and returns what it writes: columns matching_rule, match_level
-    (1, 2_exact, 2_partial, 3, none, or all), statistic and value. The same input gives the same bytes.
+    Reads quality.qc_match_quality, in whose comments the statistics are explained, and qc_match_firm_days.
+    Prints a table per matching rule, writes `match_quality.csv` to the folder `output`, and returns what it
+    writes: columns matching_rule, match_kind (equal, exact, partial, by_price, none, or all), statistic and
+    value. The same input gives the same bytes.
 
-    Of the awards of a rule and level:
-    - awards, awards_pct: their number and their share of all awards, percent;
-    - precision: par that is rightly matched / par that is matched. Right is what truly filled the award that
-      it is matched to: of a trade that did so in part, no more than that part;
-    - recall: par that is rightly matched / par of all reports that truly filled these awards;
-    - recall_of_all_fills: par that is rightly matched / par of all fills of these awards, reported or not;
-    - unique_pct, median_alternatives: of those matched at 2_exact, percent without another exact set of
-      trades, and the median number of other sets, as far as they are counted.
-
-    Of a rule, with level all, over firms with prime Treasury desks and days of the event window:
+    Of a rule, with kind all, there are also, over firms with prime Treasury desks and days:
     - slope, slope_se, r2: log matched on log true sales of a firm and day, where both are positive;
     - dealer_days_both, dealer_days_true_only, dealer_days_matched_only: such days, and those with one alone.
 
-    Raises DealerLimitsError where there is no truth, as with real data, where it is not that of the
+    Raises DealerLimitsError where there was no truth, as with real data, where it is not that of the
     warehouse's awards, or where the warehouse or a table is missing.
     """
     import duckdb
 
-    paths = {name: truth / f"{name}.parquet" for name in _TRUTH}
-    for path in paths.values():
-        if not path.is_file():
-            raise DealerLimitsError(f"there is no {path}: the truth is known of pseudo data only")
     with open_warehouse(warehouse) as connection:
         try:
-            rows = _judge(connection, {name: str(path) for name, path in paths.items()})
+            quality = _as_frame(_judge(connection, warehouse))
         except duckdb.CatalogException as error:
             raise DealerLimitsError(f"{warehouse}: {str(error).splitlines()[0]}") from error
-    quality = _as_frame(rows)
     output.mkdir(parents=True, exist_ok=True)
     quality.to_csv(output / "match_quality.csv", index=False, float_format="%.10g", lineterminator="\n")
     for rule, of_rule in quality.groupby("matching_rule"):
-        _show(console, rule, of_rule.set_index(["match_level", "statistic"])["value"])
+        _show(console, rule, of_rule.set_index(["match_kind", "statistic"])["value"])
     return quality
 
 
@@ -253,27 +88,30 @@ def fit_line(x: np.ndarray, y: np.ndarray) -> Line:
     )
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, truth: dict[str, str]) -> list[Row]:
-    sales = {"soma_sales": truth["soma_sales"]}
-    ((unknown,),) = connection.execute(_AWARDS_WITHOUT_TRUTH, sales).fetchall()
+def _judge(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> list[Row]:
+    ((sales,),) = connection.execute("select count(*) from quality.qc_truth_sales").fetchall()
+    if not sales:
+        raise DealerLimitsError(f"{warehouse} was built without a truth, which is known of pseudo data only")
+    ((unknown,),) = connection.execute(_AWARDS_WITHOUT_TRUTH).fetchall()
     if unknown:
         raise DealerLimitsError(
-            f"{truth['soma_sales']} is the truth of other data: {unknown} awards are not in it"
+            f"{warehouse} was built beside the truth of other data: {unknown} awards are not in it"
         )
-    levels = connection.execute(_LEVELS, truth).df()
-    rows = list(levels.melt(["matching_rule", "match_level"]).itertuples(index=False, name=None))
-    for rule in levels["matching_rule"].unique():
-        dealer_days = connection.execute(_DEALER_DAYS, sales | {"matching_rule": rule}).df()
-        rows += [(rule, "all", name, value) for name, value in _agreement(dealer_days).items()]
+    kinds = connection.execute("select * from quality.qc_match_quality").df()
+    rows = list(kinds.melt(["matching_rule", "match_kind"]).itertuples(index=False, name=None))
+    firm_days = connection.execute(_FIRM_DAYS).df()
+    for rule in kinds["matching_rule"].unique():
+        agreement = _agreement(firm_days[firm_days["matching_rule"] == rule])
+        rows += [(rule, "all", name, value) for name, value in agreement.items()]
     return rows
 
 
-def _agreement(dealer_days: pd.DataFrame) -> dict[str, float]:
+def _agreement(firm_days: pd.DataFrame) -> dict[str, float]:
     import numpy as np
 
-    is_true, is_matched = dealer_days["true_usd"] > 0, dealer_days["matched_usd"] > 0
-    both = dealer_days[is_true & is_matched]
-    line = fit_line(np.log(both["true_usd"].to_numpy()), np.log(both["matched_usd"].to_numpy()))
+    is_true, is_matched = firm_days["sold"] > 0, firm_days["matched"] > 0
+    both = firm_days[is_true & is_matched]
+    line = fit_line(np.log(both["sold"].to_numpy()), np.log(both["matched"].to_numpy()))
     return {
         "slope": line.slope,
         "slope_se": line.slope_se,
@@ -287,7 +125,7 @@ def _agreement(dealer_days: pd.DataFrame) -> dict[str, float]:
 def _as_frame(rows: list[Row]) -> pd.DataFrame:
     import pandas as pd
 
-    keys = ["matching_rule", "match_level", "statistic"]
+    keys = ["matching_rule", "match_kind", "statistic"]
     frame = pd.DataFrame(rows, columns=[*keys, "value"]).astype({"value": float}).dropna()
     return frame.sort_values(keys, ignore_index=True)
 
@@ -312,16 +150,15 @@ def _show(console: Console, rule: str, values: pd.Series) -> None:
         "unique_pct": ".1f",
         "median_alternatives": ",.0f",
     }
-    table.add_column("level")
+    table.add_column("match")
     for name in columns:
         table.add_column(name.replace("_pct", " %").replace("_", " "), justify="right")
-    levels = [level for level in values.index.unique("match_level") if level != "all"]
-    for level in [*levels, "all"]:
+    kinds = [kind for kind in _KINDS if (kind, "awards") in values]
+    for kind in [*kinds, "all"]:
         cells = (
-            f"{values[level, name]:{form}}" if (level, name) in values else ""
-            for name, form in columns.items()
+            f"{values[kind, name]:{form}}" if (kind, name) in values else "" for name, form in columns.items()
         )
-        table.add_row(level.replace("_", " "), *cells, end_section=level == levels[-1])
+        table.add_row(kind.replace("_", " "), *cells, end_section=kind == kinds[-1])
     console.print(table)
     of_days = values["all"]
     line = (

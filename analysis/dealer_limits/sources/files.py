@@ -60,6 +60,12 @@ def source_folder(source: str, environment: Mapping[str, str] = os.environ) -> P
     return Path(environment.get(f"RAW_DATA_{source.upper()}") or f"{root}/{source}")
 
 
+def truth_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """What a pseudo world planted: `TRUTH_DATA`, else `truth` beside `RAW_DATA`. Real data have none."""
+    raw = Path(environment.get("RAW_DATA") or "data/raw")
+    return Path(environment.get("TRUTH_DATA") or raw.resolve().parent / "truth")
+
+
 def find_files(source: str, folder: Path, tables: Iterable[Table]) -> list[RawFile]:
     """Every file below a source's folder, members of packed ones included, in order of their names.
 

@@ -1,11 +1,17 @@
 -- One row per matched leg: matching rule, award and a trade that filled it, at all levels.
-{% for level in ['1', '2_exact', '2_partial', '3'] -%}
+{% for model, level, kind in [
+    ('int_soma_matches_level_1', 1, 'equal'),
+    ('int_soma_matches_level_2_exact', 2, 'exact'),
+    ('int_soma_matches_level_2_partial', 2, 'partial'),
+    ('int_soma_matches_level_3', 3, 'by_price')
+] -%}
 select
     matching_rule,
     award_id,
     trade_id,
-    '{{ level }}' as match_level,
-    matched_par_usd
-from {{ ref('int_soma_matches_level_' ~ level) }}
+    {{ level }} as match_level,
+    '{{ kind }}' as match_kind,
+    leg_par_usd
+from {{ ref(model) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

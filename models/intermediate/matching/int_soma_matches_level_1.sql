@@ -6,7 +6,7 @@
         matching_rule,
         award_id,
         trade_id,
-        par_usd as matched_par_usd,
+        par_usd as leg_par_usd,
         seconds_from_close
     from {{ pairs }}
     where

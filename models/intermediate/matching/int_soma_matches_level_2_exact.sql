@@ -3,6 +3,6 @@ select
     matching_rule,
     award_id,
     trade_id,
-    par_usd as matched_par_usd
+    par_usd as leg_par_usd
 from {{ ref('int_soma_exact_searches') }}
 where is_chosen

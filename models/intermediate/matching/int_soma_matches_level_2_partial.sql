@@ -5,7 +5,7 @@
         matching_rule,
         award_id,
         trade_id,
-        par_usd as matched_par_usd
+        par_usd as leg_par_usd
     from {{ pairs }}
     where
         award_of_cusip_day = {{ turn }}

@@ -15,8 +15,8 @@
                 order by price desc nulls last, trade_id asc
                 rows between unbounded preceding and current row
             )
-        ) as matched_par_usd
+        ) as leg_par_usd
     from {{ pairs }}
     where award_of_cusip_day = {{ turn }}
-    qualify matched_par_usd > 0
+    qualify leg_par_usd > 0
 {% endcall %}

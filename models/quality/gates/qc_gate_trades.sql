@@ -148,7 +148,7 @@ final as (
         cast(null as string) as raw_file,
         cast(null as string) as part,
         count(*) as counted,
-        round(cast(count(*) filter (where match_level = '1') as double) / nullif(count(*), 0), 4) as measured
+        round(cast(count(*) filter (where match_level = 1) as double) / nullif(count(*), 0), 4) as measured
     from levels
     union all
     select
@@ -157,7 +157,7 @@ final as (
         cast(null as string) as raw_file,
         cast(operation_date as string) as part,
         count(*) as counted,
-        round(cast(count(*) filter (where match_level = '1') as double) / count(*), 4) as measured
+        round(cast(count(*) filter (where match_level = 1) as double) / count(*), 4) as measured
     from levels
     group by operation_date
     union all
@@ -167,7 +167,7 @@ final as (
         cast(null as string) as raw_file,
         cast(null as string) as part,
         count(*) as counted,
-        round(cast(count(*) filter (where match_level = 'none') as double) / nullif(count(*), 0), 4) as measured
+        round(cast(count(*) filter (where match_level is null) as double) / nullif(count(*), 0), 4) as measured
     from levels
     union all
     select
