@@ -39,6 +39,7 @@ LONGEST_FIRST = (
     "test_determinism",
     "test_publish",
     "test_bad_input",
+    "test_variables",
     "test_mutations",
     "test_hostile_inputs",
     "test_report",
