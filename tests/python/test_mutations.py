@@ -156,7 +156,7 @@ MUTATIONS = {
         {"firm_of_a_desk_day_is_that_of_the_day"},
     ),
     "MPID of a firm for ever": Mutation(
-        "models/intermediate/dealers/int_dealer_firms.sql",
+        "models/intermediate/firms/int_dealer_firms.sql",
         "coalesce(dealers.valid_to, business_days.business_date) >= business_days.business_date",
         "true",
         "int_dealer_firms",
