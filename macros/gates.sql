@@ -80,6 +80,15 @@
                 'is_compared': 'The last published build is of the same world, so that the gates compare.',
             },
         },
+        'qc_variables': {
+            'sql': 'select * from (select unnest(from_json(variables(), \'[{"variable": "varchar", "value": "varchar"}]\'), '
+                ~ 'recursive := true))',
+            'description': 'One row per variable of the project: what the build was made with.',
+            'columns': {
+                'variable': 'Variable of dbt_project.yml, which says what it means.',
+                'value': 'Its value, as JSON.',
+            },
+        },
         'qc_mart_columns': {
             'sql': mart_columns_account(),
             'description': 'One row per mart and column: rows, values and the weight of the largest one.',

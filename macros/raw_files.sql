@@ -23,6 +23,13 @@
     {{ exceptions.raise_compiler_error(line) }}
 {% endmacro %}
 
+{#- On-run-start: variables that --vars gives must be documented ones, of their kind. -#}
+{% macro check_variables() %}
+    {%- if execute -%}
+        {%- do ask('variables') -%}
+    {%- endif -%}
+{% endmacro %}
+
 {#- On-run-start: every file that the selected models read must exist and be readable, and have its columns. The first
     that is not stops the run, before anything is built, with one line: file, column, expectation. Never a value. -#}
 {% macro check_raw_files() %}

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dealer_limits.errors import DealerLimitsError, in_one_line
+from dealer_limits.variables import read_variables
 
 _REFUSAL = re.compile(r"(bad input|implausible): .*")
 _FAILURES = ("error", "fail", "runtime error")
 
 
-def build_warehouse(console: Console, arguments: Sequence[str] = ()) -> None:
+def build_warehouse(console: Console, arguments: Sequence[str] = (), variables: str | None = None) -> None:
     """Build, test and publish the warehouse from the raw files that RAW_DATA names.
 
-    Raises DealerLimitsError, with one line, for input that cannot be read and for models or tests that fail;
-    in both cases the published warehouse stays as it was. Messages of the engine are neither printed nor
-    logged: they may quote raw values.
+    `variables` is the text of `--vars`. Raises DealerLimitsError, with one line, for what is no variable, for
+    input that cannot be read and for models or tests that fail: the published warehouse stays as it was.
+    Messages of the engine are neither printed nor logged: they may quote raw values.
     """
+    if variables is not None:
+        given = read_variables(variables, Path(os.environ.get("DBT_PROJECT_DIR", "")))
+        arguments = [*arguments, "--vars", json.dumps(given)]
+
     from dbt.cli.main import dbtRunner
 
     said: list[str] = []

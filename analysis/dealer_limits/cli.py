@@ -74,11 +74,16 @@ def pseudo(
 
 @app.command()
 @one_line_errors
-def build() -> None:
+def build(
+    variables: Annotated[
+        str | None,
+        typer.Option("--vars", help="Other values of variables of dbt_project.yml, as YAML or JSON."),
+    ] = None,
+) -> None:
     """Build, test and publish the warehouse: `dbt build` with a progress bar."""
     from dealer_limits.build import build_warehouse
 
-    build_warehouse(console)
+    build_warehouse(console, variables=variables)
 
 
 @app.command()

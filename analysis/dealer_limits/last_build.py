@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 
 from dealer_limits.sources.files import source_folder, truth_folder
 
@@ -40,12 +39,10 @@ def this_build(
     sources = sorted(set(sources))
     folders = [str(source_folder(source, environment).resolve()) for source in sources]
     marker = truth_folder(environment) / "world.json"
-    project = yaml.safe_load(Path("dbt_project.yml").read_text(encoding="utf-8")).get("vars", {})
-    in_effect = {name: value for name, value in (project | dict(variables)).items() if name != "gate_bounds"}
     return {
         "world": _digest(marker.read_text(encoding="utf-8")) if marker.is_file() else "real",
         "raw_data": _digest(folders),
-        "variables": _digest(in_effect),
+        "variables": _digest({name: variables[name] for name in variables if name != "gate_bounds"}),
     }
 
 

@@ -27,6 +27,7 @@ from dealer_limits.last_build import last_build, this_build
 from dealer_limits.publish import STORAGE_OF_1_1, publish, published_path, storage_version
 from dealer_limits.sources.files import truth_folder
 from dealer_limits.sources.ledger import Ledger
+from dealer_limits.variables import in_effect
 
 _last_line: list[str] = []
 
@@ -68,6 +69,7 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: Any) -> None:
         functions: dict[str, tuple[Callable[..., str], int]] = {
+            "variables": (self._variables, 0),
             "inspect_raw_files": (lambda tables: self.ledger.inspect(tables.split(",")), 1),
             "raw_tables": (lambda: json.dumps([*self.ledger.contracts]), 0),
             "raw_contract": (lambda table: self.ledger.contracts[table].as_json(), 1),
@@ -93,9 +95,13 @@ class Plugin(BasePlugin):
         sums = (total for total in self.ledger.control_totals() if total.column)
         return json.dumps([asdict(total) | {"value": f"{total.value:f}"} for total in sums])
 
+    def _variables(self) -> str:
+        values = in_effect(get_flags().VARS or {})
+        return json.dumps([{"variable": name, "value": json.dumps(values[name])} for name in sorted(values)])
+
     def _this_build(self) -> dict[str, str]:
         sources = (table.source for table in self.ledger.contracts.values())
-        return this_build(sources, get_flags().VARS or {})
+        return this_build(sources, in_effect(get_flags().VARS or {}))
 
     def _last_build(self) -> dict[str, Any]:
         return last_build(published_path(self.build_file), self._this_build(), self.ledger.files())

@@ -1,5 +1,5 @@
 -- One row per decile of limit usage and position measure: the mean log change of prime desks' securities positions over
--- ten business days, percent (Figure 4). Deciles are of the rank of usage in the desk's own past year.
+-- the longest horizon, percent (Figure 4). Deciles are of the rank of usage in the desk's own past year.
 with
 
 desk_days as (

@@ -1,5 +1,6 @@
 -- One row per sample, position scope, horizon and step: desk-days that remain, and what the step removed.
 -- The last step is the sample of Table 2, and its count is the N of the column.
+{% set position_floor_usd_mn = var('position_floor_usd') ~ ' / 1000000.0' -%}
 with
 
 desk_days as (
@@ -67,7 +68,8 @@ steps as (
         count(var_usd_mn) filter (where limit_usage is not null) as with_limit_of_day_before,
         count(log_limit_usage) as with_usage_above_zero,
         count(log_limit_usage) filter (where net_usd_mn is not null) as with_position,
-        count(log_limit_usage) filter (where net_usd_mn > 0) as with_net_position_above_zero,
+        count(log_limit_usage) filter (where {{ at_least('net_usd_mn', position_floor_usd_mn) }} > 0)
+            as with_net_position_above_zero,
         count(log_limit_usage) filter (where change_of_log_net is not null) as with_change_to_horizon
     from scoped
     group by sample, scope, horizon

@@ -39,6 +39,7 @@ LONGEST_FIRST = (
     "test_determinism",
     "test_publish",
     "test_bad_input",
+    "test_variables",
     "test_mutations",
     "test_hostile_inputs",
     "test_report",
@@ -173,12 +174,12 @@ def killed_build(second_workspace: Workspace) -> FailedBuild:
 
 @pytest.fixture(scope="session")
 def failed_build(second_workspace: Workspace, killed_build: FailedBuild) -> FailedBuild:
-    """A build with combined positions after derivatives went to market value, which a unit test refuses."""
+    """A build that allows the matching one operation per CUSIP and day where there are more: a test fails."""
     before = digest(second_workspace.published)
     # what is parsed with other variables lies apart, so that the next build need not parse anew
     apart = ("--target-path", str(second_workspace.folder / "failed_target"))
     finished = second_workspace.run(
-        "dbt", "build", "--vars", "{combined_positions_end: '2021-06-30'}", "--fail-fast", *apart
+        "dbt", "build", "--vars", "{most_awards_per_cusip_day: 1}", "--fail-fast", *apart
     )
     assert finished.returncode == 1
     return FailedBuild(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import duckdb
 
 from dealer_limits.sources.contracts import load_contracts
+from dealer_limits.variables import documented
+from workspace import ROOT
+
+DEFAULTS = documented(ROOT)
 
 # Seven days stand for the business days of the sample: around the first day of the leverage requirement, the
 # last day of derivatives at notional and the end of the sample. 40 Treasury desks, 18 prime, of ten firms.
@@ -373,6 +378,11 @@ _COLUMNS = {
 def write_good_world(connection: duckdb.DuckDBPyConnection) -> None:
     """Every table that the suites read; staged ones with all columns of their contracts."""
     connection.execute(GOOD_WORLD)
+    connection.execute("create table quality.qc_variables (variable varchar, value varchar)")
+    connection.executemany(
+        "insert into quality.qc_variables values ($1, $2)",
+        [(name, json.dumps(value)) for name, value in DEFAULTS.items()],
+    )
     for table in load_contracts().values():
         relation = f"staging.stg_{table.source}__{table.entity}"
         present = {name for name, *_ in connection.execute(f"describe {relation}").fetchall()}

@@ -57,6 +57,24 @@ def models_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
 
 
+@cache
+def macros() -> dict[str, str]:
+    """The project's macros: name and text."""
+    macro = re.compile(r"\{%-?\s*macro (\w+)(.*?)\{%-?\s*endmacro", re.DOTALL)
+    return dict(pair for file in MACROS for pair in macro.findall(file.read_text()))
+
+
+def variables_read(text: str) -> set[str]:
+    """Variables that a model's text reads, and the macros that it calls."""
+    texts, called = [text], set()
+    for known in texts:
+        names = set(re.findall(r"(\w+)\(", known))
+        names |= {f"duckdb__{name}" for name in re.findall(r"dispatch\('(\w+)'\)", known)}
+        texts += [macros()[name] for name in sorted(names & macros().keys() - called)]
+        called |= names
+    return {name for known in texts for name in re.findall(r"\bvar\(\s*['\"](\w+)['\"]", known)}
+
+
 def layer(node: dict[str, Any]) -> str:
     """staging, intermediate, marts or quality by folder; seed or source by kind."""
     return node["fqn"][1] if node["resource_type"] == "model" else node["resource_type"]
@@ -222,6 +240,23 @@ def test_every_variable_of_the_project_is_used_and_every_used_one_is_set() -> No
     used = {name for file in files for name in re.findall(r"\bvar\(\s*['\"](\w+)['\"]", file.read_text())}
 
     assert used == variables
+
+
+def test_unit_test_pins_every_variable_that_its_model_reads() -> None:
+    models = {file.stem: file.read_text() for file in MODELS}
+    tests = [
+        test
+        for file in sorted((ROOT / "models").rglob("*.yml"))
+        for test in yaml.safe_load(file.read_text()).get("unit_tests", [])
+    ]
+
+    missing = {
+        test["name"]: names
+        for test in tests
+        if (names := variables_read(models[test["model"]]) - {*test.get("overrides", {}).get("vars", {})})
+    }
+    assert len(tests) > 100
+    assert missing == {}
 
 
 @pytest.mark.parametrize("file", MODELS, ids=lambda file: file.stem)

@@ -20,7 +20,7 @@ def test_killed_build_leaves_the_published_warehouse(killed_build: FailedBuild) 
 def test_failing_build_leaves_the_published_warehouse(failed_build: FailedBuild) -> None:
     assert failed_build.digest_after == failed_build.digest_before
     assert failed_build.left == {"build", "dealer_limits.duckdb"}
-    assert "no_combined_position_once_derivatives_are_at_market_value" in failed_build.output
+    assert "no_cusip_is_bought_more_often_in_a_day_than_the_matching_allows_for" in failed_build.output
 
 
 def test_reader_keeps_the_old_view_through_a_build_and_does_not_block_it(second_build: SecondBuild) -> None:

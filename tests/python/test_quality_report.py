@@ -16,7 +16,7 @@ from dealer_limits.errors import DealerLimitsError
 from dealer_limits.exhibits.data_quality import gates_table, read_gates
 from dealer_limits.quality.run import refuse_violated, run_checks
 from dealer_limits.quality.suites import load_suites
-from quality_warehouse import write_warehouse
+from quality_warehouse import DEFAULTS, write_warehouse
 from workspace import Workspace
 
 # One row of each of these tables breaks rules, with these values.
@@ -67,8 +67,8 @@ def test_good_warehouse_passes_and_every_rule_is_reported(good: tuple[bool, Path
     page = (results / "index.html").read_text(encoding="utf-8")
     assert passed
     assert record["passed"]
-    assert [suite["suite"] for suite in record["suites"]] == [suite.name for suite in load_suites()]
-    for suite, reported in zip(load_suites(), record["suites"], strict=True):
+    assert [suite["suite"] for suite in record["suites"]] == [suite.name for suite in load_suites(DEFAULTS)]
+    for suite, reported in zip(load_suites(DEFAULTS), record["suites"], strict=True):
         assert [rule["meaning"] for rule in reported["rules"]] == [rule.meaning for rule in suite.rules]
         assert suite.name in text
         assert f"<h3>{suite.name}</h3>" in page

@@ -18,10 +18,10 @@ from dealer_limits.quality.run import check_suite
 from dealer_limits.quality.suites import ROW_COUNT, Rule, Suite, load_suites
 from dealer_limits.quality.validate import validate
 from dealer_limits.sources.contracts import load_contracts
-from quality_warehouse import write_good_world
+from quality_warehouse import DEFAULTS, write_good_world
 
 PROJECT = Path(__file__).parents[2]
-SUITES = {suite.name: suite for suite in load_suites()}
+SUITES = {suite.name: suite for suite in load_suites(DEFAULTS)}
 RULES = [(suite, rule) for suite in SUITES.values() for rule in suite.rules]
 
 
@@ -235,7 +235,7 @@ CHANGES = [
     ("desk-days", "log_usage_gap", f"update marts.fct_desk_day set limit_usage = 0.6 {ONE_DESK_DAY}"),
     (
         "desk-days",
-        "is_dv01_zero_without_limit",
+        "is_dv01_right_without_limit",
         f"update marts.fct_desk_day set log_dv01_limit_usage = null {ONE_DESK_DAY}",
     ),
     (
@@ -249,7 +249,7 @@ CHANGES = [
         "update marts.fct_desk_day set net_position_usd_mn = 1 where business_date = date '2020-12-31'",
     ),
     (
-        "desk-days before 2018",
+        "desk-days before 2018-01-01",
         "slr_distance_pct",
         "update marts.fct_desk_day set slr_distance_pct = 1 where business_date = date '2017-12-29'",
     ),
@@ -271,7 +271,7 @@ CHANGES = [
     (
         "changes from 2020-12-30",
         "d_log_net_position",
-        "update observations.obs_desk_horizon set d_log_net_position = 0.1 where business_date = date '2020-12-30'",
+        "update observations.obs_desk_horizon set d_log_net_position = 1 where business_date = date '2020-12-30'",
     ),
     (
         "changes in all",
@@ -306,7 +306,7 @@ def test_value_that_stops_a_query_is_not_said(world: duckdb.DuckDBPyConnection):
 
 
 def test_suites_have_names_and_rules_of_their_own():
-    assert len(SUITES) == len(load_suites())
+    assert len(SUITES) == len(load_suites(DEFAULTS))
     for suite in SUITES.values():
         assert len({rule.meaning for rule in suite.rules}) == len(suite.rules) > 0
         assert {rule.severity for rule in suite.rules} <= {"critical", "warning"}
@@ -354,13 +354,18 @@ def test_columns_are_those_of_the_models_in(suite: Suite):
     assert {column for rule in suite.rules for column in rule.columns} <= read
 
 
-def test_dates_are_those_of_the_project():
-    project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
-    dates = project["vars"]
-    last = dates["combined_positions_end"]
-    assert SUITES["desk-days after 2020-12-30"].where == f"business_date > date '{last}'"
-    assert SUITES["changes from 2020-12-30"].where == f"business_date >= date '{last}'"
-    assert SUITES["desk-days before 2018"].where == f"business_date < date '{dates['slr_start']}'"
-    assert f"date '{last}'" in SUITES["positions"].derived["other_basis"]
-    (horizons,) = [rule for rule in SUITES["changes over horizons"].rules if rule.limits.get("value_set")]
-    assert horizons.limits["value_set"] == dates["horizons"]
+def test_bounds_that_are_variables_follow_them():
+    changed = DEFAULTS | {
+        "combined_positions_end": "2019-06-28",
+        "slr_start": "2019-01-01",
+        "horizons": [2, 20],
+        "without_dv01_limit": "missing",
+    }
+    suites = {suite.name: suite for suite in load_suites(changed)}
+    assert suites["desk-days after 2019-06-28"].where == "business_date > date '2019-06-28'"
+    assert suites["changes from 2019-06-28"].where == "business_date >= date '2019-06-28'"
+    assert suites["desk-days before 2019-01-01"].where == "business_date < date '2019-01-01'"
+    assert "date '2019-06-28'" in suites["positions"].derived["other_basis"]
+    assert suites["desk-days"].derived["is_dv01_right_without_limit"].endswith("is not distinct from null")
+    (horizons,) = [rule for rule in suites["changes over horizons"].rules if rule.limits.get("value_set")]
+    assert horizons.limits["value_set"] == [2, 20]

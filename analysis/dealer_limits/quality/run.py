@@ -9,6 +9,7 @@ from dealer_limits.errors import DealerLimitsError
 from dealer_limits.quality.report import show_results, write_json, write_page
 from dealer_limits.quality.suites import CRITICAL, Suite, load_suites
 from dealer_limits.quality.validate import SuiteResult, validate
+from dealer_limits.variables import built_with
 from dealer_limits.warehouse import open_warehouse
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
     """
     from rich.progress import track
 
-    suites = load_suites()
     with open_warehouse(warehouse) as connection:
+        suites = load_suites(built_with(connection))
         _check_tables(connection, suites)
         results = [
             check_suite(connection, suite)
@@ -50,12 +51,12 @@ def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
     """Raise DealerLimitsError, in one line, where more critical rules than tolerated are violated."""
     from dealer_limits.quality.report import extent
 
-    suites = [
-        replace(suite, rules=critical)
-        for suite in load_suites()
-        if (critical := tuple(rule for rule in suite.rules if rule.severity == CRITICAL))
-    ]
     with open_warehouse(warehouse) as connection:
+        suites = [
+            replace(suite, rules=critical)
+            for suite in load_suites(built_with(connection))
+            if (critical := tuple(rule for rule in suite.rules if rule.severity == CRITICAL))
+        ]
         _check_tables(connection, suites)
         violated = [
             (result, verdict)

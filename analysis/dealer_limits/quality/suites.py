@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -82,11 +83,16 @@ class Suite:
         return "\n".join(lines)
 
 
-def load_suites() -> tuple[Suite, ...]:
-    """All suites: one per contract, then those of `suites.yml`, in their order."""
-    import yaml
+def load_suites(variables: Mapping[str, Any]) -> tuple[Suite, ...]:
+    """All suites: one per contract, then those of `suites.yml`, in their order.
 
-    text = files(__package__).joinpath("suites.yml").read_text(encoding="utf-8")
+    `{{ var('name') }}` in `suites.yml` is the value of a variable, as in dbt.
+    """
+    import yaml
+    from jinja2 import Template
+
+    template = Template(files(__package__).joinpath("suites.yml").read_text(encoding="utf-8"))
+    text = template.render(var=variables.__getitem__)
     of_contracts = (suite_of_contract(table) for table in load_contracts().values())
     return (*of_contracts, *(_suite(**entry) for entry in yaml.safe_load(text)))
 
