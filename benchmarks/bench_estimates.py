@@ -54,9 +54,7 @@ def seconds_of_estimates(
 
     def work() -> None:
         with open_warehouse(warehouse) as connection:
-            reasons = [
-                fit for _, fit in estimate(connection, registry, specs, bootstrap) if isinstance(fit, str)
-            ]
+            reasons = [fit for _, fit in estimate(connection, registry, specs, bootstrap) if isinstance(fit, str)]
         if reasons:
             raise SystemExit(reasons[0])
 

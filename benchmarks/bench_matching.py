@@ -174,9 +174,7 @@ def compile_models(scratch: Path) -> dict[str, Model]:
     )
     manifest = json.loads((scratch / "target" / "manifest.json").read_text(encoding="utf-8"))
     return {
-        node["name"]: Model(
-            f"{node['schema']}.{node['name']}", node["config"]["materialized"], node["compiled_code"]
-        )
+        node["name"]: Model(f"{node['schema']}.{node['name']}", node["config"]["materialized"], node["compiled_code"])
         for node in manifest["nodes"].values()
         if node["name"] in names
     }
@@ -237,12 +235,8 @@ def measure(file: Path, models: dict[str, Model]) -> Measurement:
         create(connection, models, ["stg_trace__reports"])
         runs = [_measure_once(connection, models) for _ in range(RUNS)]
         ((reports,),) = connection.execute(f"select count(*) from {REPORTS}").fetchall()
-        ((candidates,),) = connection.execute(
-            f"select count(*) from {models[CANDIDATES[0]].relation}"
-        ).fetchall()
-    return Measurement(
-        reports, *(min(seconds) for seconds in zip(*runs, strict=True)), candidates, peak_memory_gib()
-    )
+        ((candidates,),) = connection.execute(f"select count(*) from {models[CANDIDATES[0]].relation}").fetchall()
+    return Measurement(reports, *(min(seconds) for seconds in zip(*runs, strict=True)), candidates, peak_memory_gib())
 
 
 def _measure_once(connection: duckdb.DuckDBPyConnection, models: dict[str, Model]) -> tuple[float, ...]:
@@ -317,9 +311,7 @@ def as_markdown(measurements: list[Measurement]) -> list[str]:
             f"| {found.candidate_rows:,} | {found.peak_gib:.1f} GiB |"
         )
     for before, after in pairwise(measurements):
-        growth = " | ".join(
-            f"× {getattr(after, step) / getattr(before, step):.1f}" for step in ("reports", *steps)
-        )
+        growth = " | ".join(f"× {getattr(after, step) / getattr(before, step):.1f}" for step in ("reports", *steps))
         lines.append(f"| {growth} | | | |")
     return lines
 

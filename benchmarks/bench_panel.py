@@ -268,9 +268,7 @@ def estimate_with_linearmodels(frame) -> tuple:
     import numpy as np
     from linearmodels.iv import AbsorbingLS
 
-    fit = AbsorbingLS(
-        frame["y"], frame[list(REGRESSORS)], absorb=frame[["unit", "period"]].astype("category")
-    ).fit(
+    fit = AbsorbingLS(frame["y"], frame[list(REGRESSORS)], absorb=frame[["unit", "period"]].astype("category")).fit(
         cov_type="clustered",
         clusters=frame["unit"],
         debiased=False,

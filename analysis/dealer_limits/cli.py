@@ -64,9 +64,7 @@ def pseudo(
     """Write raw files for every source, in the layouts that the real ones have."""
     from dealer_limits.pseudo.world import write_world
 
-    with Progress(
-        TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn(), console=console
-    ) as progress:
+    with Progress(TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("pseudo data", total=100)
         write_world(out, seed, scale, lambda step: progress.update(task, description=step, advance=1), world)
         progress.update(task, description=f"pseudo data in {out}", completed=100)
@@ -179,9 +177,7 @@ def diagnostics(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output"
 @app.command()
 @one_line_errors
 def report(
-    truth: Annotated[
-        Path | None, typer.Option(help="What the pseudo world planted, if not beside RAW_DATA.")
-    ] = None,
+    truth: Annotated[Path | None, typer.Option(help="What the pseudo world planted, if not beside RAW_DATA.")] = None,
     warehouse: Warehouse = WAREHOUSE,
     output: Output = Path("output"),
 ) -> None:
@@ -198,13 +194,9 @@ def montecarlo(
     world: Annotated[str, typer.Option(help="paper, null or strong.")] = "paper",
     reps: Annotated[int | None, typer.Option(help="Worlds, a multiple of 10; 500, with --trades 20.")] = None,
     output: Output = Path("output"),
-    trades: Annotated[
-        bool, typer.Option(help="Instead: whole worlds, for Tables 11, 12, 13 and 15.")
-    ] = False,
+    trades: Annotated[bool, typer.Option(help="Instead: whole worlds, for Tables 11, 12, 13 and 15.")] = False,
     publish: Annotated[bool, typer.Option(help="Put three finished worlds into seeds/ and docs/.")] = False,
-    split: Annotated[
-        bool, typer.Option(help="Instead: diagnostics over shares of reaction, to docs/.")
-    ] = False,
+    split: Annotated[bool, typer.Option(help="Instead: diagnostics over shares of reaction, to docs/.")] = False,
 ) -> None:
     """Bias, coverage, power and size of the headline regressions where the truth is known; resumable."""
     from dealer_limits.montecarlo.committed import publish_montecarlo

@@ -87,9 +87,7 @@ class Plugin(BasePlugin):
             "refuse": (_refuse, 1),
         }
         for name, (function, arguments) in functions.items():
-            conn.create_function(
-                name, self._as_text(function), ["VARCHAR"] * arguments, "VARCHAR", side_effects=True
-            )
+            conn.create_function(name, self._as_text(function), ["VARCHAR"] * arguments, "VARCHAR", side_effects=True)
 
     def _control_totals(self) -> str:
         sums = (total for total in self.ledger.control_totals() if total.column)

@@ -47,9 +47,7 @@ def in_effect(given: Mapping[str, Any], project: Path = Path()) -> dict[str, Any
             raise DealerLimitsError(f"bad input: --vars: {name} is no variable; the nearest is {nearest}")
         if not _fits(name, value, defaults[name]):
             raise DealerLimitsError(f"bad input: --vars: {name}: expected {_expected(name, defaults[name])}")
-    return defaults | {
-        name: str(value) if isinstance(value, date) else value for name, value in given.items()
-    }
+    return defaults | {name: str(value) if isinstance(value, date) else value for name, value in given.items()}
 
 
 def read_variables(text: str, project: Path = Path()) -> dict[str, Any]:
@@ -83,9 +81,7 @@ def _fits(name: str, value: Any, default: Any) -> bool:
             of_kind = isinstance(value, list) and value and all(_fits(name, one, default[0]) for one in value)
             return bool(of_kind) and (name not in _BOUNDS or (len(value) == 2 and value[0] < value[1]))
         case dict():
-            of_kind = isinstance(value, dict) and all(
-                _fits(name, one, _of(default)) for one in value.values()
-            )
+            of_kind = isinstance(value, dict) and all(_fits(name, one, _of(default)) for one in value.values())
             return of_kind and (not default or value.keys() == default.keys())
         case str() if _DAY.fullmatch(default):
             return type(value) is date or (isinstance(value, str) and _is_day(value))

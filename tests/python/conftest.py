@@ -142,9 +142,7 @@ def small_workspace(small_raw: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def second_workspace(
-    world: Path, warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory
-) -> Workspace:
+def second_workspace(world: Path, warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The rows of `warehouse` in other forms of files, and a published warehouse that says that it is old."""
     folder = tmp_path_factory.mktemp("second_build")
     workspace = Workspace(folder, folder / "elsewhere" / "raw")
@@ -178,13 +176,9 @@ def failed_build(second_workspace: Workspace, killed_build: FailedBuild) -> Fail
     before = digest(second_workspace.published)
     # what is parsed with other variables lies apart, so that the next build need not parse anew
     apart = ("--target-path", str(second_workspace.folder / "failed_target"))
-    finished = second_workspace.run(
-        "dbt", "build", "--vars", "{most_awards_per_cusip_day: 1}", "--fail-fast", *apart
-    )
+    finished = second_workspace.run("dbt", "build", "--vars", "{most_awards_per_cusip_day: 1}", "--fail-fast", *apart)
     assert finished.returncode == 1
-    return FailedBuild(
-        before, digest(second_workspace.published), second_workspace.beside_published, finished.stdout
-    )
+    return FailedBuild(before, digest(second_workspace.published), second_workspace.beside_published, finished.stdout)
 
 
 @pytest.fixture(scope="session")

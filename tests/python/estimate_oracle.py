@@ -19,9 +19,7 @@ def dummy_regression(dependent: np.ndarray, regressors: np.ndarray, effects: lis
     """
     return sm.OLS(
         dependent,
-        np.column_stack(
-            [regressors, np.ones(len(dependent)), *(_zero_sum_dummies(levels) for levels in effects)]
-        ),
+        np.column_stack([regressors, np.ones(len(dependent)), *(_zero_sum_dummies(levels) for levels in effects)]),
     ).fit(cov_type="HC1", use_t=True)
 
 

@@ -105,9 +105,7 @@ def make_world(seed: int = 1, noise: float = 1.0, days: int = 100) -> World:
         for outcome in OUTCOMES:
             # noise grows with usage, so that robust errors differ from classical ones
             spread = noise * (0.5 + desk_days["limit_usage"]) * rng.normal(size=count)
-            panel[outcome] = (
-                PLANTED_COEFFICIENT * desk_days["log_limit_usage"] + desk / 5 + np.cos(day / 7) + spread
-            )
+            panel[outcome] = PLANTED_COEFFICIENT * desk_days["log_limit_usage"] + desk / 5 + np.cos(day / 7) + spread
         for scope in ("position", "securities_position"):
             # a net position of zero has no log
             panel.loc[rng.uniform(size=count) < 0.02, f"d_log_net_{scope}"] = np.nan
@@ -136,8 +134,7 @@ def with_terms(desk_days: pd.DataFrame) -> pd.DataFrame:
     year = desk_days["business_date"].dt.year
     terms = {
         "is_prime_treasury_desk_in_2020": desk_days["is_prime_treasury_desk"] & (year == 2020),
-        "log_limit_usage_x_slr_distance_lag_pct": desk_days["log_limit_usage"]
-        * desk_days["slr_distance_lag_pct"],
+        "log_limit_usage_x_slr_distance_lag_pct": desk_days["log_limit_usage"] * desk_days["slr_distance_lag_pct"],
     }
     terms |= {f"limit_usage_q{n}": (desk_days["limit_usage_quartile"] == n).astype(int) for n in (2, 3, 4)}
     return desk_days.assign(**terms)
@@ -165,9 +162,7 @@ def make_market_days(rng: np.random.Generator) -> pd.DataFrame:
         name: (1 + move / 40 * (1 + rng.gamma(1, size=MARKET_DAYS)) + 0.3 * np.nan_to_num(index)).round(1)
         for name in ("curve_fit_error", "on_the_run_premium")
     }
-    days = pd.DataFrame(
-        {"business_date": dates, "move": move, "log_limit_usage_index_residual": index, **measures}
-    )
+    days = pd.DataFrame({"business_date": dates, "move": move, "log_limit_usage_index_residual": index, **measures})
     days.loc[70, "curve_fit_error"] = np.nan
     return days
 
@@ -184,9 +179,7 @@ def make_dealer_days(rng: np.random.Generator) -> pd.DataFrame:
     dealer_days["log_limit_usage_lag"] = np.log(dealer_days["limit_usage_lag"])
     sells = rng.uniform(size=count) < 0.8
     dealer_days["soma_sale_indicator"] = sells.astype(int)
-    dealer_days["log_soma_sale_amount"] = np.where(
-        sells, rng.normal(6, 2, count) + dealer_days["firm_rssd"], np.nan
-    )
+    dealer_days["log_soma_sale_amount"] = np.where(sells, rng.normal(6, 2, count) + dealer_days["firm_rssd"], np.nan)
     for name in ("sales", "buys"):
         dealer_days[f"soma_sales_to_customer_{name}"] = np.where(sells, rng.uniform(size=count), 0.0)
     dealer_days.loc[11, "soma_sales_to_customer_sales"] = np.nan
@@ -248,8 +241,7 @@ def write_warehouse(path: Path, world: World) -> Path:
         ):
             connection.register("frame", frame)
             connection.execute(
-                f"create table {name} as "
-                "select * replace (cast(business_date as date) as business_date) from frame"
+                f"create table {name} as select * replace (cast(business_date as date) as business_date) from frame"
             )
         for name, key in KEYS.items():
             connection.execute(f"alter table observations.{name} add primary key ({key})")

@@ -14,9 +14,7 @@ STRESS = pd.bdate_range("2020-03-09", "2020-03-23")
 
 def groups(name: str, per_group: dict[str, dict[str, object]]) -> pd.DataFrame:
     """A row per group and day of the event window."""
-    frames = [
-        pd.DataFrame({"business_date": DAYS, name: group, **cells}) for group, cells in per_group.items()
-    ]
+    frames = [pd.DataFrame({"business_date": DAYS, name: group, **cells}) for group, cells in per_group.items()]
     return pd.concat(frames, ignore_index=True)
 
 

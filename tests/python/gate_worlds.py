@@ -106,9 +106,7 @@ def scale(rows: pd.DataFrame, which: pd.Series, columns: list[str], factor: str)
         )
 
 
-def shifted(
-    raw: Path, table: str, columns: list[str], factor: str, since: date, desks: Callable[[str], bool]
-) -> None:
+def shifted(raw: Path, table: str, columns: list[str], factor: str, since: date, desks: Callable[[str], bool]) -> None:
     """Numbers of some desks in another unit from a day on."""
     with desk_table(raw, table) as rows:
         scale(rows, rows.desk_id.map(desks) & (rows.business_date >= since), columns, factor)

@@ -121,9 +121,7 @@ def match(day: CusipDay, rule: str, listed_trades: int) -> Match:
 
     for award in left:
         wanted = day.awards[award].par
-        for trade in sorted(
-            set(range(len(day.trades))) - used, key=lambda trade: (-day.trades[trade].price, trade)
-        ):
+        for trade in sorted(set(range(len(day.trades))) - used, key=lambda trade: (-day.trades[trade].price, trade)):
             if wanted > 0:
                 taken = min(wanted, day.trades[trade].par)
                 legs[award, trade] = ("by_price", taken)
@@ -171,9 +169,7 @@ def _exact_subsets(day: CusipDay, award: int, eligible: list[int], listed_trades
     return [subset for subset in exact if subset.bit_length() <= searched][:MOST_EXACT_SUBSETS]
 
 
-def _preference(
-    day: CusipDay, award: int, eligible: list[int], rule: str
-) -> Callable[[int], tuple[Fraction, int]]:
+def _preference(day: CusipDay, award: int, eligible: list[int], rule: str) -> Callable[[int], tuple[Fraction, int]]:
     average_price = day.awards[award].average_price
 
     def preference(subset: int) -> tuple[Fraction, int]:

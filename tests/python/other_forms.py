@@ -42,9 +42,7 @@ def zoned(path: Path) -> bytes:
     table = pq.read_table(path)
     for name in ("TRD_RPT_TS", "TRD_EXCTN_TS"):
         stamps = pc.assume_timezone(table[name].cast(pa.timestamp("us")), "America/New_York")
-        table = table.set_column(
-            table.schema.get_field_index(name), name, stamps.cast(pa.timestamp("us", "UTC"))
-        )
+        table = table.set_column(table.schema.get_field_index(name), name, stamps.cast(pa.timestamp("us", "UTC")))
     name = "PREV_TRD_CNTRL_NB"
     table = table.set_column(table.schema.get_field_index(name), name, table[name].cast(pa.float64()))
     written = io.BytesIO()

@@ -38,9 +38,7 @@ def in_spells(units: int = 60, periods: int = 80, spell: int = 8, seed: int = 3)
     return with_variables(unit, period)
 
 
-def with_sparse_mobility(
-    workers: int = 250, firms: int = 30, moves: float = 0.15, seed: int = 4
-) -> pd.DataFrame:
+def with_sparse_mobility(workers: int = 250, firms: int = 30, moves: float = 0.15, seed: int = 4) -> pd.DataFrame:
     """Workers of six years each, few of whom ever move, and then to a neighbouring firm; pairs repeat."""
     rng = np.random.default_rng(seed)
     home = rng.integers(0, firms, workers)
@@ -58,9 +56,7 @@ def in_two_parts(seed: int = 5) -> pd.DataFrame:
     """Two sets of units on two sets of days: one component more than effects usually lose."""
     first = with_holes(units=6, periods=40, seed=seed)
     second = first.assign(unit=first["unit"] + 100, period=first["period"] + 500)
-    return with_variables(
-        *(pd.concat([first[key], second[key]]).to_numpy() for key in ("unit", "period")), seed=seed
-    )
+    return with_variables(*(pd.concat([first[key], second[key]]).to_numpy() for key in ("unit", "period")), seed=seed)
 
 
 def with_singletons() -> pd.DataFrame:

@@ -81,9 +81,7 @@ def table(file: str, change: Callable[[pa.Table], pa.Table]) -> Break:
 
 
 def replace_column(file: str, column: str, values: Callable[[pa.Table], pa.Array]) -> Break:
-    return table(
-        file, lambda data: data.set_column(data.schema.get_field_index(column), column, values(data))
-    )
+    return table(file, lambda data: data.set_column(data.schema.get_field_index(column), column, values(data)))
 
 
 def desks_as_csv(raw: Path) -> None:
@@ -273,9 +271,7 @@ STAGED_CASES: dict[str, tuple[Break, str, str, str]] = {
         "expected a timestamp as ISO 8601",
     ),
     "text for days, parquet": (
-        replace_column(
-            "fr_vv1/pnl.parquet", "business_date", lambda data: pa.array(["03/16/2020"] * len(data))
-        ),
+        replace_column("fr_vv1/pnl.parquet", "business_date", lambda data: pa.array(["03/16/2020"] * len(data))),
         "fr_vv1/pnl.parquet",
         "column business_date is not in the expected form",
         "expected a date as ISO 8601",
@@ -326,9 +322,7 @@ def test_bad_file_is_said_in_one_line_that_names_it(
     assert_says(str(refusal.value), workspace, file, problem, expected)
 
 
-@pytest.mark.parametrize(
-    ("break_it", "file", "problem", "expected"), STAGED_CASES.values(), ids=STAGED_CASES.keys()
-)
+@pytest.mark.parametrize(("break_it", "file", "problem", "expected"), STAGED_CASES.values(), ids=STAGED_CASES.keys())
 def test_column_that_fails_throughout_a_file_stops_the_build(
     workspace: Workspace, break_it: Break, file: str, problem: str, expected: str
 ) -> None:
@@ -344,9 +338,7 @@ def test_column_that_fails_throughout_a_file_stops_the_build(
 def test_missing_folder_of_a_source_is_named(workspace: Workspace, source: str) -> None:
     remove(source)(workspace.raw)
 
-    with pytest.raises(
-        DealerLimitsError, match=f"^bad input: {workspace.raw / source}: no file of .*; expected "
-    ):
+    with pytest.raises(DealerLimitsError, match=f"^bad input: {workspace.raw / source}: no file of .*; expected "):
         workspace.inspect()
 
 

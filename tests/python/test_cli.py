@@ -99,11 +99,7 @@ def test_what_stands_in_the_way_costs_one_line_and_exit_code_2(
         connection.execute("create table others (a integer)")
     (tmp_path / "results").mkdir()
     (tmp_path / "results/estimates.parquet").write_bytes(b"PAR1 half of it")
-    named = (
-        []
-        if "--warehouse" in arguments or "pseudo" in arguments
-        else ["--warehouse", str(warehouse.published)]
-    )
+    named = [] if "--warehouse" in arguments or "pseudo" in arguments else ["--warehouse", str(warehouse.published)]
 
     shown = CliRunner().invoke(app, arguments.split() + named)
 

@@ -74,19 +74,13 @@ def test_messages_about_names_are_passed_on() -> None:
     assert "nowhere" in without_values(error.value)
 
 
-def test_value_that_stops_a_model_reaches_no_log_artifact_or_screen(
-    small_workspace: Workspace, tmp_path: Path
-) -> None:
-    finished = small_workspace.run(
-        "dbt", "show", "--inline", f"select cast(concat('S3', 'CRET') as integer) as {'a'}"
-    )
+def test_value_that_stops_a_model_reaches_no_log_artifact_or_screen(small_workspace: Workspace, tmp_path: Path) -> None:
+    finished = small_workspace.run("dbt", "show", "--inline", f"select cast(concat('S3', 'CRET') as integer) as {'a'}")
 
     assert finished.returncode != 0
     assert SECRET not in finished.stdout + finished.stderr
     found = [
-        path
-        for path in small_workspace.folder.rglob("*")
-        if path.is_file() and SECRET.encode() in path.read_bytes()
+        path for path in small_workspace.folder.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()
     ]
     assert found == []
 
@@ -111,9 +105,7 @@ def test_errors_are_said_in_one_line(error: Exception, line: str | None) -> None
 
 
 @pytest.mark.parametrize("left", [b"", b"half of a database" * 1000], ids=["empty", "torn"])
-def test_build_file_that_cannot_be_opened_is_replaced(
-    small_workspace: Workspace, tmp_path: Path, left: bytes
-) -> None:
+def test_build_file_that_cannot_be_opened_is_replaced(small_workspace: Workspace, tmp_path: Path, left: bytes) -> None:
     workspace = Workspace(tmp_path, small_workspace.raw)
     workspace.build_file.parent.mkdir(parents=True)
     workspace.build_file.write_bytes(left)
@@ -154,9 +146,7 @@ def test_file_that_the_ledger_knows_is_not_read_again_until_it_changes(
     workspace.inspect()
     read: list[str] = []
     scan = ledger._scan
-    monkeypatch.setattr(
-        ledger, "_scan", lambda path, name, *rest: read.append(name) or scan(path, name, *rest)
-    )
+    monkeypatch.setattr(ledger, "_scan", lambda path, name, *rest: read.append(name) or scan(path, name, *rest))
 
     again = workspace.inspect().files()
     assert read == []

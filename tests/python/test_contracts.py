@@ -187,9 +187,7 @@ def test_marts_read_staging_only_where_nothing_stands_between(manifest: dict[str
 
 def test_base_models_are_read_within_staging_only(manifest: dict[str, Any]) -> None:
     readers = {
-        model["name"]
-        for model in models_of(manifest)
-        if any(".base_" in name for name in model["depends_on"]["nodes"])
+        model["name"] for model in models_of(manifest) if any(".base_" in name for name in model["depends_on"]["nodes"])
     }
 
     # a message that is rejected still undoes its report
@@ -220,14 +218,12 @@ def test_nothing_reads_the_truth_but_what_judges_the_match(manifest: dict[str, A
     reading = {
         str(file.relative_to(ROOT))
         for file in MODELS + MACROS
-        if folder not in file.parents
-        and re.search(r"truth|soma_fills|planted", file.read_text(), re.IGNORECASE)
+        if folder not in file.parents and re.search(r"truth|soma_fills|planted", file.read_text(), re.IGNORECASE)
     }
     readers = [
         model["name"]
         for model in models_of(manifest)
-        if model["name"] not in judges
-        and judges & {name.rpartition(".")[2] for name in model["depends_on"]["nodes"]}
+        if model["name"] not in judges and judges & {name.rpartition(".")[2] for name in model["depends_on"]["nodes"]}
     ]
 
     assert reading == {"macros/truth.sql", "macros/duckdb/truth.sql"}

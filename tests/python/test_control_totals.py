@@ -61,14 +61,10 @@ def test_totals_of_rows_that_agree_pass_and_sums_are_kept_for_later(workspace: W
         ("soma/operations.json,,rows,3", "its file holds several tables"),
     ],
 )
-def test_total_that_differs_or_names_nothing_stops_in_one_line(
-    workspace: Workspace, line: str, said: str
-) -> None:
+def test_total_that_differs_or_names_nothing_stops_in_one_line(workspace: Workspace, line: str, said: str) -> None:
     manifest(workspace, line)
 
-    with pytest.raises(
-        DealerLimitsError, match=re.escape(f"bad input: control_totals.csv, line 2: {said}")
-    ) as error:
+    with pytest.raises(DealerLimitsError, match=re.escape(f"bad input: control_totals.csv, line 2: {said}")) as error:
         workspace.inspect()
 
     assert "\n" not in str(error.value)
@@ -77,9 +73,7 @@ def test_total_that_differs_or_names_nothing_stops_in_one_line(
 def test_manifest_with_other_columns_is_refused(workspace: Workspace) -> None:
     manifest(workspace, "1,2", header="name,total")
 
-    with pytest.raises(
-        DealerLimitsError, match=r"^bad input: control_totals\.csv: it has other columns; expected"
-    ):
+    with pytest.raises(DealerLimitsError, match=r"^bad input: control_totals\.csv: it has other columns; expected"):
         workspace.inspect()
 
 

@@ -91,9 +91,7 @@ def test_jackknife_repeats_both_stages_without_one_cluster():
     rng = np.random.default_rng(8)
     frame["z"] = 0.6 * frame["x1"] + rng.normal(size=len(frame))
     names = ["y", "x1", "z"]
-    variables = take_out_effects(
-        {name: frame[name].to_numpy() for name in names}, frame[["period"]].to_numpy()
-    )
+    variables = take_out_effects({name: frame[name].to_numpy() for name in names}, frame[["period"]].to_numpy())
     own = fit_linear(variables, "y", ["x1"], endogenous=["x1"], instruments=["z"])
     ours = cluster_jackknife_covariance(own.parts, frame["firm"].to_numpy())
 
@@ -137,9 +135,7 @@ def test_driscoll_kraay_counts_days_and_not_rows_between_two_days():
     frame = panel()
     gap = frame.assign(period=frame["period"] + 7 * (frame["period"] >= 30))
     parts, lags = fit(frame).parts, 5
-    close, apart = (
-        driscoll_kraay_covariance(parts, each["period"].to_numpy(), lags).matrix for each in (frame, gap)
-    )
+    close, apart = (driscoll_kraay_covariance(parts, each["period"].to_numpy(), lags).matrix for each in (frame, gap))
     assert np.abs(close / apart - 1).max() > 1e-4
     scores = pd.DataFrame(parts.score_regressors * parts.residuals[:, None]).groupby(gap["period"]).sum()
     scores = scores.reindex(range(gap["period"].min(), gap["period"].max() + 1), fill_value=0.0).to_numpy()

@@ -95,9 +95,7 @@ def test_stated_error_bounds_the_true_one(build, tolerance: float):
 
 @pytest.mark.parametrize("amount", [1e-7, 1e-8, 1e-9, 1e-10, 1e-11])
 @pytest.mark.parametrize(("units", "periods"), [(40, 20), (300, 30), (600, 12)])
-def test_stated_error_holds_where_a_variable_hardly_has_the_worst_direction(
-    units: int, periods: int, amount: float
-):
+def test_stated_error_holds_where_a_variable_hardly_has_the_worst_direction(units: int, periods: int, amount: float):
     """All else converges before it shows; with the Ritz value for λ, 1e-11 was said of errors of 1e-9."""
     panel = in_joined_blocks(units, periods)
     system = system_of(panel)
@@ -115,9 +113,7 @@ def test_bound_is_not_above_the_smallest_eigenvalue(panel: pd.DataFrame, monkeyp
     """1e-9 is what eigenvalues are compared to; a bound below half of λ would cost digits for nothing."""
     bounds = []
     original = effects._least_eigenvalue
-    monkeypatch.setattr(
-        effects, "_least_eigenvalue", lambda probe: bounds.append(original(probe)) or bounds[-1]
-    )
+    monkeypatch.setattr(effects, "_least_eigenvalue", lambda probe: bounds.append(original(probe)) or bounds[-1])
     system = system_of(panel)
     smallest = system.eigen()[0][0]
     for seed in range(20):
@@ -143,9 +139,7 @@ def test_error_is_over_what_the_effects_leave_however_little(share: float):
 def test_probe_is_multiplied_along_only_until_it_is_done():
     system, columns = system_of(in_spells()), []
     variable = in_spells()["x1"].to_numpy()
-    counted = System(
-        system.unit, system.period, _Counting(system.matrix, columns), system.counts, system.component
-    )
+    counted = System(system.unit, system.period, _Counting(system.matrix, columns), system.counts, system.component)
     solved = solve(counted, variable)
     assert len(columns) == solved.iterations
     assert columns == sorted(columns, reverse=True)

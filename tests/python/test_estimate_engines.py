@@ -31,9 +31,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_warehouse(tmp_path_factory.mktemp("engines") / "w.duckdb", make_world(days=60))
 
 
-def run(
-    warehouse: Path, engine: str, tables: list[str] | None = None, console: Console | None = None
-) -> pd.DataFrame:
+def run(warehouse: Path, engine: str, tables: list[str] | None = None, console: Console | None = None) -> pd.DataFrame:
     output = warehouse.parent / engine
     console = console or Console(file=io.StringIO(), width=160)
     return run_estimates(warehouse, output, tables or TABLES, console, Bootstrap(draws=2), engine)

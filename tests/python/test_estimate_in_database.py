@@ -59,9 +59,9 @@ def test_equals_linearmodels(panel: pd.DataFrame):
     """Errors are compared without a factor: on unconnected panels the packages count other parameters."""
     from linearmodels.iv import AbsorbingLS
 
-    result = AbsorbingLS(
-        panel["y"], panel[list(REGRESSORS)], absorb=panel[list(EFFECTS)].astype("category")
-    ).fit(cov_type="robust", debiased=False, method="lsmr", absorb_options={"atol": 1e-14, "btol": 1e-14})
+    result = AbsorbingLS(panel["y"], panel[list(REGRESSORS)], absorb=panel[list(EFFECTS)].astype("category")).fit(
+        cov_type="robust", debiased=False, method="lsmr", absorb_options={"atol": 1e-14, "btol": 1e-14}
+    )
     ours = fit(panel)
     np.testing.assert_allclose(ours.coef, result.params, rtol=1e-8)
     np.testing.assert_allclose(ours.se() * np.sqrt(ours.df_resid / ours.nobs), result.std_errors, rtol=1e-8)
@@ -162,18 +162,14 @@ def test_clusters_missing_only_where_the_row_does_not_count_are_no_matter():
     panel = with_holes().assign(firm=lambda frame: frame["unit"] // 2)
     relation = "(select * from panel union all select * replace (null as y, null as firm) from panel)"
     ours = fit(panel, relation=relation, clusters=(("firm",),))
-    np.testing.assert_allclose(
-        ours.se(("firm",)), fit(panel, clusters=(("firm",),)).se(("firm",)), rtol=1e-10
-    )
+    np.testing.assert_allclose(ours.se(("firm",)), fit(panel, clusters=(("firm",),)).se(("firm",)), rtol=1e-10)
 
 
 def test_several_covariances_come_from_one_fit():
     clusters = (("unit",), ("period",), ("unit", "period"))
     together = fit(with_holes(), clusters=clusters)
     for entry in clusters:
-        np.testing.assert_allclose(
-            together.se(entry), fit(with_holes(), clusters=(entry,)).se(entry), rtol=1e-12
-        )
+        np.testing.assert_allclose(together.se(entry), fit(with_holes(), clusters=(entry,)).se(entry), rtol=1e-12)
     np.testing.assert_allclose(together.se(), fit(with_holes()).se(), rtol=1e-12)
 
 
@@ -292,9 +288,7 @@ def test_singletons_are_counted_as_pyfixest_drops_them():
 
     panel = with_singletons()
     ours = fit(panel)
-    other = pf.feols(
-        "y ~ x1 + x2 | unit + period", panel, vcov="hetero", demeaner=pf.MapDemeaner(fixef_tol=1e-13)
-    )
+    other = pf.feols("y ~ x1 + x2 | unit + period", panel, vcov="hetero", demeaner=pf.MapDemeaner(fixef_tol=1e-13))
     assert ours.singletons == len(panel) - other._N == 4
     assert ours.nobs == len(panel)
     np.testing.assert_allclose(ours.coef, other.coef().to_numpy(), rtol=1e-8)

@@ -52,9 +52,7 @@ def estimates(warehouse: Path, folder: Path) -> pd.Series:
     return found.set_index(KEYS)["value"]
 
 
-def test_the_papers_errors_come_first_and_are_those_of_the_estimates(
-    rows: pd.DataFrame, estimates: pd.Series
-):
+def test_the_papers_errors_come_first_and_are_those_of_the_estimates(rows: pd.DataFrame, estimates: pd.Series):
     first = rows.groupby(["table", "panel", "column", "term"], sort=False).first().reset_index()
     assert set(first["covariance"]) == {"robust", "bootstrap"}
     for statistic in ("coef", "se", "t", "p", "ci_low", "ci_high", "stars"):
@@ -74,9 +72,7 @@ def test_every_column_has_every_covariance_of_its_observations(rows: pd.DataFram
 
 
 def test_least_lag_is_the_horizon(rows: pd.DataFrame):
-    lags = rows[(rows["table"] == "2") & (rows["covariance"] == "driscoll_kraay")].set_index(
-        ["panel", "column"]
-    )
+    lags = rows[(rows["table"] == "2") & (rows["covariance"] == "driscoll_kraay")].set_index(["panel", "column"])
     assert lags.loc[("a", "3"), "lags"].max() == 10
 
 
@@ -165,9 +161,7 @@ def test_specification_curve_has_a_point_for_every_choice(warehouse: Path, folde
     combinations = points.drop_duplicates(list(CHOICES))
     # the made-up days end early in 2020
     possible = [period for period in CHOICES["period"] if period != "from 2021"]
-    assert len(combinations) == len(possible) * np.prod(
-        [len(CHOICES[kind]) for kind in CHOICES if kind != "period"]
-    )
+    assert len(combinations) == len(possible) * np.prod([len(CHOICES[kind]) for kind in CHOICES if kind != "period"])
     assert set(points["covariance"]) == set(COVARIANCES)
     assert (points.groupby(list(CHOICES))["coef"].nunique() == 1).all()
     again = folder / "curve again"

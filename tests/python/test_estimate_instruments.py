@@ -246,9 +246,7 @@ def test_critical_value_of_two_instruments_is_that_of_the_worst_bias(spread: flo
     ours = plain(0.3)
     root = np.linalg.inv(np.linalg.cholesky(ours.gram).T)
     variance = np.diag([spread, 1.0])
-    covariance = np.kron(np.diag([1.0, 0.0]), np.eye(2)) + np.kron(
-        np.diag([0.0, 1.0]), root @ variance @ root.T
-    )
+    covariance = np.kron(np.diag([1.0, 0.0]), np.eye(2)) + np.kron(np.diag([0.0, 1.0]), root @ variance @ root.T)
     found = effective_f(dataclasses.replace(ours, covariance=covariance)).critical_value
     draws = np.random.default_rng(3).normal(size=(400_000, 2)) * np.sqrt([spread, 1.0])
     draws[:, 0] += np.sqrt(10 * (spread + 1))

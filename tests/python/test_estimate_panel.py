@@ -56,9 +56,7 @@ def unbalanced_panel(seed: int = 3, desks: int = 7, days: int = 60) -> Observati
     desk, day = (grid.ravel() for grid in np.meshgrid(np.arange(desks), np.arange(days), indexing="ij"))
     kept = (day >= 4 * desk) & (day < 4 * desk + 40) & (rng.uniform(size=desk.size) > 0.1)
     desk, day = desk[kept], day[kept]
-    x = np.column_stack(
-        [rng.normal(size=desk.size) + desk / 3 + day / 20, rng.normal(size=desk.size) + day / 9]
-    )
+    x = np.column_stack([rng.normal(size=desk.size) + desk / 3 + day / 20, rng.normal(size=desk.size) + day / 9])
     y = x @ [-0.3, 0.1] + desk - day / 5 + rng.normal(size=desk.size) * (0.3 + np.abs(x[:, 0]))
     return Observations(y, x, np.column_stack([desk, day]))
 
@@ -101,9 +99,7 @@ def test_absorbing_equals_pyfixest_without_singletons():
         y=observations.dependent, desk=observations.effects[:, 0], day=observations.effects[:, 1]
     )
     frame = frame[frame.groupby("day")["y"].transform("size") > 1]
-    fit = fit_of(
-        Observations(frame["y"].to_numpy(), frame[["x1", "x2"]].to_numpy(), frame[["desk", "day"]].to_numpy())
-    )
+    fit = fit_of(Observations(frame["y"].to_numpy(), frame[["x1", "x2"]].to_numpy(), frame[["desk", "day"]].to_numpy()))
     other = pf.feols("y ~ x1 + x2 | desk + day", frame, vcov="hetero", fixef_tol=1e-12)
     np.testing.assert_allclose(fit.coef, other.coef().to_numpy(), rtol=1e-7)
     np.testing.assert_allclose(fit.se, other.se().to_numpy(), rtol=1e-7)
@@ -177,9 +173,7 @@ def test_regressor_without_variation_of_its_own_raises(constant: bool):
 def test_exact_relation_is_recovered():
     observations = unbalanced_panel()
     desk, day = observations.effects.T
-    exact = dataclasses.replace(
-        observations, dependent=observations.regressors @ [-0.25, 0.5] + desk + np.sin(day)
-    )
+    exact = dataclasses.replace(observations, dependent=observations.regressors @ [-0.25, 0.5] + desk + np.sin(day))
     fit = fit_of(exact)
     np.testing.assert_allclose(fit.coef, [-0.25, 0.5], rtol=1e-9)
     assert fit.measures["r2"] == pytest.approx(1)
@@ -286,9 +280,7 @@ def test_three_effects_raise():
 def test_more_effects_than_rows_raise():
     observations = unbalanced_panel()
     with pytest.raises(ValueError, match="no degrees of freedom"):
-        fit_of(
-            Observations(observations.dependent[:8], observations.regressors[:8], np.arange(16).reshape(8, 2))
-        )
+        fit_of(Observations(observations.dependent[:8], observations.regressors[:8], np.arange(16).reshape(8, 2)))
 
 
 def test_regressors_that_add_up_raise():
@@ -314,9 +306,7 @@ def test_two_stages_equal_linearmodels_on_demeaned_variables_with_our_degrees_of
 
     observations = instrumented_panel()
     fit = fit_of(observations, endogenous=("x0",))
-    frame = pd.DataFrame(
-        np.column_stack([observations.dependent, observations.regressors, observations.instruments])
-    )
+    frame = pd.DataFrame(np.column_stack([observations.dependent, observations.regressors, observations.instruments]))
     within = frame - frame.groupby(observations.effects[:, 0]).transform("mean")
     other = IV2SLS(within[0], within[[2]], within[[1]], within[[3, 4]]).fit(debiased=False)
     rows, k = len(frame), 2 + len(np.unique(observations.effects))
@@ -333,9 +323,7 @@ def test_two_stages_equal_linearmodels_on_demeaned_variables_with_our_degrees_of
 def test_two_stages_with_a_regressor_as_its_own_instrument_are_least_squares():
     observations = unbalanced_panel()
     plain = fit_of(observations)
-    own = fit_of(
-        dataclasses.replace(observations, instruments=observations.regressors[:, :1]), endogenous=("x0",)
-    )
+    own = fit_of(dataclasses.replace(observations, instruments=observations.regressors[:, :1]), endogenous=("x0",))
     np.testing.assert_allclose(own.coef, plain.coef, rtol=1e-10)
     np.testing.assert_allclose(own.se, plain.se, rtol=1e-10)
 

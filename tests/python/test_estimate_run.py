@@ -104,9 +104,9 @@ def test_standardised_least_squares_equals_statsmodels(estimates: pd.DataFrame, 
     import statsmodels.formula.api as smf
 
     days = world.market_days.dropna().drop(columns="business_date")
-    full = smf.ols(
-        "curve_fit_error ~ move + log_limit_usage_index_residual", (days - days.mean()) / days.std()
-    ).fit(cov_type="HC1", use_t=True)
+    full = smf.ols("curve_fit_error ~ move + log_limit_usage_index_residual", (days - days.mean()) / days.std()).fit(
+        cov_type="HC1", use_t=True
+    )
     for term, column in (
         ("move", "move"),
         ("limit_usage_index_residual", "log_limit_usage_index_residual"),
@@ -176,9 +176,7 @@ def test_terms_are_what_their_names_say(estimates: pd.DataFrame, world: World):
             {f"C(limit_usage_quartile)[T.{quartile}]": f"limit_usage_q{quartile}" for quartile in (2, 3, 4)},
         ),
     ]:
-        full = smf.ols(f"d_log_net_position ~ {formula} + {effects}", rows.dropna(subset=needed)).fit(
-            cov_type="HC1"
-        )
+        full = smf.ols(f"d_log_net_position ~ {formula} + {effects}", rows.dropna(subset=needed)).fit(cov_type="HC1")
         for name, term in terms.items():
             assert value(estimates, *key, term, "coef") == pytest.approx(full.params[name], rel=1e-8)
             assert value(estimates, *key, term, "se") == pytest.approx(full.bse[name], rel=1e-8)
@@ -213,18 +211,14 @@ def test_every_printed_number_is_compared(folder: Path, estimates: pd.DataFrame)
     assert len(comparison) == 1034 + 284
     assert comparison["ours"].notna().all()
     rows = comparison
-    row = rows[(rows["table"] == "2") & (rows["panel"] == "a") & (rows["column"] == "1")].set_index(
-        "statistic"
-    )
+    row = rows[(rows["table"] == "2") & (rows["panel"] == "a") & (rows["column"] == "1")].set_index("statistic")
     assert row.loc["coef", "printed"] == -0.046
     combined = np.hypot(0.017, row.loc["se", "ours"])
     assert row.loc["coef", "difference_in_se"] == pytest.approx((row.loc["coef", "ours"] + 0.046) / combined)
     assert np.isnan(row.loc["se", "difference_in_se"])
 
 
-def test_table_2_is_shown_with_stars_and_errors_beside_the_printed(
-    printout: Console, estimates: pd.DataFrame
-):
+def test_table_2_is_shown_with_stars_and_errors_beside_the_printed(printout: Console, estimates: pd.DataFrame):
     text = printout.file.getvalue()
     assert "Table 2 (a)" in text
     assert "-0.046***" in text
@@ -279,9 +273,7 @@ def test_table_that_cannot_be_estimated_stops_after_those_that_can_are_written(f
     assert set(pd.read_parquet(folder / "asked" / "estimates.parquet")["table"]) == {"2"}
 
 
-def test_column_that_the_observations_lack_stops_after_the_others_are_written_and_shown(
-    folder: Path, world: World
-):
+def test_column_that_the_observations_lack_stops_after_the_others_are_written_and_shown(folder: Path, world: World):
     lacking = dataclasses.replace(world, changes=world.changes.drop(columns="log_dv01_limit_usage"))
     path = write_warehouse(folder / "lacking.duckdb", lacking)
     console = silent()

@@ -95,9 +95,7 @@ def test_estimators_are_those_printed(registry: Registry, printed: pd.DataFrame)
 
 def test_columns_of_a_horse_race_keep_the_same_observations(registry: Registry):
     """Table 7 prints the same N with and without VaR usage beside DV01 usage."""
-    assert {"log_limit_usage"} <= set.intersection(
-        *(set(spec.variables) for spec in registry.of_tables(["7"]))
-    )
+    assert {"log_limit_usage"} <= set.intersection(*(set(spec.variables) for spec in registry.of_tables(["7"])))
 
 
 @pytest.mark.parametrize(
@@ -143,9 +141,7 @@ def test_what_a_specification_names_and_is_not_there_is_said(
     assert message in found.problems[wrong]
 
 
-def test_the_registry_names_nothing_that_is_not_there(
-    registry: Registry, columns: dict[str, tuple[str, ...]]
-):
+def test_the_registry_names_nothing_that_is_not_there(registry: Registry, columns: dict[str, tuple[str, ...]]):
     assert not registry.problems
     assert not build_registry(read_specifications(seed_file("diagnostics")), columns).problems
 

@@ -116,9 +116,7 @@ def test_column_equals_its_dummy_regression(
         assert estimates[(*key, term, "p")] == pytest.approx(full.pvalues[position], rel=1e-6)
 
 
-def test_sales_of_firms_without_desks_and_of_bonds_without_a_life_are_not_counted(
-    estimates: pd.Series, world: World
-):
+def test_sales_of_firms_without_desks_and_of_bonds_without_a_life_are_not_counted(estimates: pd.Series, world: World):
     sales = world.soma_sales
     known = sales[sales["log_limit_usage_lag"].notna()]
     assert sales["firm_rssd"].isna().sum() > 0
@@ -127,9 +125,7 @@ def test_sales_of_firms_without_desks_and_of_bonds_without_a_life_are_not_counte
     assert estimates[("12", "", "3", "", "nobs")] == known["years_to_maturity"].notna().sum()
 
 
-def test_days_without_a_sale_count_in_the_probability_and_not_in_the_amount(
-    estimates: pd.Series, world: World
-):
+def test_days_without_a_sale_count_in_the_probability_and_not_in_the_amount(estimates: pd.Series, world: World):
     days = world.dealer_days.dropna(subset=["log_limit_usage_lag"])
     assert estimates[("11", "a", "1", "", "nobs")] == len(days)
     assert estimates[("11", "a", "4", "", "nobs")] == days["soma_sale_indicator"].sum()

@@ -101,15 +101,11 @@ def test_figure_5_names_its_title_units_groups_and_days(files: list[Path]):
 
 
 def test_figure_5_draws_the_numbers_of_the_mart(figure_5: Figure, rows: pd.DataFrame):
-    for axes, column in zip(
-        figure_5.axes, ["cumulative_soma_sales_usd_bn", "mean_soma_fraction"], strict=True
-    ):
+    for axes, column in zip(figure_5.axes, ["cumulative_soma_sales_usd_bn", "mean_soma_fraction"], strict=True):
         drawn = {line.get_label(): line.get_ydata() for line in axes.lines}
         for group in ("low", "high"):
             expected = rows.loc[rows["usage_group"] == group, column]
-            np.testing.assert_array_equal(
-                drawn[f"{group.capitalize()} VaR usage dealers (5 firms)"], expected
-            )
+            np.testing.assert_array_equal(drawn[f"{group.capitalize()} VaR usage dealers (5 firms)"], expected)
         assert axes.get_ylim()[0] == 0
 
 
@@ -169,9 +165,7 @@ def test_groups_differ_in_dashes_and_in_grey(figure_5: Figure):
     for axes in figure_5.axes:
         low, high = axes.lines
         assert low.get_linestyle() != high.get_linestyle()
-        greys = [
-            np.dot(matplotlib.colors.to_rgb(line.get_color()), [0.299, 0.587, 0.114]) for line in (low, high)
-        ]
+        greys = [np.dot(matplotlib.colors.to_rgb(line.get_color()), [0.299, 0.587, 0.114]) for line in (low, high)]
         assert abs(greys[0] - greys[1]) > 0.3
 
 

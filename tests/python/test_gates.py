@@ -69,8 +69,7 @@ def judge(workspace: Workspace, *arguments: str) -> Judged:
     verdicts: dict[str, dict[tuple[str, str | None], str]] = {}
     with workspace.connect_unpublished() as connection:
         for gate, subject, part, verdict in connection.execute(
-            "select gate, concat_ws(' ', subject, raw_file), part, verdict from quality.qc_gates"
-            " where verdict <> 'ok'"
+            "select gate, concat_ws(' ', subject, raw_file), part, verdict from quality.qc_gates where verdict <> 'ok'"
         ).fetchall():
             verdicts.setdefault(gate, {})[subject, part] = verdict
     return Judged(workspace, verdicts, finished.returncode, finished.stdout, finished.stderr, after != before)
@@ -125,27 +124,19 @@ def break_desks(raw: Path) -> dict[str, tuple[str, str, str]]:
     set_one(raw, "value_at_risk", huge_var, date(2019, 6, 4), "var_99_1d", "1e13")
     set_one(raw, "pnl", huge_pnl, date(2019, 6, 4), "pnl_comprehensive", "-9e14")
     set_one(raw, "positions", huge_position, date(2019, 6, 4), "securities_short", "9e15")
-    without(
-        raw, ("value_at_risk",), lambda rows: (rows.desk_id.str[:4] == second) & (rows.business_date > SINCE)
-    )
+    without(raw, ("value_at_risk",), lambda rows: (rows.desk_id.str[:4] == second) & (rows.business_date > SINCE))
     without(raw, ("pnl",), lambda rows: rows.business_date == date(2019, 9, 10))
-    without(
-        raw, ("limit_usage",), lambda rows: (rows.business_date == date(2019, 9, 11)) & (rows.desk_id > "D")
-    )
+    without(raw, ("limit_usage",), lambda rows: (rows.business_date == date(2019, 9, 11)) & (rows.desk_id > "D"))
     without(raw, DAILY, lambda rows: rows.business_date.isin([date(2019, 9, day) for day in (16, 17, 18)]))
     without(
         raw,
         DAILY,
-        lambda rows: (
-            (rows.desk_id.str[:4] == third) & rows.business_date.between(date(2019, 3, 1), date(2019, 8, 1))
-        ),
+        lambda rows: (rows.desk_id.str[:4] == third) & rows.business_date.between(date(2019, 3, 1), date(2019, 8, 1)),
     )
     without(
         raw,
         ("inventory_aging",),
-        lambda rows: (
-            (rows.desk_id.str[:4] == fourth) & rows.business_date.between(date(2019, 3, 1), date(2019, 8, 1))
-        ),
+        lambda rows: (rows.desk_id.str[:4] == fourth) & rows.business_date.between(date(2019, 3, 1), date(2019, 8, 1)),
     )
     with desk_table(raw, "positions") as rows:
         which = (rows.desk_id.str[:4] == fourth) & (rows.business_date >= date(2020, 1, 2))
@@ -390,9 +381,7 @@ def test_swapped_sides_stop(gate: str, subject: str, swapped: Judged) -> None:
 # --- bounds ---
 
 
-def test_build_is_published_where_every_bound_is_raised(
-    good: Judged, swapped: Judged, tmp_path: Path
-) -> None:
+def test_build_is_published_where_every_bound_is_raised(good: Judged, swapped: Judged, tmp_path: Path) -> None:
     raised = dict(re.findall(r"\{gate_bounds: \{(\w+): (\S+?)\}\}", swapped.output))
     stopping = {gate for gate, found in swapped.verdicts.items() if "stop" in found.values()}
     assert set(raised) == stopping
@@ -430,17 +419,13 @@ def odd_desks(raw: Path) -> None:
     desks = iter([desk for firm in (largest, second, third, *others) for desk in whole_desks(raw, firm)])
     flat, nearly_flat, hedged, raised, doubled, won, halted, new = (next(desks) for _ in range(8))
     # a firm that closes, in all its tables at once
-    without(
-        raw, DAILY, lambda rows: (rows.desk_id.str[:4] == closed) & (rows.business_date > date(2020, 6, 30))
-    )
+    without(raw, DAILY, lambda rows: (rows.desk_id.str[:4] == closed) & (rows.business_date > date(2020, 6, 30)))
     # a desk that is new; one that pauses for two months
     without(raw, DAILY, lambda rows: (rows.desk_id == new) & (rows.business_date < date(2019, 11, 1)))
     without(
         raw,
         DAILY,
-        lambda rows: (
-            (rows.desk_id == halted) & rows.business_date.between(date(2019, 11, 1), date(2019, 12, 31))
-        ),
+        lambda rows: (rows.desk_id == halted) & rows.business_date.between(date(2019, 11, 1), date(2019, 12, 31)),
     )
     # a holiday that no calendar has, for all desks
     without(raw, DAILY, lambda rows: rows.business_date == date(2019, 12, 5))
@@ -504,11 +489,7 @@ def odd_trades(raw: Path) -> None:
         rows["ENTRD_VOL_QT"] = multiplied(rows["ENTRD_VOL_QT"], "2")
     # an operation in bills, whose published price is a rate; one that bought nothing; fewer operations
     bills = pd.read_csv(raw / "market/treasury_auctions.csv")
-    cusip = (
-        bills[bills["Security Type"] == "Bill"]["CUSIP"].iloc[-1]
-        if "Bill" in set(bills["Security Type"])
-        else None
-    )
+    cusip = bills[bills["Security Type"] == "Bill"]["CUSIP"].iloc[-1] if "Bill" in set(bills["Security Type"]) else None
     with operations(soma_files(raw)[5]) as found:
         day = found[-1]["operationDate"]
         for operation in [one for one in found if one["operationDate"] == day][1:]:
@@ -518,12 +499,9 @@ def odd_trades(raw: Path) -> None:
         found[0]["totalParAmtAccepted"] = "0"
         if cusip:
             one = dict(found[1], operationId="B1", operationType="Outright Bill Purchase", closeTime="11:00")
-            detail = dict(
-                one["details"][0], cusip=cusip, parAmountAccepted="50000000", weightedAvgAccptPrice="0.43"
-            )
+            detail = dict(one["details"][0], cusip=cusip, parAmountAccepted="50000000", weightedAvgAccptPrice="0.43")
             found.append(
-                one
-                | {"details": [detail], "totalParAmtAccepted": "50000000", "totalParAmtSubmitted": "90000000"}
+                one | {"details": [detail], "totalParAmtAccepted": "50000000", "totalParAmtSubmitted": "90000000"}
             )
 
 
@@ -599,9 +577,7 @@ def test_last_build_is_a_measure_of_the_same_world_only(
     write_published(tmp_path / "w.duckdb", *published)
     files = [{"source_table": "a.b", "sha256": digest} for digest in digests]
 
-    held = last_build(
-        tmp_path / "w.duckdb", {"world": build[0], "raw_data": build[1], "variables": "v"}, files
-    )
+    held = last_build(tmp_path / "w.duckdb", {"world": build[0], "raw_data": build[1], "variables": "v"}, files)
 
     assert bool(held) == is_compared
 
@@ -616,9 +592,7 @@ def test_marts_are_compared_where_variables_and_declared_tables_are_the_same(
     write_published(tmp_path / "w.duckdb", "real", "here")
     files = [{"source_table": table, "sha256": "new"} for table in tables]
 
-    held = last_build(
-        tmp_path / "w.duckdb", {"world": "real", "raw_data": "here", "variables": variables}, files
-    )
+    held = last_build(tmp_path / "w.duckdb", {"world": "real", "raw_data": "here", "variables": variables}, files)
 
     assert bool(held["columns"]) == are_compared
     assert held["rows"] == [{"source_table": "a.b", "row_count": 7}]

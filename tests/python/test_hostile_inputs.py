@@ -183,9 +183,7 @@ CLOCKS = {
     "2:00 pm": "14:00:00",
     "09:45:30": "09:45:30",
     "12:00 AM": "00:00:00",
-} | dict.fromkeys(
-    ["1145", "25:00", "24:00", "14:00 PM", "2 PM", "11:45 ET", "11.45", "noon", "11:60"], REJECTED
-)
+} | dict.fromkeys(["1145", "25:00", "24:00", "14:00 PM", "2 PM", "11:45 ET", "11.45", "noon", "11:60"], REJECTED)
 INTEGERS = {"77": 77, "00077": 77, "77.0": 77, "'77": 77, " 77 ": 77} | dict.fromkeys(
     ["77.5", "7.7E+01", "77,000", "seventy", "7 7", "#77", "9" * 25], REJECTED
 )
@@ -266,9 +264,7 @@ class Plant:
     def staged(self) -> dict[str, object]:
         """The row as it must be staged."""
         others = (column for column in self.table.columns if column != self.column)
-        return {column.as_: parsed(column, self.row[column.name]) for column in others} | {
-            self.column.as_: self.value
-        }
+        return {column.as_: parsed(column, self.row[column.name]) for column in others} | {self.column.as_: self.value}
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -356,17 +352,13 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBP
 
 
 @pytest.mark.parametrize("table", CONTRACTS.values(), ids=lambda table: table.full_name)
-def test_planted_texts_are_read_right_or_rejected_by_column(
-    planted: duckdb.DuckDBPyConnection, table: Table
-) -> None:
+def test_planted_texts_are_read_right_or_rejected_by_column(planted: duckdb.DuckDBPyConnection, table: Table) -> None:
     plants = [plant for plant in PLANTS if plant.table == table]
     columns = {column.name: column for column in table.columns}
     names = [column.as_ for column in table.columns]
     base = f"staging.base_{table.source}__{table.entity}"
     good = [good_row(table, number) for number in range(3)]
-    expected = [
-        {columns[name].as_: parsed(columns[name], text) for name, text in row.items()} for row in good
-    ]
+    expected = [{columns[name].as_: parsed(columns[name], text) for name, text in row.items()} for row in good]
     expected += [plant.staged for plant in plants if plant.value is not REJECTED]
 
     staged = planted.execute(f"select {', '.join(names)} from {base} where reject_reason is null").fetchall()
@@ -410,9 +402,7 @@ def write_forms(raw: Path) -> Path:
         "rssd_id": pa.array([float(row["rssd_id"]) for row in desks]),
         "desk_name": pa.array([row["desk_name"].encode() for row in desks], pa.binary()),
         "desk_description": columns["desk_description"].dictionary_encode(),
-        "valid_from": pa.array(
-            [datetime.fromisoformat(row["valid_from"]) for row in desks], pa.timestamp("ns")
-        ),
+        "valid_from": pa.array([datetime.fromisoformat(row["valid_from"]) for row in desks], pa.timestamp("ns")),
         "valid_to": pa.array([datetime.fromisoformat(row["valid_to"]).date() for row in desks]),
     }
     pq.write_table(pa.table(columns), vv1 / "Desks.PARQUET")
@@ -434,13 +424,9 @@ def write_forms(raw: Path) -> Path:
     header, *rest = bulk.read_text("latin-1").splitlines()
     bulk.unlink()
     with zipfile.ZipFile(raw / "fr_y9c" / "BHCF20200331.ZIP", "w") as archive:
-        archive.writestr(
-            "BHCF20200331.TXT", b"\xef\xbb\xbf" + "\n".join([header.lower(), *rest[:2]]).encode()
-        )
+        archive.writestr("BHCF20200331.TXT", b"\xef\xbb\xbf" + "\n".join([header.lower(), *rest[:2]]).encode())
     swapped = ["^".join(reversed(line.split("^"))) for line in [header, rest[2]]]
-    wide = [
-        line + "".join(f"^{value}{n}" for n in range(300)) for line, value in zip(swapped, "X-", strict=True)
-    ]
+    wide = [line + "".join(f"^{value}{n}" for n in range(300)) for line, value in zip(swapped, "X-", strict=True)]
     (raw / "fr_y9c" / "bhcf20200630.txt").write_text("\n".join(wide), "latin-1")
 
     series = take(raw / "market" / "DGS10.csv").splitlines()
@@ -506,16 +492,11 @@ def forms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
 def test_files_of_odd_forms_are_read_as_plain_ones(forms: duckdb.DuckDBPyConnection, table: Table) -> None:
     names = [column.as_ for column in table.columns if column.name != "ISSUE_SYM_ID"]
     columns = {column.name: column for column in table.columns if column.name != "ISSUE_SYM_ID"}
-    expected = Counter(
-        tuple(parsed(column, row[name]) for name, column in columns.items()) for row in good_rows(table)
-    )
+    expected = Counter(tuple(parsed(column, row[name]) for name, column in columns.items()) for row in good_rows(table))
 
-    staged = forms.execute(
-        f"select {', '.join(names)} from staging.stg_{table.source}__{table.entity}"
-    ).fetchall()
+    staged = forms.execute(f"select {', '.join(names)} from staging.stg_{table.source}__{table.entity}").fetchall()
     rejected = forms.execute(
-        f"select reject_reason from staging.base_{table.source}__{table.entity}"
-        " where reject_reason is not null"
+        f"select reject_reason from staging.base_{table.source}__{table.entity} where reject_reason is not null"
     ).fetchall()
 
     assert rejected == []
@@ -544,12 +525,8 @@ def test_rows_of_every_file_are_counted_and_accounted_for(forms: duckdb.DuckDBPy
         " from quality.qc_row_counts group by all"
     ).fetchall()
 
-    assert {(table, *(int(n) for n in found)) for table, *found in counts} == {
-        (table, 3, 3, 0) for table in CONTRACTS
-    }
-    without_rows = forms.execute(
-        "select raw_file from quality.qc_raw_files where status = 'no rows'"
-    ).fetchall()
+    assert {(table, *(int(n) for n in found)) for table, *found in counts} == {(table, 3, 3, 0) for table in CONTRACTS}
+    without_rows = forms.execute("select raw_file from quality.qc_raw_files where status = 'no rows'").fetchall()
     assert {name for (name,) in without_rows} >= {
         "trace/trace_2020-04-10.psv",
         "trace/trace_2020-04-11.parquet",
@@ -704,9 +681,7 @@ def kinds_of(file: str) -> dict[str, tuple[Spoil, str]]:
 
 
 REFUSED = {
-    f"{file}: {kind}": (file, *case)
-    for file in dict.fromkeys(FILES.values())
-    for kind, case in kinds_of(file).items()
+    f"{file}: {kind}": (file, *case) for file in dict.fromkeys(FILES.values()) for kind, case in kinds_of(file).items()
 }
 
 
@@ -773,9 +748,7 @@ def test_times_that_name_no_zone_are_of_the_zone_of_the_variable(
 def test_files_whose_types_differ_are_read_each_as_it_is(tmp_path: Path, small_workspace: Workspace) -> None:
     table = CONTRACTS["trace.reports"]
     raw = write_tiny_raw(tmp_path / "raw")
-    for number, (price, type_) in enumerate(
-        [("99.5", pa.decimal128(9, 2)), ("99.123456", pa.decimal128(12, 6))]
-    ):
+    for number, (price, type_) in enumerate([("99.5", pa.decimal128(9, 2)), ("99.123456", pa.decimal128(12, 6))]):
         row = {name: pa.array([text]) for name, text in good_row(table, 10 + number).items()}
         row["ENTRD_PR"] = pa.array([Decimal(price)], type_)
         row["PREV_TRD_CNTRL_NB"] = pa.array([float("nan")])
@@ -793,16 +766,12 @@ def test_files_whose_types_differ_are_read_each_as_it_is(tmp_path: Path, small_w
     assert prices == [(Decimal("99.123456"), None, None), (Decimal("99.500000"), None, None)]
 
 
-def test_table_that_may_be_absent_is_empty_and_says_so(
-    tiny: Path, tmp_path: Path, small_workspace: Workspace
-) -> None:
+def test_table_that_may_be_absent_is_empty_and_says_so(tiny: Path, tmp_path: Path, small_workspace: Workspace) -> None:
     shutil.copytree(tiny, tmp_path / "raw")
     (tmp_path / "raw/market/curve_fit_error.csv").unlink()
     workspace = small_workspace.with_raw(tmp_path / "raw")
 
-    finished = workspace.dbt(
-        "run", "--select", "base_market__curve_fit_errors", "stg_market__curve_fit_errors"
-    )
+    finished = workspace.dbt("run", "--select", "base_market__curve_fit_errors", "stg_market__curve_fit_errors")
 
     assert finished.success
     with workspace.connect_unpublished() as connection:

@@ -116,8 +116,7 @@ def random_cusip_day(random_numbers: random.Random, setting: Setting) -> CusipDa
     closes = sorted(random_numbers.choices(CLOSES, k=random_numbers.choice((1, 1, 2, 3))))
     trades = [
         Trade(
-            random_numbers.choice(closes)
-            + random_numbers.choice((*SECONDS, random_numbers.randrange(-9000, 9000))),
+            random_numbers.choice(closes) + random_numbers.choice((*SECONDS, random_numbers.randrange(-9000, 9000))),
             random_numbers.choice(setting.pars),
             random_numbers.choice(PRICES),
         )

@@ -65,9 +65,7 @@ def test_wild_intervals_cover_what_the_bootstrap_does_not_reject(estimated):
         assert estimated[0].covers("wild_desk", value) == (low <= value <= high)
 
 
-def test_coverage_counts_worlds_and_goes_on_where_it_was_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_coverage_counts_worlds_and_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(coverage, "BLOCK", 1)
     run_coverage("null", 2, tmp_path, Console(file=io.StringIO()))
     whole = (tmp_path / "covariance_coverage.csv").read_bytes()
@@ -99,9 +97,7 @@ def test_recommended_errors_cover_in_93_to_97_percent_of_the_committed_worlds():
             assert own["coverage"].between(0.93, 0.97).all(), own
 
 
-@pytest.mark.parametrize(
-    ("world", "reps", "message"), [("mars", 10, "unknown world mars"), ("null", 1, "reps 1")]
-)
+@pytest.mark.parametrize(("world", "reps", "message"), [("mars", 10, "unknown world mars"), ("null", 1, "reps 1")])
 def test_what_cannot_be_run_is_said(world: str, reps: int, message: str, tmp_path: Path):
     with pytest.raises(DealerLimitsError, match=message):
         run_coverage(world, reps, tmp_path, Console(file=io.StringIO()))

@@ -101,9 +101,7 @@ def test_jackknife_error_is_that_of_a_mean_where_worlds_weigh_the_same() -> None
 
 
 def test_planted_parameters_and_the_terms_that_they_serve_exist() -> None:
-    terms = {
-        (*spec.key, term) for spec in read_specifications(seed_file("specifications")) for term in spec.terms
-    }
+    terms = {(*spec.key, term) for spec in read_specifications(seed_file("specifications")) for term in spec.terms}
     planted = planted_effects(world_parameters())
 
     assert set(planted) <= terms

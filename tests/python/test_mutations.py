@@ -234,9 +234,7 @@ def rounds() -> list[list[str]]:
     made: list[list[str]] = []
     for name, mutation in MUTATIONS.items():
         for others in made:
-            touched = {MUTATIONS[other].file for other in others} | {
-                MUTATIONS[other].model for other in others
-            }
+            touched = {MUTATIONS[other].file for other in others} | {MUTATIONS[other].model for other in others}
             if not touched & {mutation.file, mutation.model}:
                 others.append(name)
                 break

@@ -139,8 +139,7 @@ def test_no_row_outside_a_desk_s_valid_days(world: DeskWorld) -> None:
         keys = getattr(world, name)[["business_date", "desk_id"]].drop_duplicates()
         inside = keys.merge(spells, on="desk_id")
         inside = inside[
-            (inside["business_date"] >= inside["valid_from"])
-            & ~(inside["business_date"] > inside["valid_to"])
+            (inside["business_date"] >= inside["valid_from"]) & ~(inside["business_date"] > inside["valid_to"])
         ]
         assert len(inside) == len(keys)
 
@@ -184,7 +183,5 @@ def test_leverage_ratio_is_tier_1_over_exposure(world: DeskWorld) -> None:
 
 def test_money_keeps_cents_signs_and_large_amounts() -> None:
     dollars = np.array([0.01, -0.01, -123456.78, 18_000_000_000_000.25, 0.0])
-    expected = pa.array(["0.01", "-0.01", "-123456.78", "18000000000000.25", "0.00"]).cast(
-        pa.decimal128(18, 2)
-    )
+    expected = pa.array(["0.01", "-0.01", "-123456.78", "18000000000000.25", "0.00"]).cast(pa.decimal128(18, 2))
     assert money_array(dollars).equals(expected)

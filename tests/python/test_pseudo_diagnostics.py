@@ -65,9 +65,7 @@ def test_a_regression_that_the_data_do_not_identify_is_named_and_left_out(
     read = diagnostics_module.load_registry
 
     def of_two_kinds(connection, seed):
-        first, second, *_ = (
-            spec for spec in read(connection, seed=seed).specifications if spec.column == "1"
-        )
+        first, second, *_ = (spec for spec in read(connection, seed=seed).specifications if spec.column == "1")
         # the same regressor twice
         return Registry((first, replace(second, regressors=("log_limit_usage", "log_limit_usage"))))
 

@@ -71,9 +71,7 @@ def test_usage_does_what_the_parameters_say_in_the_paper_world() -> None:
     effects = structural_effects((1,), parameters, (row_of("specifications", "2", "a", "4"),))
     planted = parameters["net_securities_reaction"] + parameters["net_securities_passing_reaction"]
     # a position near the cap of net over gross does not follow
-    assert effects["d_log_net_securities_position", 1, "is_prime_treasury_desk"][0] == pytest.approx(
-        -planted, rel=0.02
-    )
+    assert effects["d_log_net_securities_position", 1, "is_prime_treasury_desk"][0] == pytest.approx(-planted, rel=0.02)
 
 
 def test_worlds_differ_in_reactions_only() -> None:

@@ -88,12 +88,8 @@ def test_two_stage_least_squares_is_that_of_another_package(panel: DeskPanel) ->
     assert fit.se[0] == pytest.approx(reference.std_errors.iloc[0] * correction, rel=1e-8)
 
 
-@pytest.mark.parametrize(
-    "key", [("2", "a", "5"), ("9", "c", "2"), ("8", "", "2"), ("4", "c", "3")], ids="-".join
-)
-def test_jackknife_errors_are_of_estimates_without_one_firm_each(
-    key: tuple[str, str, str], panel: DeskPanel
-) -> None:
+@pytest.mark.parametrize("key", [("2", "a", "5"), ("9", "c", "2"), ("8", "", "2"), ("4", "c", "3")], ids="-".join)
+def test_jackknife_errors_are_of_estimates_without_one_firm_each(key: tuple[str, str, str], panel: DeskPanel) -> None:
     row = next(row for row in panel_specifications() if row.key == key)
     outcome, regressors, mask, instruments = arrays(panel, row)
     firm = panel.firm[: outcome.shape[1]]
@@ -114,8 +110,6 @@ def test_jackknife_errors_are_of_estimates_without_one_firm_each(
 
 
 def test_jackknife_over_a_single_cluster_is_refused(panel: DeskPanel) -> None:
-    outcome, regressors, mask, _ = arrays(
-        panel, next(read for read in panel_specifications() if read.table == "2")
-    )
+    outcome, regressors, mask, _ = arrays(panel, next(read for read in panel_specifications() if read.table == "2"))
     with pytest.raises(ValueError, match="one cluster"):
         fit_two_way(outcome, regressors, mask, clusters=np.zeros(outcome.shape[1], dtype=int))

@@ -97,9 +97,7 @@ def test_sellers_follow_the_planted_effects(full_world: TradeWorld) -> None:
     assert ((sold[march] > 0) * within).sum() > 0
 
 
-def test_operation_totals_equal_their_details_and_prices_follow_later(
-    operations: list[dict], written: Path
-) -> None:
+def test_operation_totals_equal_their_details_and_prices_follow_later(operations: list[dict], written: Path) -> None:
     for auction in operations:
         accepted = sum(int(row["parAmountAccepted"] or 0) for row in auction["details"])
         assert int(auction["totalParAmtAccepted"]) == accepted
@@ -184,9 +182,7 @@ def test_there_is_something_for_staging_to_reject(reports: duckdb.DuckDBPyConnec
 
 
 def test_cusips_carry_their_check_digit(full_world: TradeWorld) -> None:
-    assert (
-        cusip_check_digit("91282810") + cusip_check_digit("03783310") == cusip_check_digit("91282810") + "0"
-    )
+    assert cusip_check_digit("91282810") + cusip_check_digit("03783310") == cusip_check_digit("91282810") + "0"
     assert cusip_check_digit("912828YS") == "3"
     cusips = full_world.universe.securities["cusip"]
     assert cusips.is_unique

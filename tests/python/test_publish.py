@@ -42,9 +42,7 @@ def test_published_warehouse_is_the_finished_build_and_nothing_else_is_left(
     assert workspace.beside_published == {"build", "dealer_limits.duckdb"}
 
 
-def test_clients_from_duckdb_1_1_on_can_open_what_is_published(
-    second_build: SecondBuild, tmp_path: Path
-) -> None:
+def test_clients_from_duckdb_1_1_on_can_open_what_is_published(second_build: SecondBuild, tmp_path: Path) -> None:
     with duckdb.connect(tmp_path / "newer.duckdb") as connection:
         connection.execute("create table t as select 1")
 
@@ -52,9 +50,7 @@ def test_clients_from_duckdb_1_1_on_can_open_what_is_published(
     assert storage_version(tmp_path / "newer.duckdb") != STORAGE_OF_1_1
 
 
-def test_build_file_that_old_clients_cannot_open_is_made_anew(
-    small_workspace: Workspace, tmp_path: Path
-) -> None:
+def test_build_file_that_old_clients_cannot_open_is_made_anew(small_workspace: Workspace, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, small_workspace.raw)
     workspace.build_file.parent.mkdir(parents=True)
     with duckdb.connect(workspace.build_file) as connection:

@@ -79,9 +79,7 @@ def _broken(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     raise AssertionError(f"no way to break {rule.expectation}")
 
 
-@pytest.mark.parametrize(
-    ("suite", "rule"), RULES, ids=[f"{suite.name}: {rule.meaning}" for suite, rule in RULES]
-)
+@pytest.mark.parametrize(("suite", "rule"), RULES, ids=[f"{suite.name}: {rule.meaning}" for suite, rule in RULES])
 def test_one_bad_value_violates(suite: Suite, rule: Rule, good_world: duckdb.DuckDBPyConnection):
     alone = replace(suite, rules=(rule,))
     frame = good_world.execute(suite.query).df()
@@ -94,9 +92,7 @@ def test_one_bad_value_violates(suite: Suite, rule: Rule, good_world: duckdb.Duc
 def test_both_bounds_of_a_range_hold(good_world: duckdb.DuckDBPyConnection):
     suite = SUITES["desk-days"]
     (rule,) = [
-        rule
-        for rule in suite.rules
-        if rule.columns == ("limit_usage_percentile_rank",) and "max_value" in rule.limits
+        rule for rule in suite.rules if rule.columns == ("limit_usage_percentile_rank",) and "max_value" in rule.limits
     ]
     frame = good_world.execute(suite.query).df()
     for value, passes in [(0.0, True), (1.0, True), (-0.01, False), (1.01, False)]:

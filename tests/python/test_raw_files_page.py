@@ -37,9 +37,7 @@ def test_a_source_is_added_by_one_yaml_and_two_models_of_a_line(
     assert [len(content.strip().splitlines()) for name, content in FILES if name.endswith(".sql")] == [1, 1]
     assert len(FILES) == 3
     (tmp_path / "raw/repo").mkdir(parents=True)
-    (tmp_path / "raw/repo/SOFR_2020.csv").write_text(
-        "Date,Rate (%)\n2020-03-16,0.26\n2020-03-17,ND\n2020-03-18,low\n"
-    )
+    (tmp_path / "raw/repo/SOFR_2020.csv").write_text("Date,Rate (%)\n2020-03-16,0.26\n2020-03-17,ND\n2020-03-18,low\n")
     workspace = Workspace(tmp_path, tmp_path / "raw", project)
 
     finished = workspace.dbt("run", "--select", "models/staging/repo")
@@ -51,12 +49,9 @@ def test_a_source_is_added_by_one_yaml_and_two_models_of_a_line(
             " from staging.stg_repo__financing_rates order by 1"
         ).fetchall()
         counts = connection.execute(
-            "select rows_read, rows_staged, rows_rejected from quality.qc_row_counts"
-            " where source_table = 'repo.sofr'"
+            "select rows_read, rows_staged, rows_rejected from quality.qc_row_counts where source_table = 'repo.sofr'"
         ).fetchall()
-        rejected = connection.execute(
-            "select row_key, reject_reason from quality.qc_rejected_rows"
-        ).fetchall()
+        rejected = connection.execute("select row_key, reject_reason from quality.qc_rejected_rows").fetchall()
     assert staged == [("16", 0.26), ("17", None)]
     assert counts == [(3, 2, 1)]
     assert rejected == [("observation_date=2020-03-18", "rate is not a number")]

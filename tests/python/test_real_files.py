@@ -107,9 +107,7 @@ def test_details_of_operations_are_staged_with_missing_prices_and_excluded_par_a
             operation["operationId"],
             detail["cusip"],
             Decimal(detail["parAmountAccepted"]) if detail["parAmountAccepted"].strip() else None,
-            None
-            if detail["weightedAvgAccptPrice"] in ("", "NA")
-            else Decimal(detail["weightedAvgAccptPrice"]),
+            None if detail["weightedAvgAccptPrice"] in ("", "NA") else Decimal(detail["weightedAvgAccptPrice"]),
         )
         for operation in operations
         for detail in operation["details"]
@@ -129,9 +127,7 @@ def test_details_of_operations_are_staged_with_missing_prices_and_excluded_par_a
     assert excluded[1] == 0
 
 
-def test_leverage_ratio_of_each_bank_is_that_of_its_file(
-    built: duckdb.DuckDBPyConnection, real: Path
-) -> None:
+def test_leverage_ratio_of_each_bank_is_that_of_its_file(built: duckdb.DuckDBPyConnection, real: Path) -> None:
     expected = {}
     for file in real.glob("fr_y9c/*.txt"):
         header, *lines = file.read_text("latin-1").splitlines()
@@ -165,15 +161,11 @@ def test_securities_are_staged_by_type(built: duckdb.DuckDBPyConnection, real: P
 
 def test_yields_are_staged_with_their_blanks(built: duckdb.DuckDBPyConnection, real: Path) -> None:
     expected = {
-        date.fromisoformat(row["observation_date"]): Decimal(row["DGS10"])
-        if row["DGS10"].strip(". ")
-        else None
+        date.fromisoformat(row["observation_date"]): Decimal(row["DGS10"]) if row["DGS10"].strip(". ") else None
         for row in read_csv(real / "market/DGS10.csv")
     }
     staged = dict(
-        built.execute(
-            "select observation_date, ten_year_yield_pct from staging.stg_market__treasury_yields"
-        ).fetchall()
+        built.execute("select observation_date, ten_year_yield_pct from staging.stg_market__treasury_yields").fetchall()
     )
 
     assert staged == expected

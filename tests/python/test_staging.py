@@ -101,13 +101,9 @@ def test_every_raw_row_is_staged_or_rejected(built: duckdb.DuckDBPyConnection, w
 
     found: Counter[tuple[str, str]] = Counter()
     for source_table, model in STAGED_MODELS.items():
-        for file, rows in built.execute(
-            f"select raw_file, count(*) from staging.{model} group by all"
-        ).fetchall():
+        for file, rows in built.execute(f"select raw_file, count(*) from staging.{model} group by all").fetchall():
             found[source_table, file] += rows
-    for source_table, file in built.execute(
-        "select source_table, raw_file from quality.qc_rejected_rows"
-    ).fetchall():
+    for source_table, file in built.execute("select source_table, raw_file from quality.qc_rejected_rows").fetchall():
         found[source_table, file] += 1
     assert found == expected
 
@@ -164,8 +160,7 @@ def test_prices_of_a_later_soma_file_stand_beside_the_earlier_record(
     for operation in (operation for operation, files in files_of.items() if files > 1):
         first, *_, last = sorted({key[2] for key in staged if key[0] == operation})
         prices = {
-            file: [price for key, price in staged.items() if key[::2] == (operation, file)]
-            for file in (first, last)
+            file: [price for key, price in staged.items() if key[::2] == (operation, file)] for file in (first, last)
         }
         assert not any(prices[first])
         later_prices += sum(price is not None for price in prices[last])
@@ -385,9 +380,7 @@ def test_every_row_of_the_planted_files_is_staged_or_rejected(
 
 
 @pytest.mark.parametrize("model", STAGED_MODELS.values())
-def test_text_and_parquet_of_the_same_rows_stage_identically(
-    both: duckdb.DuckDBPyConnection, model: str
-) -> None:
+def test_text_and_parquet_of_the_same_rows_stage_identically(both: duckdb.DuckDBPyConnection, model: str) -> None:
     staged = f"select * exclude (raw_file) from {{}}.staging.{model}"
     typed, text = staged.format("typed"), staged.format("planted")
     rows = both.execute(f"select count(*) from ({typed})").fetchone()[0]

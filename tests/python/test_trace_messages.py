@@ -181,14 +181,10 @@ def _row(entry: Entry, world: int) -> dict[str, object]:
 # a batch is not shrunk: the worlds that differ are shown alone
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(drawn=st.lists(worlds(), min_size=40, max_size=40))
-def test_models_undo_the_reports_that_a_second_program_undoes(
-    statements: Statements, drawn: list[list[Entry]]
-) -> None:
+def test_models_undo_the_reports_that_a_second_program_undoes(statements: Statements, drawn: list[list[Entry]]) -> None:
     found = undone_by_models(statements, drawn)
 
     different = [
-        (keys, undone(entries), entries)
-        for entries, keys in zip(drawn, found, strict=True)
-        if keys != undone(entries)
+        (keys, undone(entries), entries) for entries, keys in zip(drawn, found, strict=True) if keys != undone(entries)
     ]
     assert min(different, key=lambda found: len(found[2]), default=None) is None

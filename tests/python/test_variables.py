@@ -246,9 +246,7 @@ def test_sales_are_those_of_the_matching_rule(built: duckdb.DuckDBPyConnection) 
         where matches.matching_rule = '{}'
     """
     sales = {*built.execute("select award_id, trade_id from marts.fct_soma_sale").fetchall()}
-    chosen, other = (
-        {*built.execute(of_rule.format(rule)).fetchall()} for rule in WORDS["matching_rule"][::-1]
-    )
+    chosen, other = ({*built.execute(of_rule.format(rule)).fetchall()} for rule in WORDS["matching_rule"][::-1])
 
     assert sales == chosen != other
 
@@ -271,10 +269,7 @@ def test_sales_are_those_of_the_matching_rule(built: duckdb.DuckDBPyConnection) 
         ("{gate_bounds: {level_1_share: none}}", "gate_bounds: expected numbers by name"),
         ("{dv01_limit_pattern: 1}", r'dv01_limit_pattern: expected text, as "\\b(dv01|pv01)\\b"'),
         ("{unzoned_times: {soma: UTC}}", "unzoned_times: expected text for each of soma, trace, as {"),
-        *(
-            (f"{{{name}: other}}", f"{name}: expected one of {', '.join(words)}")
-            for name, words in WORDS.items()
-        ),
+        *((f"{{{name}: other}}", f"{name}: expected one of {', '.join(words)}") for name, words in WORDS.items()),
     ],
 )
 def test_what_is_no_value_of_a_variable_is_refused_in_one_line(

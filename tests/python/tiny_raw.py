@@ -40,9 +40,7 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*@#"
 def cusip(number: int) -> str:
     """The number-th CUSIP of the Treasury, with its check digit."""
     body = f"9128{number:04d}"
-    total = sum(
-        sum(divmod(_ALPHABET.index(character) * (1 + place % 2), 10)) for place, character in enumerate(body)
-    )
+    total = sum(sum(divmod(_ALPHABET.index(character) * (1 + place % 2), 10)) for place, character in enumerate(body))
     return f"{body}{-total % 10}"
 
 
@@ -89,9 +87,7 @@ def write_text(rows: list[Row], table: Table, line_end: str = "\n") -> str:
     text = io.StringIO()
     quoting = csv.QUOTE_MINIMAL if table.quoted else csv.QUOTE_NONE
     dialect = {"delimiter": table.delimiter, "quoting": quoting, "quotechar": '"' if table.quoted else None}
-    writer = csv.DictWriter(
-        text, [column.name for column in table.columns], lineterminator=line_end, **dialect
-    )
+    writer = csv.DictWriter(text, [column.name for column in table.columns], lineterminator=line_end, **dialect)
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -109,9 +109,7 @@ def _links(message: Entry) -> Iterator[tuple[int | None, int, bool]]:
         yield message.day if message.is_dated else None, message.number, True
 
 
-def _linked(
-    message: Entry, reports: Sequence[Entry], day: int | None, number: int, is_own: bool
-) -> list[Entry]:
+def _linked(message: Entry, reports: Sequence[Entry], day: int | None, number: int, is_own: bool) -> list[Entry]:
     found = [
         report
         for report in reports
@@ -136,12 +134,9 @@ def _linked(
         ]
     agreements = [
         sum(
-            getattr(report, field) is not None and getattr(report, field) == getattr(message, field)
-            for field in FIELDS
+            getattr(report, field) is not None and getattr(report, field) == getattr(message, field) for field in FIELDS
         )
         for report in found
     ]
-    best = [
-        report for report, count in zip(found, agreements, strict=True) if count == max(agreements, default=0)
-    ]
+    best = [report for report, count in zip(found, agreements, strict=True) if count == max(agreements, default=0)]
     return best if len(best) == 1 else []

@@ -159,9 +159,7 @@ class SecondBuild:
 
 def _without_raw_data(environment: Mapping[str, str]) -> dict[str, str]:
     """Without RAW_DATA, RAW_DATA_SOMA, TRUTH_DATA and the like, which would mix other data in."""
-    return {
-        name: value for name, value in environment.items() if not name.startswith(("RAW_DATA", "TRUTH_DATA"))
-    }
+    return {name: value for name, value in environment.items() if not name.startswith(("RAW_DATA", "TRUTH_DATA"))}
 
 
 def digest(file: Path) -> str:

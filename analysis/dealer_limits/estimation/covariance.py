@@ -101,9 +101,7 @@ def jackknife(distances: np.ndarray) -> np.ndarray:
     return np.einsum("gi,gj->ij", distances, distances) * (count - 1) / count
 
 
-def leave_out(
-    columns: np.ndarray, levels: Sequence[np.ndarray], clusters: np.ndarray, regressors: int
-) -> np.ndarray:
+def leave_out(columns: np.ndarray, levels: Sequence[np.ndarray], clusters: np.ndarray, regressors: int) -> np.ndarray:
     """How far the estimates without one cluster each are from the estimate with all, (G, k).
 
     `columns` (n, m) are the residuals, the k regressors and what these are projected on in a first stage, if

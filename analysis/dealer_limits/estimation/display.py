@@ -77,9 +77,7 @@ def _regression_table(title: str, rows: pd.DataFrame, coefficients: Sequence[str
         return cells
 
     for term in (term for term in coefficients if term in present):
-        table.add_row(
-            term.replace("_x_", " × ").replace("_", " "), *line(term, {"coef": ".3f", "stars": "*"})
-        )
+        table.add_row(term.replace("_x_", " × ").replace("_", " "), *line(term, {"coef": ".3f", "stars": "*"}))
         table.add_row("", *line(term, {"se": "()"}))
     for statistic, label, form in (
         ("r2", "R²", ".3f"),

@@ -134,8 +134,7 @@ def solve_effects(
             )
         before = error.max()
     raise DealerLimitsError(
-        f"the effects have not converged: {before:.1g} instead of {tolerance:.0e} "
-        f"after {MOST_RESTARTS} restarts"
+        f"the effects have not converged: {before:.1g} instead of {tolerance:.0e} after {MOST_RESTARTS} restarts"
     )
 
 

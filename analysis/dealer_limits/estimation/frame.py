@@ -68,17 +68,14 @@ def estimate(
             for position, term in enumerate(spec.coefficients):
                 numbers = (getattr(fit, name)[position] for name in COLUMNS[6:12])
                 rows.append(
-                    dict(zip(COLUMNS, (*place, term, *map(float, numbers), fit.nobs), strict=True))
-                    | dict(fit.measures)
+                    dict(zip(COLUMNS, (*place, term, *map(float, numbers), fit.nobs), strict=True)) | dict(fit.measures)
                 )
     order = {spec.key: place for place, spec in enumerate(specs)}
     rows.sort(key=lambda row: order[row["table"], row["panel"], row["column"]])
     return pd.DataFrame(rows)
 
 
-def _chosen(
-    tables: Iterable[str | int], own: Path | None, registry: Registry, connection: Any
-) -> list[str] | None:
+def _chosen(tables: Iterable[str | int], own: Path | None, registry: Registry, connection: Any) -> list[str] | None:
     if tables:
         return [str(table) for table in tables]
     if own is None:

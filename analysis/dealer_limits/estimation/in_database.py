@@ -247,9 +247,7 @@ def _prepare(session: _Session, panel: PanelQuery) -> _Levels:
         """
     )
     squares = np.array([column.sum() for column in sums[1::2]])
-    stayers, stayer_rows = session.columns(
-        "select least, sum(n) from within_units where least = most group by least"
-    )
+    stayers, stayer_rows = session.columns("select least, sum(n) from within_units where least = most group by least")
     shared_rows = rows.astype(float)
     shared_rows[np.searchsorted(key, stayers)] -= stayer_rows.astype(float)
     return _Levels(
@@ -592,9 +590,7 @@ def _demeaned(variables: int) -> str:
     """
 
 
-def _solve(
-    session: _Session, levels: _Levels, tolerance: float, most_iterations: int
-) -> tuple[Effects, np.ndarray]:
+def _solve(session: _Session, levels: _Levels, tolerance: float, most_iterations: int) -> tuple[Effects, np.ndarray]:
     """The effects of the periods and the cross products that they leave; both effects are tables then."""
     incidence, remainder = _Incidence(session, levels), _Remainder(session, levels)
     effects = solve_effects(
@@ -721,9 +717,7 @@ class _Scores:
     def robust(self) -> np.ndarray:
         """White's meat (k, k)."""
         if self._robust is None:
-            answers = self._session.columns(
-                f"select {_pairs('sum(z# * z@)', self._terms)} from ({self._rows})"
-            )
+            answers = self._session.columns(f"select {_pairs('sum(z# * z@)', self._terms)} from ({self._rows})")
             self._robust = _symmetric((answer[0] for answer in answers), self._terms)
         return self._robust
 

@@ -111,9 +111,7 @@ def run_inference(
         specs = tuple(spec for spec in specs if spec not in registry.problems)
         results = {}
         inferring = _infer_all(connection, specs, methods, bootstrap or Bootstrap())
-        for spec, inferred in track(
-            inferring, "Inference", total=len(specs), console=console, transient=True
-        ):
+        for spec, inferred in track(inferring, "Inference", total=len(specs), console=console, transient=True):
             results[spec] = inferred
         printed = _printed_stars(connection)
     rows = pd.DataFrame([row for spec in specs for row in results[spec].rows])
@@ -208,9 +206,7 @@ def _root(covariance: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(np.diag(covariance), 0))
 
 
-def _rows(
-    spec: Specification, method: Method, found: Fit, covariance: Covariance | None = None
-) -> Iterator[Inference]:
+def _rows(spec: Specification, method: Method, found: Fit, covariance: Covariance | None = None) -> Iterator[Inference]:
     for position, term in enumerate(spec.coefficients):
         yield Inference(
             *(spec.table, spec.panel, spec.column, term, method.covariance, method.label),
@@ -295,9 +291,7 @@ def _instrument_tests(
             yield (*column, term, f"{stage}_coef", float(coef), "")
             yield (*column, term, f"{stage}_se", float(se), "")
     strength = effective_f(found)
-    warning = (
-        f"instruments are weak: effective F {strength.value:.1f}, {strength.critical_value:.1f} is needed"
-    )
+    warning = f"instruments are weak: effective F {strength.value:.1f}, {strength.critical_value:.1f} is needed"
     yield (*column, "", "effective_f", strength.value, warning if strength.weak else "")
     yield (*column, "", "effective_f_critical", strength.critical_value, "")
     yield (*column, "", "weak", float(strength.weak), "")
@@ -333,9 +327,7 @@ def _adjust(rows: pd.DataFrame, wild: dict[Specification, dict]) -> pd.DataFrame
         rows.loc[family.index, "p_holm"] = holm(family["p"].to_numpy())
     positions = {
         key: index
-        for index, key in zip(
-            rows.index, rows[[*KEYS, "covariance"]].itertuples(index=False, name=None), strict=True
-        )
+        for index, key in zip(rows.index, rows[[*KEYS, "covariance"]].itertuples(index=False, name=None), strict=True)
     }
     families: dict[tuple, list] = {}
     for spec, tests in wild.items():
@@ -363,9 +355,7 @@ def _printed_stars(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     ).df()
 
 
-def summarise(
-    rows: pd.DataFrame, recommended: dict[Specification, str], printed: pd.DataFrame
-) -> pd.DataFrame:
+def summarise(rows: pd.DataFrame, recommended: dict[Specification, str], printed: pd.DataFrame) -> pd.DataFrame:
     """A row per coefficient: the paper's errors first, the recommended ones beside, and what survives.
 
     `survives` is whether a result that is significant at 5% with the paper's errors still is with the

@@ -140,9 +140,7 @@ def project(
         scores = np.column_stack([z * residual[:, None] for residual in residuals])
         inverse = np.kron(np.eye(2), np.linalg.inv(gram))
         covariance = inverse @ _meat(scores, group) @ inverse * factor
-    return Projections(
-        z, x, y, gram, reduced_form, first_stage, covariance, group, factor, count, by_jackknife
-    )
+    return Projections(z, x, y, gram, reduced_form, first_stage, covariance, group, factor, count, by_jackknife)
 
 
 def effective_f(projections: Projections) -> EffectiveF:
@@ -247,9 +245,7 @@ def hansen_j(projections: Projections) -> tuple[float, int]:
 
     z, x, y = projections.z, projections.x, projections.y
     zx, zy = z.T @ x, z.T @ y
-    two_stage = float(
-        zx @ np.linalg.solve(projections.gram, zy) / (zx @ np.linalg.solve(projections.gram, zx))
-    )
+    two_stage = float(zx @ np.linalg.solve(projections.gram, zy) / (zx @ np.linalg.solve(projections.gram, zx)))
     variance = _meat(z * (y - x * two_stage)[:, None], projections.group)
     efficient = float(zx @ np.linalg.solve(variance, zy) / (zx @ np.linalg.solve(variance, zx)))
     moments = zy - zx * efficient

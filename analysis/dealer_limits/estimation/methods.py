@@ -67,9 +67,7 @@ class Methods:
         return tuple(dict.fromkeys(name for methods in own for method in methods for name in method.clusters))
 
 
-def build_methods(
-    rows: Iterable[Mapping[str, str]], columns: Mapping[str, Iterable[str]] | None = None
-) -> Methods:
+def build_methods(rows: Iterable[Mapping[str, str]], columns: Mapping[str, Iterable[str]] | None = None) -> Methods:
     """Methods from rows of the seed, as text, in their order.
 
     Raises DealerLimitsError naming the first row with an unknown kind, a name given twice, or, where the

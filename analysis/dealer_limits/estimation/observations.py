@@ -103,16 +103,12 @@ def variables_of(rows: Rows, specs: Sequence[Specification], complete: np.ndarra
 
     `standardise` makes every variable have mean 0 and standard deviation 1 over the complete rows.
     """
-    names = dict.fromkeys(
-        name for spec in specs for name in (spec.dependent, *spec.regressors, *spec.instruments)
-    )
+    names = dict.fromkeys(name for spec in specs for name in (spec.dependent, *spec.regressors, *spec.instruments))
     values = {name: rows.values[name][complete] for name in names}
     if specs[0].transform == "standardise":
         values = {name: standardise(value) for name, value in values.items()}
     levels = [rows.levels[effect][complete] for effect in specs[0].absorb]
-    return take_out_effects(
-        values, np.column_stack(levels) if levels else np.empty((complete.sum(), 0), dtype=int)
-    )
+    return take_out_effects(values, np.column_stack(levels) if levels else np.empty((complete.sum(), 0), dtype=int))
 
 
 def standardise(values: np.ndarray) -> np.ndarray:

@@ -149,9 +149,7 @@ def fit_linear(
     else:
         deviations = variables.levels[dependent] - variables.levels[dependent].mean()
         measures = {"r2": float(1 - np.sum(residuals**2) / np.sum(deviations**2))}
-    return infer(
-        coef, np.sqrt(np.diag(robust_covariance(parts))), rows, rows - df_model, measures, parts=parts
-    )
+    return infer(coef, np.sqrt(np.diag(robust_covariance(parts))), rows, rows - df_model, measures, parts=parts)
 
 
 def robust_covariance(parts: Parts) -> np.ndarray:
@@ -224,9 +222,7 @@ def _inverse_cross_product(x: np.ndarray) -> np.ndarray:
 
 def _check_variation(variables: Variables, names: Sequence[str]) -> None:
     flat = [
-        name
-        for name in names
-        if _length(variables.within[name]) <= LEAST_SHARE_LEFT * _length(variables.levels[name])
+        name for name in names if _length(variables.within[name]) <= LEAST_SHARE_LEFT * _length(variables.levels[name])
     ]
     if flat:
         raise CollinearError(flat, within_effects=True)

@@ -108,9 +108,7 @@ def pair_counts(rows: int, bootstrap: Bootstrap) -> np.ndarray:
     import numpy as np
 
     rng = np.random.default_rng([bootstrap.seed, 0])
-    return np.stack(
-        [np.bincount(rng.integers(rows, size=rows), minlength=rows) for _ in range(bootstrap.draws)]
-    )
+    return np.stack([np.bincount(rng.integers(rows, size=rows), minlength=rows) for _ in range(bootstrap.draws)])
 
 
 def block_counts(rows: int, bootstrap: Bootstrap) -> np.ndarray:

@@ -122,9 +122,7 @@ def _estimate_all(
     rows: list[LongRow] = []
     reasons: dict[Specification, str] = {}
     results = estimate(connection, registry, specifications, bootstrap, engine)
-    for spec, result in track(
-        results, "Estimating", total=len(specifications), console=console, transient=True
-    ):
+    for spec, result in track(results, "Estimating", total=len(specifications), console=console, transient=True):
         if isinstance(result, str):
             reasons[spec] = result
         else:
@@ -197,9 +195,7 @@ def _estimate_sample(
             yield spec, _fit_or_reason(variables, spec, bootstrap)
 
 
-def _grouped(
-    specs: Iterable[Specification], key: Callable[[Specification], Any]
-) -> Iterator[list[Specification]]:
+def _grouped(specs: Iterable[Specification], key: Callable[[Specification], Any]) -> Iterator[list[Specification]]:
     for _, group in groupby(sorted(specs, key=key), key):
         yield list(group)
 
@@ -239,9 +235,7 @@ def fit_column(variables: Variables, spec: Specification, bootstrap: Bootstrap) 
     )
 
 
-def estimate_shadow_costs(
-    connection: duckdb.DuckDBPyConnection, specs: Iterable[Specification]
-) -> pd.DataFrame:
+def estimate_shadow_costs(connection: duckdb.DuckDBPyConnection, specs: Iterable[Specification]) -> pd.DataFrame:
     """Appendix A on the columns of Table 14: both readings of λ (see `shadow_costs`).
 
     Columns: panel, column, outcome, horizon, reading, usage (missing where the reading has none),
@@ -310,9 +304,7 @@ def _as_frame(rows: list[LongRow]) -> pd.DataFrame:
     return sort_by_key(frame)
 
 
-def _write(
-    output: Path, estimates: pd.DataFrame, comparison: pd.DataFrame, costs: pd.DataFrame | None
-) -> None:
+def _write(output: Path, estimates: pd.DataFrame, comparison: pd.DataFrame, costs: pd.DataFrame | None) -> None:
     output.mkdir(parents=True, exist_ok=True)
     schema = pa.schema([*((key, pa.string()) for key in KEYS), ("value", pa.float64())])
     pq.write_table(

@@ -117,8 +117,7 @@ def estimate_curve(connection: duckdb.DuckDBPyConnection) -> Iterator[Point]:
     chosen = [known[covariance] for covariance in COVARIANCES]
     clusters = methods.columns("obs_desk_horizon")
     usages = {
-        outcome: _specification(outcome, tuple(CHOICES["usage"].values()))
-        for outcome in CHOICES["outcome"].values()
+        outcome: _specification(outcome, tuple(CHOICES["usage"].values())) for outcome in CHOICES["outcome"].values()
     }
     for sample in CHOICES["sample"]:
         specs = [replace(spec, sample=CHOICES["sample"][sample]) for spec in usages.values()]
@@ -182,9 +181,7 @@ def _points(
         else:
             covariance = covariance_of(fit, method, groups, HORIZON)
             done = infer(fit.coef, np.sqrt(np.diag(covariance.matrix)), fit.nobs, covariance.df, {})
-            found = tuple(
-                float(values[0]) for values in (done.coef, done.se, done.p, done.ci_low, done.ci_high)
-            )
+            found = tuple(float(values[0]) for values in (done.coef, done.se, done.p, done.ci_low, done.ci_high))
         coef, se, p_value, low, high = found
         yield Point(
             *names,
@@ -207,9 +204,7 @@ def _draw(figure: Figure, points: pd.DataFrame) -> None:
     kinds = list(CHOICES)
     estimates = points.drop_duplicates(kinds).sort_values(["coef", *kinds]).reset_index(drop=True)
     position = {tuple(row): place for place, row in enumerate(estimates[kinds].to_numpy())}
-    figure.suptitle(
-        f"Reaction of net securities positions over {HORIZON} days to limit usage, under every choice"
-    )
+    figure.suptitle(f"Reaction of net securities positions over {HORIZON} days to limit usage, under every choice")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2.6])
     shown = [name for name in COVARIANCES if name in set(points["covariance"])]
     for number, covariance in enumerate(shown):

@@ -104,9 +104,7 @@ def run_verification(warehouse: Path, console: Console, tables: list[str] | None
 
     for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
-            raise DealerLimitsError(
-                f"verify compares with {package}, which is not installed: run `make setup`"
-            )
+            raise DealerLimitsError(f"verify compares with {package}, which is not installed: run `make setup`")
     checks: list[Check] = []
     with open_warehouse(warehouse) as connection:
         registry = load_registry(connection)
@@ -125,23 +123,17 @@ def check_column(observations: Observations, spec: Specification, fit: Fit) -> I
     """Compare the fit of one column with every reference that its estimator has."""
     estimator, _, quantile = spec.estimator.partition(":")
     if fit.nobs != len(observations.dependent):
-        raise DealerLimitsError(
-            f"{spec.label}: {fit.nobs} rows estimated, {len(observations.dependent)} are complete"
-        )
+        raise DealerLimitsError(f"{spec.label}: {fit.nobs} rows estimated, {len(observations.dependent)} are complete")
     if estimator == "quantile":
         reference = linear_program(observations, float(quantile))
-        yield _check(
-            "quantile", "scipy linprog", spec, fit.coef, fit.se, fit.measures["pseudo_r2"], reference
-        )
+        yield _check("quantile", "scipy linprog", spec, fit.coef, fit.se, fit.measures["pseudo_r2"], reference)
         ours, theirs = check_draws(observations, float(quantile))
         yield _check("bootstrap draws", "scipy linprog", spec, ours, None, None, Reference(theirs, None))
         return
     for name, reference_of in REFERENCES[estimator].items():
         reference = reference_of(observations)
         compared = slice(len(reference.coef))
-        yield _check(
-            estimator, name, spec, fit.coef[compared], fit.se[compared], fit.measures.get("r2"), reference
-        )
+        yield _check(estimator, name, spec, fit.coef[compared], fit.se[compared], fit.measures.get("r2"), reference)
 
 
 def _check(
@@ -289,9 +281,9 @@ def absorbing_least_squares(observations: Observations) -> Reference:
     rows = len(observations.dependent)
     ones = np.ones(rows)
     if observations.effects.shape[1] == 0:
-        result = IV2SLS(
-            observations.dependent, np.column_stack([observations.regressors, ones]), None, None
-        ).fit(cov_type="robust", debiased=False)
+        result = IV2SLS(observations.dependent, np.column_stack([observations.regressors, ones]), None, None).fit(
+            cov_type="robust", debiased=False
+        )
         errors, slopes = result.std_errors.to_numpy(), slice(-1)
         return Reference(
             result.params.to_numpy()[slopes],
@@ -312,9 +304,7 @@ def absorbing_least_squares(observations: Observations) -> Reference:
         use_cache=False,
     )
     without_factor = result.std_errors.to_numpy() * (result.df_resid / rows) ** 0.5
-    return Reference(
-        result.params.to_numpy(), without_factor * observations.hc1_factor, float(result.rsquared)
-    )
+    return Reference(result.params.to_numpy(), without_factor * observations.hc1_factor, float(result.rsquared))
 
 
 def pyfixest_least_squares(observations: Observations) -> Reference:
@@ -329,14 +319,10 @@ def pyfixest_two_stages(observations: Observations) -> Reference:
     endogenous = [x[position] for position in observations.endogenous]
     exogenous = [name for name in x if name not in endogenous] or ["1"]
     z = [f"z{position}" for position in range(observations.instruments.shape[1])]
-    return _pyfixest(
-        observations, f"y ~ {' + '.join(exogenous)}", x, f"{' + '.join(endogenous)} ~ {' + '.join(z)}"
-    )
+    return _pyfixest(observations, f"y ~ {' + '.join(exogenous)}", x, f"{' + '.join(endogenous)} ~ {' + '.join(z)}")
 
 
-def _pyfixest(
-    observations: Observations, formula: str, reported: list[str], first_stage: str = ""
-) -> Reference:
+def _pyfixest(observations: Observations, formula: str, reported: list[str], first_stage: str = "") -> Reference:
     import pyfixest
 
     effects = [f"e{position}" for position in range(observations.effects.shape[1])]
@@ -390,9 +376,7 @@ def _frame(observations: Observations) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def linear_program(
-    observations: Observations, quantile: float, weights: np.ndarray | None = None
-) -> Reference:
+def linear_program(observations: Observations, quantile: float, weights: np.ndarray | None = None) -> Reference:
     """Quantile regression as a linear program for HiGHS; the constant is solved for and not returned.
 
     Positive and negative parts of each residual are variables. R² is 1 less the objective over that of the
@@ -409,9 +393,7 @@ def linear_program(
     return Reference(coef[:-1], None, 1 - objective / alone)
 
 
-def _solve_program(
-    x: np.ndarray, y: np.ndarray, weights: np.ndarray, quantile: float
-) -> tuple[np.ndarray, float]:
+def _solve_program(x: np.ndarray, y: np.ndarray, weights: np.ndarray, quantile: float) -> tuple[np.ndarray, float]:
 
     rows, columns = x.shape
     program = linprog(

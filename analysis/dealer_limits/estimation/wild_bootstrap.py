@@ -113,11 +113,7 @@ def prepare_tests(
     tests = []
     for position, regressor in enumerate(regressors):
         others = [name for place, name in enumerate(regressors) if place != position]
-        beside = (
-            np.column_stack([variables.within[name] for name in others])
-            if others
-            else np.empty((len(group), 0))
-        )
+        beside = np.column_stack([variables.within[name] for name in others]) if others else np.empty((len(group), 0))
         x = _residual(beside, variables.within[regressor])
         y = _residual(beside, variables.within[dependent])
         norm = float(x @ x)

@@ -150,18 +150,13 @@ def _overview(tested: pd.DataFrame) -> str:
                 "Question": escape(str(question)),
                 "corrected": "yes" if is_corrected else "no",
                 "rejects here": f"{int(of_question['rejects'].sum())} of {len(of_question)}",
-                **{
-                    f"rejects in|{world}": _range(of_question[f"{world}_rejection"])
-                    for world in _known(tested)
-                },
+                **{f"rejects in|{world}": _range(of_question[f"{world}_rejection"]) for world in _known(tested)},
             }
         )
     frame = pd.DataFrame(rows)
     under = [name for name in frame if name.startswith("rejects in|")]
     spanners = {"share of known worlds that reject at 5%": under} if under else None
-    return frame_html(
-        frame, "diagnostics_overview", list(frame.columns[2:]), raw=["Question"], spanners=spanners
-    )
+    return frame_html(frame, "diagnostics_overview", list(frame.columns[2:]), raw=["Question"], spanners=spanners)
 
 
 def _questions(definitions: Definitions, tested: pd.DataFrame) -> list[Question]:
@@ -199,9 +194,7 @@ def _question_table(definitions: Definitions, rows: pd.DataFrame, identity: str)
         lines.append(line)
     frame = pd.DataFrame(lines)
     names = [name for name in frame.columns[1:] if name != "beside the worlds"]
-    spanners = {
-        group: [name for name in frame if name.startswith(f"{group}|")] for group in ("ours", *worlds)
-    }
+    spanners = {group: [name for name in frame if name.startswith(f"{group}|")] for group in ("ours", *worlds)}
     return frame_html(frame, identity, names, raw=list(frame.columns[1:]), spanners=spanners)
 
 
@@ -212,9 +205,7 @@ def _chart(row: dict[str, object], worlds: tuple[str, ...]) -> str:
     """
     reach = row["critical_95"] * row["se"]
     low, high = row["coef"] - reach, row["coef"] + reach
-    means = [
-        (world, row[f"{world}_mean"]) for world in worlds if row[f"{world}_mean"] == row[f"{world}_mean"]
-    ]
+    means = [(world, row[f"{world}_mean"]) for world in worlds if row[f"{world}_mean"] == row[f"{world}_mean"]]
     values = [0.0, low, high, *(mean for _, mean in means)]
     least, spread = min(values), (max(values) - min(values)) or 1.0
 
@@ -280,10 +271,7 @@ def _coverage_table(definitions: Definitions, methods: Methods, table: str, cove
             {
                 "Outcome": "" if own == label else own,
                 "h": str(horizon),
-                **{
-                    _coverage_heading(labels[each], each in recommended): _covers(values[each])
-                    for each in shown
-                },
+                **{_coverage_heading(labels[each], each in recommended): _covers(values[each]) for each in shown},
             }
         )
         label = own

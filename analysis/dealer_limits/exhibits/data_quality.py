@@ -89,9 +89,7 @@ MATCH_KINDS = {
 
 def read_match_levels(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Awards by matching rule and kind of match."""
-    return connection.execute(
-        "select matching_rule, match_kind, awards, awards_pct from quality.qc_match_levels"
-    ).df()
+    return connection.execute("select matching_rule, match_kind, awards, awards_pct from quality.qc_match_levels").df()
 
 
 def levels_table(levels: pd.DataFrame) -> str:

@@ -169,11 +169,7 @@ def _plain_table(number: str, specs: Iterable[Specification]) -> dict[str, Any]:
         "title": specs[0].outcome.replace("_", " ").capitalize(),
         "panels": {spec.panel: "" for spec in specs},
         "spanner": "outcome" if varies["outcome"] else "",
-        "label": "horizon"
-        if varies["horizon"]
-        else "sample"
-        if len({spec.sample for spec in specs}) > 1
-        else "",
+        "label": "horizon" if varies["horizon"] else "sample" if len({spec.sample for spec in specs}) > 1 else "",
     }
 
 

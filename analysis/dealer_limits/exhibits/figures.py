@@ -124,13 +124,9 @@ def read_rows(connection: duckdb.DuckDBPyConnection, exhibit: PaperFigure) -> pd
     import duckdb
 
     try:
-        rows = connection.execute(
-            f"select * from marts.{exhibit.mart} order by {', '.join(exhibit.key)}"
-        ).df()
+        rows = connection.execute(f"select * from marts.{exhibit.mart} order by {', '.join(exhibit.key)}").df()
     except duckdb.CatalogException as error:
-        raise DealerLimitsError(
-            f"the warehouse has no table marts.{exhibit.mart}: run `dbt build` first"
-        ) from error
+        raise DealerLimitsError(f"the warehouse has no table marts.{exhibit.mart}: run `dbt build` first") from error
     if rows.empty:
         raise DealerLimitsError(f"marts.{exhibit.mart} has no rows to draw")
     return rows

@@ -178,13 +178,9 @@ def _regression_panel(
     rows = []
     terms = dict.fromkeys(term for spec in specifications for term in spec.coefficients)
     for term in sorted(terms, key=lambda term: term == "constant"):
-        rows.append(
-            _row(definitions.term(definition.number, term), [(*key, term, "coef") for key in keys], numbers)
-        )
+        rows.append(_row(definitions.term(definition.number, term), [(*key, term, "coef") for key in keys], numbers))
         rows.append(_row("", [(*key, term, "se") for key in keys], numbers))
-    for effect in dict.fromkeys(
-        [*_PRINTED_EFFECTS, *(name for spec in specifications for name in spec.absorb)]
-    ):
+    for effect in dict.fromkeys([*_PRINTED_EFFECTS, *(name for spec in specifications for name in spec.absorb)]):
         facts = [numbers.printed.get((*key, "", _PRINTED_EFFECTS.get(effect, ""))) for key in keys]
         absorbing = [spec for spec in specifications if effect in spec.absorb]
         if any(facts) or (absorbing and not is_printed):
@@ -207,9 +203,7 @@ def _regression_panel(
     return Panel(letter, definition.panels[letter], definition.heading, columns, tuple(rows))
 
 
-def _summary_panel(
-    definition: TableDefinition, letter: str, definitions: Definitions, numbers: Numbers
-) -> Panel:
+def _summary_panel(definition: TableDefinition, letter: str, definitions: Definitions, numbers: Numbers) -> Panel:
     estimated = any(key[:2] == ("1", letter) for key in numbers.ours)
     columns = tuple(
         Column(definition.count_label[letter] if name == "count" else name, "", "", estimated)

@@ -170,13 +170,9 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
     for table in definitions.tables:
         warning = tests[table.number].warning if tests[table.number] else ""
         _write_table(folder / "tables", table, layouts[table.number], warning)
-    scores = {
-        table.number: score(layouts[table.number], numbers, table.number) for table in definitions.tables
-    }
+    scores = {table.number: score(layouts[table.number], numbers, table.number) for table in definitions.tables}
     exhibits = [
-        _table_exhibit(
-            table, layouts[table.number], scores[table.number], registry, descriptions, tests[table.number]
-        )
+        _table_exhibit(table, layouts[table.number], scores[table.number], registry, descriptions, tests[table.number])
         for table in definitions.tables
     ]
     for figure in FIGURES:
@@ -530,9 +526,7 @@ def _count_printed(panels: Iterable[Panel]) -> int:
 
 def _packages() -> list[tuple[str, str]]:
     """Name and installed version of each package that the project names as a dependency."""
-    names = [
-        re.match(r"[\w.-]+", line)[0] for line in requires("dealer-limits") or [] if "extra ==" not in line
-    ]
+    names = [re.match(r"[\w.-]+", line)[0] for line in requires("dealer-limits") or [] if "extra ==" not in line]
     found = []
     for name in sorted(names):
         try:
@@ -561,8 +555,6 @@ def _columns(specifications: list[Specification]) -> str:
 def _render(**content: Any) -> str:
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(source).render(**content)

@@ -66,9 +66,7 @@ SUMMARY = ResultFile(
         "survives_holm",
     ),
 )
-INSTRUMENTS = ResultFile(
-    "instruments.parquet", "inference", ("table", "column", "term", "statistic", "value", "text")
-)
+INSTRUMENTS = ResultFile("instruments.parquet", "inference", ("table", "column", "term", "statistic", "value", "text"))
 CURVE = ResultFile("figures/specification_curve.parquet", "inference", ("covariance", "coef", "p"))
 
 

@@ -129,10 +129,7 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
             for made in (
                 line(
                     f"{label}: 95% set",
-                    [
-                        _set(values, name, kind, str(texts.get((name, "", f"{kind}_bounded"), "")))
-                        for name in columns
-                    ],
+                    [_set(values, name, kind, str(texts.get((name, "", f"{kind}_bounded"), ""))) for name in columns],
                 ),
                 line(f"{label}: p of no effect", p_values(f"{kind}_p")),
             )
@@ -286,9 +283,7 @@ def _table(
         if any(name.startswith(f"{group}|") for name in frame)
     }
     numeric = [name for name in frame.columns[1:] if not name.endswith("survives")]
-    html = frame_html(
-        frame, f"survival_{table}_table", numeric, raw=list(frame.columns[1:]), spanners=spanners
-    )
+    html = frame_html(frame, f"survival_{table}_table", numeric, raw=list(frame.columns[1:]), spanners=spanners)
     counts = verdicts["verdict"].value_counts()
     alone, kept, lost = (int(counts.get(name, 0)) for name in ("alone", "survives", "lost"))
     significant = alone + kept + lost
@@ -300,9 +295,7 @@ def _table(
     return f"survival_{table}", f"Table {table}", sentence, html
 
 
-def _romano_wolf(
-    found: Mapping[tuple[str, ...], Mapping[str, float]], key: tuple[str, ...], recommended: str
-) -> float:
+def _romano_wolf(found: Mapping[tuple[str, ...], Mapping[str, float]], key: tuple[str, ...], recommended: str) -> float:
     """Of the recommended errors where they have joint draws, else of the widest clusters that have some."""
     own = found.get((*key, recommended), {}).get("p_romano_wolf", math.nan)
     if own == own:

@@ -172,7 +172,5 @@ def cell_html(cell: Cell) -> str:
 
 def _runs(values: Sequence[str]) -> list[tuple[int, int]]:
     """Start and end of each run of equal neighbours."""
-    starts = [
-        position for position, value in enumerate(values) if position == 0 or values[position - 1] != value
-    ]
+    starts = [position for position, value in enumerate(values) if position == 0 or values[position - 1] != value]
     return list(zip(starts, [*starts[1:], len(values)], strict=True))

@@ -222,6 +222,4 @@ def _write_numbers(path: Path, checked: Sequence[Checked]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["table", "panel", "column", "term", "statistic", "printed", "mean", "sd", "is_hit"])
         for number in checked:
-            writer.writerow(
-                [*number.key, number.printed, f"{number.mean:.6g}", f"{number.sd:.6g}", number.is_hit]
-            )
+            writer.writerow([*number.key, number.printed, f"{number.mean:.6g}", f"{number.sd:.6g}", number.is_hit])

@@ -28,9 +28,7 @@ def publish_montecarlo(output: Path, seeds: Path = SEEDS, docs: Path = DOCS) -> 
         for part, option in (("", ""), ("trades_", "--trades ")):
             table = output / f"montecarlo_{part}{world}.csv"
             if not table.exists():
-                raise DealerLimitsError(
-                    f"{table} is missing: run `dealer-limits montecarlo {option}--world {world}`"
-                )
+                raise DealerLimitsError(f"{table} is missing: run `dealer-limits montecarlo {option}--world {world}`")
             frames.append(read_montecarlo(table))
             facts.append(json.loads(table.with_suffix(".json").read_text(encoding="utf-8")))
     every = pd.concat(frames, ignore_index=True)
@@ -61,8 +59,7 @@ def page(every: pd.DataFrame, facts: list[dict], seeds: Path) -> str:
         "Written by `make montecarlo`. Every number is in `seeds/montecarlo.csv` (`seeds.montecarlo` in the",
         "warehouse); what they mean is in [pseudo_world.md](pseudo_world.md).",
         "",
-        "| world | worlds | seeds | histories of the population values | version | parameters "
-        "| processor seconds |",
+        "| world | worlds | seeds | histories of the population values | version | parameters | processor seconds |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for fact in facts:

@@ -74,9 +74,7 @@ def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.Da
     rows, truth = coverage_rows(), population_values(world)
     values = tuple(truth[row.key] for row in rows)
     parameters = dict(world_parameters(world))
-    code = digest(
-        code_of("montecarlo", "pseudo", "estimation"), repr((parameters, rows, values, read_methods()))
-    )
+    code = digest(code_of("montecarlo", "pseudo", "estimation"), repr((parameters, rows, values, read_methods())))
     folder = output / "covariance_coverage" / f"{world}-{code}"
     folder.mkdir(parents=True, exist_ok=True)
     tasks = {}
@@ -107,9 +105,7 @@ def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.Da
     output.mkdir(parents=True, exist_ok=True)
     frame.to_csv(output / FILE, index=False, float_format="%.6g", lineterminator="\n")
     for _, of_table in frame.groupby("table", sort=False):
-        wide = of_table.pivot_table(
-            index=["outcome", "horizon"], columns="covariance", values="coverage", sort=False
-        )
+        wide = of_table.pivot_table(index=["outcome", "horizon"], columns="covariance", values="coverage", sort=False)
         console.print((100 * wide).round(1).to_string(), highlight=False, soft_wrap=True)
     return frame
 
@@ -181,15 +177,12 @@ def _estimate_column(panel: DeskPanel, row: Specification) -> Estimated:
     )
 
 
-def _wild_tests(
-    variables: Variables, methods: list[Method], groups: dict[str, np.ndarray]
-) -> dict[str, WildTest]:
+def _wild_tests(variables: Variables, methods: list[Method], groups: dict[str, np.ndarray]) -> dict[str, WildTest]:
     """All by desk, put together by firm where the method says so."""
     (by_desk,) = prepare_tests(variables, "y", ["x"], groups["desk_id"])
     firm = groups["firm_rssd"][np.unique(groups["desk_id"], return_index=True)[1]]
     return {
-        method.covariance: by_desk if method.clusters == ("desk_id",) else coarser(by_desk, firm)
-        for method in methods
+        method.covariance: by_desk if method.clusters == ("desk_id",) else coarser(by_desk, firm) for method in methods
     }
 
 
@@ -205,8 +198,6 @@ def _sets(
         (groups["firm_rssd"], True),
     )
     return {
-        name: anderson_rubin_set(
-            project(variables, fit.parts, "y", "x", instruments, [], own, by_jackknife)
-        ).intervals
+        name: anderson_rubin_set(project(variables, fit.parts, "y", "x", instruments, [], own, by_jackknife)).intervals
         for name, (own, by_jackknife) in zip(SETS, clusters, strict=True)
     }

@@ -91,9 +91,7 @@ def fit_two_way(
     Raises ValueError where a regressor does not vary within the effects, or all rows are in one cluster.
     """
     effects = Effects(mask, desk_effects)
-    within = np.stack(
-        [effects.within(values)[mask] for values in (outcome, *regressors, *(instruments or ()))]
-    )
+    within = np.stack([effects.within(values)[mask] for values in (outcome, *regressors, *(instruments or ()))])
     y, x, z = within[0], within[1 : 1 + len(regressors)].T, within[1 + len(regressors) :].T
     projected = z @ np.linalg.lstsq(z, x, rcond=None)[0] if instruments else x
     gram = projected.T @ projected

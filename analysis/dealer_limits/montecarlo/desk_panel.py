@@ -13,7 +13,7 @@ import pandas as pd
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.specifications import nearest
-from dealer_limits.project import variables
+from dealer_limits.project import PROJECT
 from dealer_limits.pseudo.bank_capital import QUARTERS, simulate_leverage_ratios
 from dealer_limits.pseudo.desk_other import ALL_FIRMS, simulate_other_limits
 from dealer_limits.pseudo.desk_paths import round_limit
@@ -26,8 +26,10 @@ from dealer_limits.pseudo.desk_treasury import (
 from dealer_limits.pseudo.desks import LATE_AGING
 from dealer_limits.pseudo.market import limit_usage_index, simulate_market_series
 from dealer_limits.pseudo.parameters import Parameters
+from dealer_limits.variables import documented
 
 OBSERVATIONS = "obs_desk_horizon"
+CONSTANTS = documented(PROJECT)
 # P&L over VaR is a decimal in the marts
 PNL_DECIMALS = 10
 
@@ -55,9 +57,7 @@ class DeskPanel:
         found = self.outcomes.get((name, horizon or 0), self.terms.get(name))
         if found is None:
             known = {*self.terms, *(outcome for outcome, _ in self.outcomes)}
-            raise DealerLimitsError(
-                f"the desk panel in memory has no column {name}, {nearest(name, sorted(known))}"
-            )
+            raise DealerLimitsError(f"the desk panel in memory has no column {name}, {nearest(name, sorted(known))}")
         return found
 
     def sample(self, flag: str) -> np.ndarray:
@@ -72,9 +72,7 @@ class DeskPanel:
             "is_prime_treasury_desk_in_2020": (prime, self.days.year == 2020),
         }
         if flag not in samples:
-            raise DealerLimitsError(
-                f"the desk panel in memory has no sample {flag}, {nearest(flag, samples)}"
-            )
+            raise DealerLimitsError(f"the desk panel in memory has no sample {flag}, {nearest(flag, samples)}")
         desks, is_in = samples[flag]
         return np.repeat(np.asarray(is_in)[:, None], desks, axis=1)
 
@@ -96,9 +94,7 @@ def simulate_desk_panel(
     levels = {name: _log(values / 1e6) for name, values in (positions | ages).items()}
     profits = _scaled_profits(treasury, lagged_limit)
     leverage = simulate_leverage_ratios(seed, parameters)
-    increase, decrease = _firm_limit_changes(
-        simulate_other_limits(seed, scale, days, treasury.appetite, parameters)
-    )
+    increase, decrease = _firm_limit_changes(simulate_other_limits(seed, scale, days, treasury.appetite, parameters))
     firm = _firm_of_desk()
     log_usage = _log(usage)
     distance = _lagged_slr_distance(leverage.distance_pct, days)[:, firm]
@@ -122,12 +118,10 @@ def simulate_desk_panel(
     terms |= _quartiles(rank)
     terms |= {f"log_{name}": values for name, values in levels.items()}
     outcomes = {}
-    for horizon in variables()["horizons"]:
+    for horizon in CONSTANTS["horizons"]:
         changes = {f"d_log_{name}": _shift(values, horizon) - values for name, values in levels.items()}
         for scope in ("position", "securities_position"):
-            changes[f"d_log_net_to_gross_{scope}"] = (
-                changes[f"d_log_net_{scope}"] - changes[f"d_log_gross_{scope}"]
-            )
+            changes[f"d_log_net_to_gross_{scope}"] = changes[f"d_log_net_{scope}"] - changes[f"d_log_gross_{scope}"]
         changes |= {f"d_{name}": _mean_ahead(values, horizon) - values for name, values in profits.items()}
         changes["log_limit_usage_ahead"] = _shift(log_usage, horizon)
         outcomes |= {(name, horizon): values for name, values in changes.items()}
@@ -163,14 +157,12 @@ def _firm_of_desk() -> np.ndarray:
 
 
 def _positions(treasury: TreasuryDesks) -> dict[str, np.ndarray]:
-    at_notional = (treasury.days <= variables()["combined_positions_end"])[:, None]
+    at_notional = (treasury.days <= CONSTANTS["combined_positions_end"])[:, None]
     sides = {"long_securities_position": treasury.securities_long}
     sides["short_securities_position"] = treasury.securities_short
     for side in ("long", "short"):
         derivatives = getattr(treasury, f"derivatives_{side}")
-        sides[f"{side}_position"] = np.where(
-            at_notional, sides[f"{side}_securities_position"] + derivatives, np.nan
-        )
+        sides[f"{side}_position"] = np.where(at_notional, sides[f"{side}_securities_position"] + derivatives, np.nan)
     for scope in ("position", "securities_position"):
         long, short = sides[f"long_{scope}"], sides[f"short_{scope}"]
         # in whole cents, so that a matched book is exactly zero
@@ -217,7 +209,7 @@ def _lagged_slr_distance(distance_pct: np.ndarray, days: pd.DatetimeIndex) -> np
     """(T, firms) distance of the quarter before, from 2018 on."""
     quarter_ends = pd.to_datetime(list(QUARTERS))
     before = quarter_ends.searchsorted(days.to_period("Q").start_time) - 1
-    return np.where((days >= variables()["slr_start"])[:, None], distance_pct[before], np.nan)
+    return np.where((days >= CONSTANTS["slr_start"])[:, None], distance_pct[before], np.nan)
 
 
 def _log_dv01_usage(treasury: TreasuryDesks) -> np.ndarray:
@@ -230,7 +222,7 @@ def _log_dv01_usage(treasury: TreasuryDesks) -> np.ndarray:
 
 def _first_of_window(days: pd.DatetimeIndex) -> np.ndarray:
     """(T,) the first day that lies within a year before each day."""
-    return days.searchsorted(days - pd.Timedelta(days=variables()["rolling_window_days"]))
+    return days.searchsorted(days - pd.Timedelta(days=CONSTANTS["rolling_window_days"]))
 
 
 def _standardised(usage: np.ndarray, days: pd.DatetimeIndex) -> np.ndarray:
@@ -245,7 +237,7 @@ def _standardised(usage: np.ndarray, days: pd.DatetimeIndex) -> np.ndarray:
         return total[1:] - total[first]
 
     count = past_year(known.astype(float))
-    enough = known & (count > variables()["rolling_minimum_observations"])
+    enough = known & (count > CONSTANTS["rolling_minimum_observations"])
     count = np.where(enough, count, np.nan)
     mean = past_year(centred) / count
     variance = (past_year(centred**2) - count * mean**2) / (count - 1)
@@ -262,16 +254,13 @@ def _percentile_rank(standardised: np.ndarray, days: pd.DatetimeIndex) -> np.nda
         today, past = standardised[lag:], standardised[:-lag]
         below[lag:] += inside * ((past < today) + 0.5 * (past == today))
         others[lag:] += inside * (np.isfinite(today) & np.isfinite(past))
-    enough = np.isfinite(standardised) & (others >= variables()["rolling_minimum_observations"])
+    enough = np.isfinite(standardised) & (others >= CONSTANTS["rolling_minimum_observations"])
     return np.divide(below, others, where=enough, out=np.full_like(below, np.nan))
 
 
 def _quartiles(rank: np.ndarray) -> dict[str, np.ndarray]:
     quartile = np.where(np.isfinite(rank), np.searchsorted([0.25, 0.5, 0.75], rank) + 1.0, np.nan)
-    return {
-        f"limit_usage_q{number}": np.where(np.isfinite(rank), quartile == number, np.nan)
-        for number in (2, 3, 4)
-    }
+    return {f"limit_usage_q{number}": np.where(np.isfinite(rank), quartile == number, np.nan) for number in (2, 3, 4)}
 
 
 def _firm_limit_changes(limits) -> tuple[np.ndarray, np.ndarray]:

@@ -29,9 +29,7 @@ def read_methods() -> Methods:
     return build_methods(read_csv(seed_file("covariances")))
 
 
-def arrays(
-    panel: DeskPanel, spec: Specification
-) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, list[np.ndarray]]:
+def arrays(panel: DeskPanel, spec: Specification) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, list[np.ndarray]]:
     """Outcome, regressors, mask and instruments of a column: (T, D) arrays over the desks of its sample.
 
     Raises DealerLimitsError where the panel has no column of a name.

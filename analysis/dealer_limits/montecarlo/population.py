@@ -37,9 +37,7 @@ class CrossProducts:
     products: np.ndarray
 
     def __add__(self, other: CrossProducts) -> CrossProducts:
-        return CrossProducts(
-            self.system + other.system, self.by_desk + other.by_desk, self.products + other.products
-        )
+        return CrossProducts(self.system + other.system, self.by_desk + other.by_desk, self.products + other.products)
 
 
 def cross_products(panel: DeskPanel, row: Specification) -> CrossProducts:

@@ -122,9 +122,7 @@ def run_montecarlo(
     if world not in WORLDS:
         raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
     if reps < 2 * block_size or reps % block_size:
-        raise DealerLimitsError(
-            f"--reps {reps}: expected a multiple of {block_size}, at least {2 * block_size}"
-        )
+        raise DealerLimitsError(f"--reps {reps}: expected a multiple of {block_size}, at least {2 * block_size}")
     parameters = dict(world_parameters(world))
     rows = panel_rows()
     code = digest(code_of("montecarlo", "pseudo", "estimation"))

@@ -53,8 +53,7 @@ def run_trades(world: str, reps: int, output: Path, console: Console) -> pd.Data
     }
     (output / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     console.print(
-        f"{reps} whole worlds {world}, seeds {FIRST_SEED} to {FIRST_SEED + reps - 1}, "
-        f"{seconds:.0f} processor seconds",
+        f"{reps} whole worlds {world}, seeds {FIRST_SEED} to {FIRST_SEED + reps - 1}, {seconds:.0f} processor seconds",
         highlight=False,
     )
     return summary

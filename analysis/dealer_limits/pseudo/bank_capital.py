@@ -72,9 +72,7 @@ def simulate_leverage_ratios(seed: int, parameters: Parameters) -> LeverageRatio
     distance = np.maximum(np.array(TYPICAL_DISTANCE) * drift, 0.23)
     relieved = (quarters >= RELIEF_QUARTERS[0]) & (quarters <= RELIEF_QUARTERS[1])
     ratio = minimum + np.minimum(distance + RELIEF * relieved[:, None], 13.0)
-    tier_1 = np.exp(rng.uniform(np.log(15e6), np.log(220e6), firms)) * (
-        1 + 0.008 * np.arange(len(quarters))[:, None]
-    )
+    tier_1 = np.exp(rng.uniform(np.log(15e6), np.log(220e6), firms)) * (1 + 0.008 * np.arange(len(quarters))[:, None])
     tier_1 = np.rint(tier_1).astype(np.int64)
     exposure = np.rint(100 * tier_1 / ratio).astype(np.int64)
     unreported = (rng.random(ratio.shape) < 0.04) & (quarters >= FIRST_QUARTER_WITH_EXPOSURE)[:, None]

@@ -41,8 +41,7 @@ def build_roster() -> pd.DataFrame:
     is_platform, customer_weight (share of customer business). Sample firms come first, in their order.
     """
     rows = [
-        (firm.mpid, firm.rssd_id, f"{firm.name.split()[0]} SECURITIES LLC", "1992-02-03", "")
-        for firm in SAMPLE_FIRMS
+        (firm.mpid, firm.rssd_id, f"{firm.name.split()[0]} SECURITIES LLC", "1992-02-03", "") for firm in SAMPLE_FIRMS
     ]
     rows += [(mpid, None, name, "2003-09-15", "") for mpid, name in _OTHER_PRIMARY]
     outsiders = [*CLEARING_FIRMS, *TRADING_PLATFORMS]

@@ -31,9 +31,7 @@ def stream(seed: int, part: str) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(part.encode())]))
 
 
-def autoregression(
-    rng: np.random.Generator, days: int, desks: int, persistence: float, deviation: float
-) -> np.ndarray:
+def autoregression(rng: np.random.Generator, days: int, desks: int, persistence: float, deviation: float) -> np.ndarray:
     """(days, desks) stationary AR(1) paths with standard deviation `deviation`."""
     shocks = rng.standard_normal((days, desks)) * deviation * np.sqrt(1 - persistence**2)
     shocks[0] = rng.standard_normal(desks) * deviation

@@ -52,9 +52,7 @@ class TreasuryDesk:
     former_exclusions: str | None = None
 
 
-def _prime(
-    mpid: str, name: str, sizes: tuple[float, ...], spells: tuple[Span, ...], **others
-) -> TreasuryDesk:
+def _prime(mpid: str, name: str, sizes: tuple[float, ...], spells: tuple[Span, ...], **others) -> TreasuryDesk:
     description = others.pop(
         "description", "Makes markets in nominal Treasury bills, notes and bonds, with futures as hedges."
     )

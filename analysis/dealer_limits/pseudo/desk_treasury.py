@@ -115,9 +115,7 @@ def cents(dollars: np.ndarray) -> np.ndarray:
     return np.rint(dollars * 100) / 100
 
 
-def simulate_treasury_desks(
-    seed: int, parameters: Parameters, impulse: np.ndarray | None = None
-) -> TreasuryDesks:
+def simulate_treasury_desks(seed: int, parameters: Parameters, impulse: np.ndarray | None = None) -> TreasuryDesks:
     """Simulate the 40 Treasury desks; about 0.15 s. Equations: see the module's docstring.
 
     `impulse` (T,): log points by which desks believe their usage to be higher than it is, by default none.
@@ -132,9 +130,7 @@ def simulate_treasury_desks(
     firm_index = {firm.mpid: index for index, firm in enumerate(SAMPLE_FIRMS)}
     firm_of_desk = np.array([firm_index[desk.mpid] for desk in TREASURY_DESKS])
     base_limit = np.array([desk.limit_mn for desk in TREASURY_DESKS]) * 1e6
-    limit = simulate_limits(
-        stream(seed, "treasury limits"), days, appetite, firm_of_desk, base_limit, returning=0.01
-    )
+    limit = simulate_limits(stream(seed, "treasury limits"), days, appetite, firm_of_desk, base_limit, returning=0.01)
 
     own_variation = sum(
         autoregression(rng, *shape, parameters[f"own_{part}_persistence"], parameters[f"own_{part}_sd"])
@@ -163,9 +159,7 @@ def simulate_treasury_desks(
     securities_net = _signed(rng, np.minimum(securities_net, 0.92 * securities_gross), matched)
     combined_net = _signed(rng, np.exp(typical("net_bn") + log_position["net_combined"]), matched)
     # derivatives carry what separates the combined net position from the securities
-    derivatives_net = np.clip(
-        combined_net - securities_net, -0.97 * derivatives_gross, 0.97 * derivatives_gross
-    )
+    derivatives_net = np.clip(combined_net - securities_net, -0.97 * derivatives_gross, 0.97 * derivatives_gross)
     # to 2020-12-30 notional; afterwards market value, a small and slowly moving fraction of it
     market_value = np.exp(autoregression(rng, *shape, 0.98, 0.3) - 5.5)
     derivatives_value = np.where((days <= LAST_NOTIONAL_DAY)[:, None], 1.0, market_value)
@@ -187,12 +181,8 @@ def simulate_treasury_desks(
 
     securities_long = reported((securities_gross + securities_net) / 2, reports_positions)
     securities_short = reported((securities_gross - securities_net) / 2, reports_positions)
-    derivatives_long = reported(
-        derivatives_value * (derivatives_gross + derivatives_net) / 2, reports_positions
-    )
-    derivatives_short = reported(
-        derivatives_value * (derivatives_gross - derivatives_net) / 2, reports_positions
-    )
+    derivatives_long = reported(derivatives_value * (derivatives_gross + derivatives_net) / 2, reports_positions)
+    derivatives_short = reported(derivatives_value * (derivatives_gross - derivatives_net) / 2, reports_positions)
     reported_var = np.where(reports_var, var, np.nan)
     typical_var = np.where(tiny, TINY_VAR_PROFITS * var, np.exp(log_scale + by_volatility))
     pnl_existing, pnl_new, pnl_residual = _profits(rng, parameters, typical_var, usage_gap + impulse[:, None])

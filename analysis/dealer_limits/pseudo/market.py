@@ -51,9 +51,7 @@ def limit_usage_index(usage: np.ndarray, customer_value: np.ndarray) -> np.ndarr
         return (weight * np.nan_to_num(log_usage)).sum(axis=1) / weight.sum(axis=1)
 
 
-def simulate_market_series(
-    seed: int, market: Market, index: np.ndarray, parameters: Parameters
-) -> MarketSeries:
+def simulate_market_series(seed: int, market: Market, index: np.ndarray, parameters: Parameters) -> MarketSeries:
     """The market files, given the (T,) limit-usage index of the prime desks."""
     rng = stream(seed, "market series")
     days = market.days
@@ -84,9 +82,7 @@ def simulate_market_series(
     return MarketSeries(
         treasury_yields=_yields(rng, days),
         move=series("move", move, dropped[:DAYS_WITHOUT_MOVE]),
-        curve_fit_error=series(
-            "curve_fit_error_bp", illiquidity["curve_fit_error"], dropped[DAYS_WITHOUT_MOVE:]
-        ),
+        curve_fit_error=series("curve_fit_error_bp", illiquidity["curve_fit_error"], dropped[DAYS_WITHOUT_MOVE:]),
         on_the_run_premium=series("on_the_run_premium_bp", illiquidity["on_the_run_premium"], dropped[:0]),
     )
 

@@ -93,9 +93,7 @@ def with_world(values: Mapping[str, float], world: str, reaction_share: float | 
 
 def _share_factor(row: ParameterRow, reaction_share: float) -> float:
     position = row.parameter.removeprefix("var_on_log_")
-    fitted = next(
-        (share for start, share in FITTED_REACTION_SHARE.items() if position.startswith(start)), None
-    )
+    fitted = next((share for start, share in FITTED_REACTION_SHARE.items() if position.startswith(start)), None)
     if fitted is None or row.role not in ("reaction", "mechanical"):
         return 1.0
     return reaction_share / fitted if row.role == "reaction" else (1 - reaction_share) / (1 - fitted)

@@ -448,9 +448,7 @@ def operation_details(soma: SomaWorld, securities: pd.DataFrame) -> pd.DataFrame
     details["allotted"] = np.where(details["is_excluded"], "", np.where(is_bought, "100", "NA"))
     prefix = np.where(details["kind"] == "tips", "TII ", "T ")
     details["description"] = (
-        prefix
-        + details["coupon_pct"].map("{:06.3f}".format)
-        + details["maturity_date"].dt.strftime(" %m/%d/%y")
+        prefix + details["coupon_pct"].map("{:06.3f}".format) + details["maturity_date"].dt.strftime(" %m/%d/%y")
     )
     details["is_bought"] = is_bought
     return details
@@ -532,9 +530,7 @@ def soma_files(soma: SomaWorld, securities: pd.DataFrame) -> dict[str, dict]:
         if record["day"] in last_days:
             unpriced = _without_prices(rows_of[number])
             files[friday].append(_auction(record, unpriced, f"{record['date']} 17:00:00"))
-            files[next_friday[friday]].append(
-                _auction(record, rows_of[number], f"{next_friday[friday]} 10:00:00")
-            )
+            files[next_friday[friday]].append(_auction(record, rows_of[number], f"{next_friday[friday]} 10:00:00"))
         else:
             files[friday].append(_auction(record, rows_of[number], f"{friday} 10:00:00"))
 
@@ -549,8 +545,7 @@ def soma_files(soma: SomaWorld, securities: pd.DataFrame) -> dict[str, dict]:
         _auction(sale, [{**sold, "par": "1000000"}], f"{next_friday[week[sale['day']]]} 10:00:00")
     )
     return {
-        f"treasury_operations_{friday}.json": {"treasury": {"auctions": auctions}}
-        for friday, auctions in files.items()
+        f"treasury_operations_{friday}.json": {"treasury": {"auctions": auctions}} for friday, auctions in files.items()
     }
 
 

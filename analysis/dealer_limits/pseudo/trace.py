@@ -105,9 +105,7 @@ def simulate_tickets(rng: np.random.Generator, soma: SomaWorld, roster: pd.DataF
     fills = soma.fills
     last_day = int(fills["day"].max())
     reported = roster["reports_to_trace"].to_numpy()[fills["dealer"]]
-    fate = rng.choice(
-        ["near_close", *FILL_FATES], len(fills), p=[1 - sum(FILL_FATES.values()), *FILL_FATES.values()]
-    )
+    fate = rng.choice(["near_close", *FILL_FATES], len(fills), p=[1 - sum(FILL_FATES.values()), *FILL_FATES.values()])
     # the window closes before a late message on its last days would arrive
     day = fills["day"].to_numpy()
     cannot_wait = (day > last_day - 3) & np.isin(fate, ["late_report", "next_day"])
@@ -140,9 +138,7 @@ def simulate_tickets(rng: np.random.Generator, soma: SomaWorld, roster: pd.DataF
     tickets["is_agency"] = tickets["fate"] == "agency"
     tickets["is_affiliate"] = tickets["fate"] == "affiliate"
     tickets = tickets.sort_values(["day", "fill"], kind="stable", ignore_index=True)
-    tickets["control_number"] = control_numbers(
-        tickets["day"].to_numpy(), tickets.groupby("day").cumcount().to_numpy()
-    )
+    tickets["control_number"] = control_numbers(tickets["day"].to_numpy(), tickets.groupby("day").cumcount().to_numpy())
     return tickets
 
 
@@ -173,9 +169,7 @@ def _trade_sizes(rng: np.random.Generator, size: int, lots: int = len(_ROUND_LOT
 class _Day:
     """The trades executed on one day. Positions in arrays: security, dealers as in their tables."""
 
-    def __init__(
-        self, inputs: TraceInputs, day: int, calendar: pd.DatetimeIndex, activity: np.ndarray
-    ) -> None:
+    def __init__(self, inputs: TraceInputs, day: int, calendar: pd.DatetimeIndex, activity: np.ndarray) -> None:
         self.inputs = inputs
         self.day = day
         self.calendar = calendar
@@ -223,9 +217,7 @@ class _Day:
         trades["previous_day"] = 0
         return trades
 
-    def _frame(
-        self, security: np.ndarray, reporter: np.ndarray, side: int, contra: np.ndarray | int
-    ) -> pd.DataFrame:
+    def _frame(self, security: np.ndarray, reporter: np.ndarray, side: int, contra: np.ndarray | int) -> pd.DataFrame:
         size = len(security)
         peak = self.rng.beta(1.7, 1.9, size)
         return pd.DataFrame(
@@ -299,13 +291,9 @@ class _Day:
         )
 
     def _customer_sales(self, size: int) -> pd.DataFrame:
-        wanted = SALES_PER_AWARD * self.rng.gamma(
-            SALES_PER_AWARD_SHAPE, 1 / SALES_PER_AWARD_SHAPE, len(self.bought)
-        )
+        wanted = SALES_PER_AWARD * self.rng.gamma(SALES_PER_AWARD_SHAPE, 1 / SALES_PER_AWARD_SHAPE, len(self.bought))
         ordinary = np.repeat(self.bought, self.rng.poisson(wanted))
-        award_of_block = np.repeat(
-            np.arange(len(self.bought)), self.rng.poisson(BLOCKS_PER_AWARD, len(self.bought))
-        )
+        award_of_block = np.repeat(np.arange(len(self.bought)), self.rng.poisson(BLOCKS_PER_AWARD, len(self.bought)))
         in_awards = np.r_[ordinary, self.bought[award_of_block]]
         multiple = self.rng.uniform(1.1, 3.0, len(award_of_block))
         block_par = np.ceil(self.bought_usd_mn[award_of_block] * multiple).astype(np.int64) * 1_000_000
@@ -313,9 +301,7 @@ class _Day:
         is_quiet = self.inputs.soma.sales_usd_mn[self.day] == 0
         is_quiet &= self.inputs.roster["is_primary"].to_numpy()
         busy = self.reporters * np.where(is_quiet, QUIET_DEALER_ACTIVITY, 1.0)
-        reporter = np.r_[
-            _pick(self.rng, busy, len(in_awards)), _pick(self.rng, self.reporters, len(elsewhere))
-        ]
+        reporter = np.r_[_pick(self.rng, busy, len(in_awards)), _pick(self.rng, self.reporters, len(elsewhere))]
         frame = self._frame(np.r_[in_awards, elsewhere], reporter, SELL, self.customer)
         par = frame["par_usd"].to_numpy()[len(in_awards) :]
         ordinary_par = _trade_sizes(self.rng, len(ordinary), _OFF_THE_RUN_LOTS)
@@ -475,9 +461,7 @@ def report_files(inputs: TraceInputs) -> Iterator[tuple[pd.Timestamp, pa.Table]]
         reports = pd.concat([made[made["report_day"] == day], waiting[due]], ignore_index=True)
         waiting = waiting[~due]
         if day in _BAD_ROW_DAYS:
-            reports = pd.concat(
-                [reports, _bad_rows(market.rng, reports, len(inputs.roster))], ignore_index=True
-            )
+            reports = pd.concat([reports, _bad_rows(market.rng, reports, len(inputs.roster))], ignore_index=True)
         # a correction's new version follows the cancellation of the old one
         is_new_version = reports["status"] == NEW_VERSION
         order = np.lexsort((reports["control_number"], is_new_version, reports["report_second"]))

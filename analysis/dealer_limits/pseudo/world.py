@@ -13,9 +13,7 @@ from dealer_limits.pseudo.parameters import DEFAULT_WORLD, world_parameters
 DEFAULT_SEED = 20200316
 
 
-def write_world(
-    out: Path, seed: int, scale: float, advance: Callable[[str], None], world: str = DEFAULT_WORLD
-) -> None:
+def write_world(out: Path, seed: int, scale: float, advance: Callable[[str], None], world: str = DEFAULT_WORLD) -> None:
     """Write `out/raw` and `out/truth`, replacing what is there only once everything is written.
 
     `truth/world.json` says which world it is: its seed and scale.

@@ -94,9 +94,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> list[Row]:
         raise DealerLimitsError(f"{warehouse} was built without a truth, which is known of pseudo data only")
     ((unknown,),) = connection.execute(_AWARDS_WITHOUT_TRUTH).fetchall()
     if unknown:
-        raise DealerLimitsError(
-            f"{warehouse} was built beside the truth of other data: {unknown} awards are not in it"
-        )
+        raise DealerLimitsError(f"{warehouse} was built beside the truth of other data: {unknown} awards are not in it")
     kinds = connection.execute("select * from quality.qc_match_quality").df()
     rows = list(kinds.melt(["matching_rule", "match_kind"]).itertuples(index=False, name=None))
     firm_days = connection.execute(_FIRM_DAYS).df()
@@ -155,9 +153,7 @@ def _show(console: Console, rule: str, values: pd.Series) -> None:
         table.add_column(name.replace("_pct", " %").replace("_", " "), justify="right")
     kinds = [kind for kind in _KINDS if (kind, "awards") in values]
     for kind in [*kinds, "all"]:
-        cells = (
-            f"{values[kind, name]:{form}}" if (kind, name) in values else "" for name, form in columns.items()
-        )
+        cells = (f"{values[kind, name]:{form}}" if (kind, name) in values else "" for name, form in columns.items())
         table.add_row(kind.replace("_", " "), *cells, end_section=kind == kinds[-1])
     console.print(table)
     of_days = values["all"]

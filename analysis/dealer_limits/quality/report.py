@@ -21,9 +21,7 @@ def show_results(console: Console, results: Sequence[SuiteResult]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(
-        title="Data quality", title_justify="left", title_style="bold", box=HORIZONTALS, pad_edge=False
-    )
+    table = Table(title="Data quality", title_justify="left", title_style="bold", box=HORIZONTALS, pad_edge=False)
     table.add_column("suite")
     for header in ("expectations", "failed", "warned", "rows"):
         table.add_column(header, justify="right")
@@ -66,9 +64,7 @@ def write_page(path: Path, results: Sequence[SuiteResult]) -> None:
     """Write a page that stands alone: style within, no scripts, nothing fetched."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source = files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
     template = environment.from_string(source)
     path.write_text(

@@ -35,8 +35,7 @@ def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
         suites = load_suites(built_with(connection))
         _check_tables(connection, suites)
         results = [
-            check_suite(connection, suite)
-            for suite in track(suites, "Checking", console=console, transient=True)
+            check_suite(connection, suite) for suite in track(suites, "Checking", console=console, transient=True)
         ]
     folder = output / "quality"
     folder.mkdir(parents=True, exist_ok=True)

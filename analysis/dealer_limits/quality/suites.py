@@ -129,8 +129,7 @@ def suite_of_contract(table: Table) -> Suite:
     for number, (holds, reason) in enumerate(table.checks, start=1):
         counts[f"check_{number}"] = (f"not ({holds})", f"No row of which {reason[0].lower() + reason[1:]}.")
     derived = {
-        name: sql if name == "repeated_keys" else f"count(*) filter (where {sql})"
-        for name, (sql, _) in counts.items()
+        name: sql if name == "repeated_keys" else f"count(*) filter (where {sql})" for name, (sql, _) in counts.items()
     }
     none = [
         Rule(meaning, "ExpectColumnValuesToBeInSet", {"column": name, "value_set": [0]})
@@ -150,8 +149,6 @@ def suite_of_contract(table: Table) -> Suite:
 def _suite(rules: list[dict[str, Any]], columns: list[str] | None = None, **entry: Any) -> Suite:
     return Suite(
         columns=tuple(columns or ()),
-        rules=tuple(
-            Rule(rule["rule"], rule["expect"], rule["with"], rule.get("severity", CRITICAL)) for rule in rules
-        ),
+        rules=tuple(Rule(rule["rule"], rule["expect"], rule["with"], rule.get("severity", CRITICAL)) for rule in rules),
         **entry,
     )

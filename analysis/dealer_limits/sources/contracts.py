@@ -79,10 +79,7 @@ class Column:
     @property
     def parts(self) -> dict[str, tuple[str, ...]]:
         """The names of each part where layouts part it, by what the part is called here."""
-        return {
-            f"{self.name} {part}": names
-            for part, names in zip(("day", "clock"), self.day_and_clock, strict=False)
-        }
+        return {f"{self.name} {part}": names for part, names in zip(("day", "clock"), self.day_and_clock, strict=False)}
 
 
 @dataclass(frozen=True)
@@ -164,11 +161,7 @@ def load_contracts(project: Path | None = None) -> dict[str, Table]:
 def _table(source: str, entry: dict[str, Any], common: dict[str, Any]) -> Table:
     meta = {**common, **entry["config"]["meta"]}
     missing = [str(token).lower() for token in meta.pop("missing", [])]
-    lists = {
-        name: tuple(meta.pop(name))
-        for name in ("files", "key", "prefer", "any_of", "records")
-        if name in meta
-    }
+    lists = {name: tuple(meta.pop(name)) for name in ("files", "key", "prefer", "any_of", "records") if name in meta}
     return Table(
         source=source,
         name=entry["name"],

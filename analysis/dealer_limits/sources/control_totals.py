@@ -81,9 +81,7 @@ def _total(
     if named["table"] and named["table"].lower() not in contracts:
         raise refuse("it names a table that there is not", f"expected one of {', '.join(contracts)}")
     tables = [
-        name
-        for name in (files[file] if file else contracts)
-        if not named["table"] or name == named["table"].lower()
+        name for name in (files[file] if file else contracts) if not named["table"] or name == named["table"].lower()
     ]
     if not (named["file"] or named["table"]) or not tables:
         raise refuse("it names neither a file nor a table that it holds", _EXPECTED)
@@ -116,6 +114,4 @@ def _total(
     if not value.is_finite():
         raise refuse("its value is no number", "expected a number in digits")
     column = None if wanted == "rows" else columns[tables[0]]
-    return ControlTotal(
-        line, tables[0], file, column.name if column else "rows", column.as_ if column else None, value
-    )
+    return ControlTotal(line, tables[0], file, column.name if column else "rows", column.as_ if column else None, value)

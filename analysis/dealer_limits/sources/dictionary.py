@@ -14,9 +14,7 @@ becomes of other values, is in [raw_files.md](raw_files.md)."""
 
 def write_dictionary() -> str:
     """All raw tables as a page of Markdown."""
-    return (
-        "\n".join([_HEAD, *(line for table in load_contracts().values() for line in _of_table(table))]) + "\n"
-    )
+    return "\n".join([_HEAD, *(line for table in load_contracts().values() for line in _of_table(table))]) + "\n"
 
 
 def _of_table(table: Table) -> Iterator[str]:

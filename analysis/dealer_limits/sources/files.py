@@ -74,9 +74,7 @@ def find_files(source: str, folder: Path, tables: Iterable[Table]) -> list[RawFi
     patterns = [(pattern.lower(), table.full_name) for table in tables for pattern in table.files]
 
     def known(base: str) -> tuple[str, ...]:
-        return tuple(
-            dict.fromkeys(table for pattern, table in patterns if fnmatchcase(base.lower(), pattern))
-        )
+        return tuple(dict.fromkeys(table for pattern, table in patterns if fnmatchcase(base.lower(), pattern)))
 
     found = []
     for path in _walk(folder):

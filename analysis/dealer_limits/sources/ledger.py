@@ -131,9 +131,7 @@ class Ledger:
     def files(self) -> list[dict[str, Any]]:
         """A row per inspected file and table, as `quality.qc_raw_files` shows it."""
         rows = []
-        for entry in sorted(
-            self._read(), key=lambda entry: (entry.source, entry.name or "", entry.table or "")
-        ):
+        for entry in sorted(self._read(), key=lambda entry: (entry.source, entry.name or "", entry.table or "")):
             contract = self.contracts.get(entry.table or "")
             scan = entry.scan
             absent = [] if scan is None or contract is None else _absent(contract, scan)
@@ -222,8 +220,7 @@ class Ledger:
         before = [known.get((str(file.path), file.name, table.full_name)) for table in tables]
         is_known = all(
             entry
-            and (entry.size, entry.modified_ns, entry.contract)
-            == (status.st_size, status.st_mtime_ns, table.digest)
+            and (entry.size, entry.modified_ns, entry.contract) == (status.st_size, status.st_mtime_ns, table.digest)
             and entry.scan
             and not entry.scan.copied
             for entry, table in zip(before, tables, strict=True)

@@ -73,9 +73,7 @@ def scan_parquet(path: Path, name: str, table: Table) -> Scan:
     unreadable = refusal(name, "the file cannot be read", "expected a well-formed file")
     try:
         rows = pq.read_metadata(path).num_rows
-        described = duckdb.sql(
-            f"describe from read_parquet({_literal(path)}, hive_partitioning = false)"
-        ).fetchall()
+        described = duckdb.sql(f"describe from read_parquet({_literal(path)}, hive_partitioning = false)").fetchall()
     except (OSError, ValueError, duckdb.Error) as error:
         raise unreadable from error
     header = [column for column, *_ in described]
@@ -87,9 +85,7 @@ def scan_parquet(path: Path, name: str, table: Table) -> Scan:
         for _, raw, _, kind, _ in columns
     )
     try:
-        duckdb.sql(
-            f"select {values} from read_parquet({_literal(path)}, hive_partitioning = false)"
-        ).fetchall()
+        duckdb.sql(f"select {values} from read_parquet({_literal(path)}, hive_partitioning = false)").fetchall()
     except duckdb.Error as error:
         raise unreadable from error
     return Scan(rows, _digest(path), columns)
@@ -125,9 +121,7 @@ def scan_json(path: Path, name: str, tables: list[Table], copy: Path) -> dict[st
     """
     content = path.read_bytes()
     encoding, mark = _encoding(content[:4], "utf-8")
-    names = {
-        name.lower(): name for table in tables for name in (*table.records, *(c.name for c in table.columns))
-    }
+    names = {name.lower(): name for table in tables for name in (*table.records, *(c.name for c in table.columns))}
     renamed = False
 
     def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -194,9 +188,7 @@ def _has_any(parts: dict[str, tuple[str, ...]], places: dict[str, list[int]]) ->
     return any(name.lower() in places for names in parts.values() for name in names)
 
 
-def _records(
-    parents: list[dict[str, Any]], path: tuple[str, ...], name: str, table: Table
-) -> list[dict[str, Any]]:
+def _records(parents: list[dict[str, Any]], path: tuple[str, ...], name: str, table: Table) -> list[dict[str, Any]]:
     """The records at a path, each with the fields of the record that holds it."""
     shape = refusal(name, "the file is of another shape", table.expectation)
     for depth, step in enumerate(path):
@@ -341,9 +333,7 @@ def _trailer_count(line: str, table: Table) -> int | None:
     *stamp, last = [part.strip() for part in line.split(table.delimiter) if part.strip()]
     if stamp:
         digits = re.sub(r"[-:./ T]", "", "".join(stamp))
-        return (
-            int(last) if digits.isdigit() and len(digits) >= 8 and re.fullmatch(r"\d{1,10}", last) else None
-        )
+        return int(last) if digits.isdigit() and len(digits) >= 8 and re.fullmatch(r"\d{1,10}", last) else None
     digits = re.sub(r"[-:./ T]", "", last)
     return int(digits[-10:]) if re.fullmatch(r"(19|20)\d{16,24}", digits) else None
 
