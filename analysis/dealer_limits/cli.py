@@ -176,6 +176,19 @@ def diagnostics(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output"
 
 @app.command()
 @one_line_errors
+def tables(
+    table: Annotated[list[str] | None, typer.Option(help="Only these; else your own, else all.")] = None,
+    warehouse: Warehouse = WAREHOUSE,
+    output: Output = Path("output"),
+) -> None:
+    """Write tables of ours alone as Word and LaTeX, and their coefficients as plots."""
+    from dealer_limits.exhibits.ours import write_tables
+
+    write_tables(warehouse, output, table, console)
+
+
+@app.command()
+@one_line_errors
 def report(
     truth: Annotated[Path | None, typer.Option(help="What the pseudo world planted, if not beside RAW_DATA.")] = None,
     warehouse: Warehouse = WAREHOUSE,

@@ -64,7 +64,7 @@ class Drawn:
 
 
 # Text of the SVG stays text, which can be searched; a fixed salt gives its elements the same names each time.
-_STYLE = {
+STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dealer-limits",
     "font.size": 10,
@@ -142,7 +142,7 @@ def write_figure(exhibit: PaperFigure, rows: pd.DataFrame, folder: Path) -> Draw
     # the day of the drawing would change the bytes
     timeless = {"Date": None}
     # "default" first: what a user has in a matplotlibrc does not change the figures
-    with matplotlib.style.context(["default", _STYLE]):
+    with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=exhibit.size, layout="constrained")
         exhibit.draw(figure, rows)
         figure.savefig(untitled, format="svg", metadata=timeless, transparent=True)

@@ -176,7 +176,12 @@ def _regression_panel(
         for spec, key in zip(specifications, keys, strict=True)
     )
     rows = []
-    terms = dict.fromkeys(term for spec in specifications for term in spec.coefficients)
+    terms = dict.fromkeys(
+        term
+        for spec in specifications
+        for term in spec.coefficients
+        if is_printed or (*spec.key, term, "coef") in numbers.ours
+    )
     for term in sorted(terms, key=lambda term: term == "constant"):
         rows.append(_row(definitions.term(definition.number, term), [(*key, term, "coef") for key in keys], numbers))
         rows.append(_row("", [(*key, term, "se") for key in keys], numbers))
@@ -219,7 +224,7 @@ def _summary_panel(definition: TableDefinition, letter: str, definitions: Defini
 
 def _header(spec: Specification, kind: str, definitions: Definitions) -> str:
     if kind == "horizon":
-        return f"h = {spec.horizon}"
+        return "" if spec.horizon is None else f"h = {spec.horizon}"
     if kind == "outcome":
         return definitions.column(spec.observations, spec.dependent)
     if kind == "sample":

@@ -40,7 +40,7 @@ from dealer_limits.exhibits.survival import curve_lines, make_instruments, make_
 from dealer_limits.exhibits.tables import (
     cell_html,
     frame_html,
-    latex_symbols,
+    latex_text,
     mark,
     panel_html,
     panel_latex,
@@ -343,9 +343,7 @@ def _write_table(folder: Path, table: TableDefinition, panels: tuple[Panel, ...]
     caption = f"Table {table.number}: {table.title}"
     latex = "\n".join(panel_latex(panel, caption) for panel in panels)
     header = "% needs \\usepackage{booktabs, caption, amsmath}\n"
-    notes = latex_symbols(" ".join((*table.notes, warning)).strip())
-    notes = re.sub(r"(?<!\\)([%&#_])", r"\\\1", notes)
-    notes = re.sub(r"\$ (billions|millions)", r"\\$ \1", notes)
+    notes = latex_text(" ".join((*table.notes, warning)).strip())
     (folder / f"{table.exhibit}.tex").write_text(
         f"{header}{latex}\n{{\\footnotesize {notes}\\par}}\n", encoding="utf-8"
     )

@@ -54,11 +54,13 @@ def panel_latex(panel: Panel, caption: str) -> str:
     title = f"{caption} ({panel.letter}) {panel.title}" if panel.letter else caption
     written = text.tab_header(title).tab_options(table_font_size=size).as_latex(use_longtable=False)
     narrow = "\\setlength{\\tabcolsep}{2pt}\n\\begin{tabular*}"
-    return latex_symbols(written).replace("\\begin{tabular*}", narrow, 1)
+    return latex_text(written, symbols_only=True).replace("\\begin{tabular*}", narrow, 1)
 
 
-def latex_symbols(text: str) -> str:
-    """Replace symbols that pdflatex has no glyph for."""
+def latex_text(text: str, symbols_only: bool = False) -> str:
+    """Text for pdflatex: symbols that it has no glyph for as commands, and, unless they are meant, & % # _ $ too."""
+    if not symbols_only:
+        text = re.sub(r"(?<!\\)([&%#_$])", r"\\\1", text)
     for symbol, command in _LATEX.items():
         text = text.replace(symbol, command)
     return text
