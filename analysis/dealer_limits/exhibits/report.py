@@ -483,7 +483,8 @@ def _overview(definitions: Definitions, scores: Mapping[str, Score]) -> str:
     rows = []
     for table in definitions.tables:
         of_table = scores[table.number]
-        if table.number == "1":
+        # one that the paper does not print has no distance
+        if table.number == "1" or (of_table.estimated and not of_table.compared):
             continue
         rows.append(
             {
