@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dealer_limits.project import PROJECT
 from dealer_limits.pseudo.desk_other import ALL_FIRMS
 from dealer_limits.pseudo.desk_paths import autoregression, stream
 from dealer_limits.pseudo.parameters import Parameters
+from dealer_limits.variables import documented
 
 QUARTERS = tuple(pd.date_range("2014-12-31", "2023-03-31", freq="QE").strftime("%Y%m%d"))
 MISSING = "--------"
@@ -23,7 +25,7 @@ FURTHER_NAMES = [
 ]  # fmt: skip
 FIRST_QUARTER_WITH_EXPOSURE = "20180331"  # BHCALE88 was not collected before
 QUARTER_WITHOUT_RATIO = "20181231"  # BHCAH036 has to be computed as 100 x BHCA8274 / BHCALE88
-MINIMUM_SLR, MINIMUM_ESLR = 3.0, 5.0
+MINIMUM_SLR, MINIMUM_ESLR = (float(documented(PROJECT)[f"{kind}_minimum_pct"]) for kind in ("slr", "eslr"))
 # excess over the minimum, percent: the firms that must hold 3% are far above it (Table 1(a), SLR dist)
 TYPICAL_DISTANCE = (1.75, 1.65, 1.35, 0.75, 1.45, 1.45, 2.15, 6.5, 4.6, 10.0, 3.4, 4.1, 3.8)
 RELIEF_QUARTERS = ("20200630", "20210331")  # Treasuries and reserves were left out of the exposure in between

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dealer_limits.project import PROJECT
 from dealer_limits.pseudo.desk_paths import Market, autoregression, stream
 from dealer_limits.pseudo.parameters import Parameters
+from dealer_limits.variables import documented
 
 # percent, at the dates between which the ten-year yield is interpolated
 YIELD_KNOTS: tuple[tuple[str, float], ...] = (
@@ -23,7 +25,7 @@ HOLIDAY_WITH_YIELD = "2015-04-03"
 BUSINESS_DAY_WITHOUT_YIELD = "2018-12-05"
 DAYS_WITHOUT_MOVE = 17
 DAYS_WITHOUT_FITTING_ERROR = 3
-VOLUME_DAYS = 20
+VOLUME_DAYS = documented(PROJECT)["market_share_window"]
 
 # level and spread of each measure of illiquidity, basis points
 ILLIQUIDITY = {"curve_fit_error": (2.1, 0.75), "on_the_run_premium": (11.0, 4.0)}
