@@ -21,7 +21,7 @@ import pytest
 
 from dealer_limits.pseudo.world import DEFAULT_SEED, write_world
 from other_forms import write_other_forms
-from workspace import BUILD, FailedBuild, SecondBuild, Workspace, digest
+from workspace import FailedBuild, SecondBuild, Workspace, digest
 
 # enough for trades and operations of every kind; Treasury desks and the calendar are complete at any scale
 SCALE = 0.02
@@ -104,10 +104,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def warehouse(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A complete build, published: `dealer-limits build` as a user runs it, with all unit tests."""
+    """A complete build, published, with all unit tests."""
 
     def build(folder: Path) -> None:
-        finished = Workspace(folder, world / "raw").run("dealer-limits", "build")
+        finished = Workspace(folder, world / "raw").run("dbt", "build", "--selector", "everything")
         assert finished.returncode == 0, finished.stdout + finished.stderr
 
     return Workspace(made_once(tmp_path_factory, "first_build", build), world / "raw")
@@ -189,6 +189,6 @@ def second_build(second_workspace: Workspace, failed_build: FailedBuild) -> Seco
         before = analyst.execute(old_rows).fetchone()[0]
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TZ", "Asia/Tokyo")
-            finished = second_workspace.run("dbt", "--log-level", "none", *BUILD, "--threads", "1")
+            finished = second_workspace.run("dbt", "--log-level", "none", "build", "--threads", "1")
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return SecondBuild(second_workspace, before, analyst.execute(old_rows).fetchone()[0])

@@ -38,7 +38,7 @@ from gate_worlds import (
     without,
     write_base,
 )
-from workspace import BUILD, ROOT, Workspace, digest
+from workspace import ROOT, Workspace, digest
 
 CRISIS = date(2020, 3, 16)
 SINCE = date(2020, 1, 13)
@@ -64,7 +64,7 @@ class Judged:
 
 def judge(workspace: Workspace, *arguments: str) -> Judged:
     before = digest(workspace.published) if workspace.published.exists() else None
-    finished = workspace.run("dbt", "--no-use-colors", *BUILD, *arguments)
+    finished = workspace.run("dbt", "--no-use-colors", "build", *arguments)
     after = digest(workspace.published) if workspace.published.exists() else None
     verdicts: dict[str, dict[tuple[str, str | None], str]] = {}
     with workspace.connect_unpublished() as connection:

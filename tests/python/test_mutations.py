@@ -40,9 +40,9 @@ MUTATIONS = {
     ),
     "lead by row": Mutation(
         "models/observations/obs_desk_horizon.sql",
-        "        business_day_index,\n        log_limit_usage,\n        {% for outcome in position_outcomes",
-        "        row_number() over (partition by desk_id order by business_date) as business_day_index,\n"
-        "        log_limit_usage,\n        {% for outcome in position_outcomes",
+        "levels as (\n\n    select\n        *,",
+        "levels as (\n\n    select\n        * exclude (business_day_index),\n"
+        "        row_number() over (partition by desk_id order by business_date) as business_day_index,",
         "obs_desk_horizon",
         {
             "change_is_to_the_business_day_ahead_not_to_the_next_row",

@@ -210,7 +210,7 @@ def base(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def built(base: Path, tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
-    """A build with every variable at another value, with its unit tests, as a user runs it."""
+    """A build with every variable at another value, as a user runs it."""
     workspace = Workspace(tmp_path_factory.mktemp("variables"), base)
     finished = workspace.run("dealer-limits", "build", "--vars", json.dumps(OTHERS))
     assert finished.returncode == 0, finished.stdout + finished.stderr

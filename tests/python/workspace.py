@@ -22,8 +22,6 @@ from dealer_limits.build import build_warehouse
 from dealer_limits.sources.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
-# unit tests are of models, not of data: a build without them is whole; the fixture `warehouse` runs them all
-BUILD = ("build", "--exclude-resource-type", "unit_test")
 
 
 def contract_columns() -> dict[str, tuple[str, ...]]:
