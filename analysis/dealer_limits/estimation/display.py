@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from textwrap import fill
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-    from rich.console import Console
-    from rich.table import Table
+import pandas as pd
+from rich.box import HORIZONTALS
+from rich.console import Console
+from rich.table import Table
 
 # A printed column and ours take this many characters, the terms before them as many as the second.
 _COLUMN_WIDTH = 26
@@ -41,9 +39,6 @@ def show_comparison(console: Console, comparison: pd.DataFrame, coefficients: Se
 
 
 def _new_table(title: str) -> Table:
-    from rich.box import HORIZONTALS
-    from rich.table import Table
-
     table = Table(title=title, title_justify="left", title_style="bold", box=HORIZONTALS, pad_edge=False)
     table.add_column("", no_wrap=True)
     return table

@@ -275,8 +275,6 @@ def _instrument_tests(
     By firm-day, where the instruments live; Anderson-Rubin sets also from the jackknife by firm, since
     firm-days that share the days of a change are not independent.
     """
-    import numpy as np
-
     exogenous = [name for name in spec.regressors if name not in spec.endogenous]
     instruments = list(spec.instruments)
     asked = (variables, fit.parts, spec.dependent, spec.endogenous[0], instruments, exogenous)

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+from linearmodels.iv import IV2SLS, AbsorbingLS
 from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.progress import track
@@ -276,8 +277,6 @@ def dummy_least_squares(observations: Observations) -> Reference:
 
 def absorbing_least_squares(observations: Observations) -> Reference:
     """AbsorbingLS of linearmodels by alternating projections, its degrees of freedom replaced by ours."""
-    from linearmodels.iv import IV2SLS, AbsorbingLS
-
     rows = len(observations.dependent)
     ones = np.ones(rows)
     if observations.effects.shape[1] == 0:
@@ -345,8 +344,6 @@ def _pyfixest(observations: Observations, formula: str, reported: list[str], fir
 
 def linearmodels_two_stages(observations: Observations) -> Reference:
     """IV2SLS of linearmodels on deviations from the means of the single effect, by pandas."""
-    from linearmodels.iv import IV2SLS
-
     frame = _frame(observations)
     effects = [name for name in frame if name.startswith("e")]
     if len(effects) != 1:

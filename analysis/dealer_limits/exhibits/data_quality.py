@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+import pandas as pd
 
 from dealer_limits.exhibits.tables import frame_html
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import duckdb
-    import pandas as pd
 
 
 def checks_table(checks: Mapping[str, Any] | None) -> str:
     """A row per suite of the record that the checks write; empty where they have not been run."""
-    import pandas as pd
-
     if checks is None:
         return ""
     rows = []
@@ -39,8 +35,6 @@ def checks_table(checks: Mapping[str, Any] | None) -> str:
 
 def read_gates(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | None:
     """A row per gate that warned when the build was published; None of a warehouse without gates."""
-    import duckdb
-
     try:
         return connection.execute(
             """
@@ -60,8 +54,6 @@ def read_gates(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | None:
 
 def gates_table(gates: pd.DataFrame | None) -> str:
     """What is odd in the data and yet published: measures and bounds, no firm, desk or value of a row."""
-    import pandas as pd
-
     if gates is None or gates.empty:
         return ""
     rows = [
@@ -94,8 +86,6 @@ def read_match_levels(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 def levels_table(levels: pd.DataFrame) -> str:
     """Share of awards by kind of match under both rules beside the paper's."""
-    import pandas as pd
-
     values = levels.set_index(["matching_rule", "match_kind"])
     rows = []
     for kind, (meaning, printed_pct) in MATCH_KINDS.items():
@@ -119,8 +109,6 @@ def match_tables(quality: pd.DataFrame | None) -> list[tuple[str, str, str]]:
 
     `quality` is what `show_match_quality` writes; without it the list is empty.
     """
-    import pandas as pd
-
     if quality is None:
         return []
     forms = {

@@ -5,22 +5,21 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import duckdb
+import matplotlib.style
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
+from matplotlib.dates import ConciseDateFormatter, DateFormatter, DayLocator, YearLocator
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Polygon
+from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.warehouse import open_warehouse
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import duckdb
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.container import BarContainer
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Polygon
-    from rich.console import Console
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,6 @@ def read_rows(connection: duckdb.DuckDBPyConnection, exhibit: PaperFigure) -> pd
 
     Raises DealerLimitsError where the mart is missing or has no rows.
     """
-    import duckdb
-
     try:
         rows = connection.execute(f"select * from marts.{exhibit.mart} order by {', '.join(exhibit.key)}").df()
     except duckdb.CatalogException as error:
@@ -134,9 +131,6 @@ def read_rows(connection: duckdb.DuckDBPyConnection, exhibit: PaperFigure) -> pd
 
 def write_figure(exhibit: PaperFigure, rows: pd.DataFrame, folder: Path) -> Drawn:
     """Write `<name>.svg` and `<name>.png`, with the title, to a folder."""
-    import matplotlib.style
-    from matplotlib.figure import Figure
-
     untitled = io.StringIO()
     svg, png = (folder / f"{exhibit.name}.{suffix}" for suffix in ("svg", "png"))
     # the day of the drawing would change the bytes
@@ -297,8 +291,6 @@ def _half_year_of_stress(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _shade_stress(axes: Axes, rows: pd.DataFrame) -> Polygon:
     """Shade the days of market stress, as the mart marks them; returns what a legend shows."""
-    from matplotlib.patches import Patch
-
     stress = rows.loc[rows["is_stress"], "business_date"]
     if stress.empty:
         return Patch(color=_SHADE, label="Market stress (not in the data)")
@@ -309,8 +301,6 @@ def _shade_stress(axes: Axes, rows: pd.DataFrame) -> Polygon:
 
 
 def _mark_months(axes: Axes, days: tuple[int, ...] = (1,)) -> None:
-    from matplotlib.dates import ConciseDateFormatter, DayLocator
-
     locator = DayLocator(bymonthday=days)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
@@ -324,8 +314,6 @@ def _mark_months(axes: Axes, days: tuple[int, ...] = (1,)) -> None:
 
 
 def _mark_years(axes: Axes) -> None:
-    from matplotlib.dates import DateFormatter, YearLocator
-
     axes.xaxis.set_major_locator(YearLocator(2))
     axes.xaxis.set_minor_locator(YearLocator())
     axes.xaxis.set_major_formatter(DateFormatter("%Y"))
@@ -333,8 +321,6 @@ def _mark_years(axes: Axes) -> None:
 
 def _mark_every_third_wednesday(axes: Axes, dates: pd.Series) -> None:
     """The paper's marks: 3/18/20, 4/8/20 and so on."""
-    import pandas as pd
-
     wednesdays = [day for day in pd.date_range(dates.min(), dates.max()) if day.dayofweek == _WEDNESDAY]
     marks = wednesdays[::3]
     axes.set_xticks(marks, [f"{day.month}/{day.day}/{day:%y}" for day in marks])

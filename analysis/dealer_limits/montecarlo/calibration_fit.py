@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from scipy.optimize import least_squares
 
 from dealer_limits.estimation.specifications import Specification
 from dealer_limits.montecarlo.desk_panel_moments import Key, Moments, many_moments, printed_numbers
@@ -89,8 +90,6 @@ def fit_parameters(console: Console, seeds: Sequence[int] = FITTING_SEEDS, evalu
     their noise is the same then, and the distance is smooth in the parameters. The split between reaction and
     mechanics is held by the null world, whose Table 2 must have the mechanical share of the printed numbers.
     """
-    from scipy.optimize import least_squares
-
     rows = parameter_rows()
     fitted = [row.parameter for row in rows if row.is_fitted]
     is_reaction = {row.parameter for row in rows if row.role.startswith("reaction")}

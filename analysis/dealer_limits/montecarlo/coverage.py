@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.inference import SEED, cell_numbers, covariance_of
@@ -26,12 +28,6 @@ from dealer_limits.montecarlo.panel_regressions import arrays, panel_specificati
 from dealer_limits.montecarlo.processes import code_of, digest, finish, keep
 from dealer_limits.project import SEEDS
 from dealer_limits.pseudo.parameters import WORLDS, Parameters, world_parameters
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
-    from rich.console import Console
 
 FIRST_SEED = 7_000_001
 TABLES = ("2", "8")
@@ -65,8 +61,6 @@ def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.Da
     (Monte Carlo). Blocks of worlds are kept in `output`/covariance_coverage. Raises DealerLimitsError for an
     unknown world or fewer than two worlds, or where the committed Monte Carlo has not the world.
     """
-    import pandas as pd
-
     if world not in WORLDS:
         raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
     if reps < 2:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+from rich.box import HORIZONTALS
+from rich.console import Console
+from rich.table import Table
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.warehouse import open_warehouse
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import duckdb
-    import numpy as np
-    import pandas as pd
-    from rich.console import Console
 
 # A row of the long form: matching_rule, match_kind, statistic, value.
 Row = tuple[str, str, str, float]
@@ -58,8 +57,6 @@ def show_match_quality(warehouse: Path, output: Path, console: Console) -> pd.Da
     Raises DealerLimitsError where there was no truth, as with real data, where it is not that of the
     warehouse's awards, or where the warehouse or a table is missing.
     """
-    import duckdb
-
     with open_warehouse(warehouse) as connection:
         try:
             quality = _as_frame(_judge(connection, warehouse))
@@ -74,8 +71,6 @@ def show_match_quality(warehouse: Path, output: Path, console: Console) -> pd.Da
 
 def fit_line(x: np.ndarray, y: np.ndarray) -> Line:
     """Least squares of y (n) on x (n) and a constant; NaN where n or the variation of x does not suffice."""
-    import numpy as np
-
     if len(x) < 3 or np.ptp(x) == 0:
         return Line(np.nan, np.nan, np.nan)
     deviation, outcome = x - x.mean(), y - y.mean()
@@ -105,8 +100,6 @@ def _judge(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> list[Row]:
 
 
 def _agreement(firm_days: pd.DataFrame) -> dict[str, float]:
-    import numpy as np
-
     is_true, is_matched = firm_days["sold"] > 0, firm_days["matched"] > 0
     both = firm_days[is_true & is_matched]
     line = fit_line(np.log(both["sold"].to_numpy()), np.log(both["matched"].to_numpy()))
@@ -121,17 +114,12 @@ def _agreement(firm_days: pd.DataFrame) -> dict[str, float]:
 
 
 def _as_frame(rows: list[Row]) -> pd.DataFrame:
-    import pandas as pd
-
     keys = ["matching_rule", "match_kind", "statistic"]
     frame = pd.DataFrame(rows, columns=[*keys, "value"]).astype({"value": float}).dropna()
     return frame.sort_values(keys, ignore_index=True)
 
 
 def _show(console: Console, rule: str, values: pd.Series) -> None:
-    from rich.box import HORIZONTALS
-    from rich.table import Table
-
     table = Table(
         title=f"Match quality, rule {rule}",
         title_justify="left",

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
+import yaml
+from jinja2 import Template
+
 from dealer_limits.sources.contracts import Table, load_contracts
 
 CRITICAL = "critical"
@@ -88,9 +91,6 @@ def load_suites(variables: Mapping[str, Any]) -> tuple[Suite, ...]:
 
     `{{ var('name') }}` in `suites.yml` is the value of a variable, as in dbt.
     """
-    import yaml
-    from jinja2 import Template
-
     template = Template(files(__package__).joinpath("suites.yml").read_text(encoding="utf-8"))
     text = template.render(var=variables.__getitem__)
     of_contracts = (suite_of_contract(table) for table in load_contracts().values())
