@@ -1,11 +1,12 @@
 """Suites of rules: what is read of a table, and what must hold of it.
- What the contract of a raw table says must hold of what is staged, by a suite made from the contract;
+
+What the contract of a raw table says must hold of what is staged, by a suite made from the contract;
 `suites.yml` lists what contracts cannot say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -23,6 +24,21 @@ ROW_COUNT = "row_count"
 
 # Arguments of expectations that name columns.
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
+
+# The kinds of rules in `suites.yml`: the expectation, and arguments that all rules of the kind have.
+_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "holds": ("ExpectColumnValuesToBeInSet", {"value_set": [True]}),
+    "zero": ("ExpectColumnValuesToBeInSet", {"value_set": [0]}),
+    "among": ("ExpectColumnValuesToBeInSet", {}),
+    "between": ("ExpectColumnValuesToBeBetween", {}),
+    "no_less": ("ExpectColumnPairValuesAToBeGreaterThanB", {"or_equal": True}),
+    "present": ("ExpectColumnValuesToNotBeNull", {}),
+    "missing": ("ExpectColumnValuesToBeNull", {}),
+    "unique": ("ExpectColumnValuesToBeUnique", {}),
+    "matches": ("ExpectColumnValuesToMatchRegex", {}),
+    "has_length": ("ExpectColumnValueLengthsToEqual", {}),
+    "at_least_rows": ("ExpectTableRowCountToBeBetween", {}),
+}
 
 
 @dataclass(frozen=True)
@@ -146,9 +162,21 @@ def suite_of_contract(table: Table) -> Suite:
     )
 
 
-def _suite(rules: list[dict[str, Any]], columns: list[str] | None = None, **entry: Any) -> Suite:
-    return Suite(
-        columns=tuple(columns or ()),
-        rules=tuple(Rule(rule["rule"], rule["expect"], rule["with"], rule.get("severity", CRITICAL)) for rule in rules),
-        **entry,
-    )
+def _suite(rules: list[dict[str, Any]], columns: Sequence[str] = (), **entry: Any) -> Suite:
+    return Suite(columns=tuple(columns), rules=tuple(_rule(**rule) for rule in rules), **entry)
+
+
+def _rule(**entry: Any) -> Rule:
+    """A rule as `suites.yml` has it: severity and meaning, kind and columns, then what else the expectation takes."""
+    (word, meaning), (kind, columns), *others = entry.items()
+    expectation, arguments = _KINDS[kind]
+    match columns:
+        case [a, b] if kind == "no_less":
+            named = {"column_A": a, "column_B": b}
+        case list():
+            expectation, named = "ExpectCompoundColumnsToBeUnique", {"column_list": columns}
+        case int():
+            named = {"min_value": columns}
+        case _:
+            named = {"column": columns}
+    return Rule(meaning, expectation, named | arguments | dict(others), WARNING if word == WARNING else CRITICAL)
