@@ -74,11 +74,7 @@ def _regression_table(title: str, rows: pd.DataFrame, coefficients: Sequence[str
     for term in (term for term in coefficients if term in present):
         table.add_row(term.replace("_x_", " × ").replace("_", " "), *line(term, {"coef": ".3f", "stars": "*"}))
         table.add_row("", *line(term, {"se": "()"}))
-    for statistic, label, form in (
-        ("r2", "R²", ".3f"),
-        ("pseudo_r2", "Pseudo R²", ".3f"),
-        ("nobs", "N", ",.0f"),
-    ):
+    for statistic, label, form in (("r2", "R²", ".3f"), ("pseudo_r2", "Pseudo R²", ".3f"), ("nobs", "N", ",.0f")):
         if statistic in set(rows["statistic"]):
             table.add_row(label, *line("", {statistic: form}))
     return table

@@ -131,10 +131,7 @@ def run_inference(
 
 
 def _infer_all(
-    connection: duckdb.DuckDBPyConnection,
-    specs: Iterable[Specification],
-    methods: Methods,
-    bootstrap: Bootstrap,
+    connection: duckdb.DuckDBPyConnection, specs: Iterable[Specification], methods: Methods, bootstrap: Bootstrap
 ) -> Iterator[tuple[Specification, Inferred]]:
     """Columns of one sample and horizon are read together, those of the same rows demeaned together."""
     for sharing in same_rows(specs):

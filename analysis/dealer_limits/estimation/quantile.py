@@ -73,20 +73,12 @@ def fit_quantile(
     solution = solve_quantile(x, y, np.ones(rows), quantile)
     errors = {
         name: np.std(bootstrap_quantile(x, y, quantile, solution.basis, counts), axis=0, ddof=1)[:-1]
-        for name, counts in (
-            ("se", pair_counts(rows, bootstrap)),
-            ("se_block", block_counts(rows, bootstrap)),
-        )
+        for name, counts in (("se", pair_counts(rows, bootstrap)), ("se_block", block_counts(rows, bootstrap)))
     }
     alone = np.sort(y)[int(np.ceil(rows * quantile - 1e-9)) - 1]
     pseudo_r2 = 1 - loss(y - x @ solution.coef, quantile) / loss(y - alone, quantile)
     return infer(
-        solution.coef[:-1],
-        errors.pop("se"),
-        rows,
-        rows - columns,
-        {"pseudo_r2": float(pseudo_r2)},
-        other_errors=errors,
+        solution.coef[:-1], errors.pop("se"), rows, rows - columns, {"pseudo_r2": float(pseudo_r2)}, other_errors=errors
     )
 
 

@@ -24,13 +24,7 @@ from scipy.sparse.linalg import splu
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.observations import key_of, sample_condition
 from dealer_limits.estimation.panel import Fit
-from dealer_limits.estimation.quantile import (
-    Bootstrap,
-    block_counts,
-    bootstrap_quantile,
-    pair_counts,
-    solve_quantile,
-)
+from dealer_limits.estimation.quantile import Bootstrap, block_counts, bootstrap_quantile, pair_counts, solve_quantile
 from dealer_limits.estimation.run import estimate
 from dealer_limits.estimation.specifications import Specification, load_registry
 from dealer_limits.warehouse import open_warehouse
@@ -285,9 +279,7 @@ def absorbing_least_squares(observations: Observations) -> Reference:
         )
         errors, slopes = result.std_errors.to_numpy(), slice(-1)
         return Reference(
-            result.params.to_numpy()[slopes],
-            errors[slopes] * observations.hc1_factor,
-            float(result.rsquared),
+            result.params.to_numpy()[slopes], errors[slopes] * observations.hc1_factor, float(result.rsquared)
         )
     regressors = observations.regressors
     if observations.constant:
@@ -296,11 +288,7 @@ def absorbing_least_squares(observations: Observations) -> Reference:
     # a single effect is absorbed in one step, which has no tolerance
     options = {"tol": PROJECTION_TOLERANCE} if effects.shape[1] > 1 else {}
     result = AbsorbingLS(observations.dependent, regressors, absorb=effects).fit(
-        cov_type="robust",
-        debiased=True,
-        method="hdfe",
-        absorb_options={"options": options},
-        use_cache=False,
+        cov_type="robust", debiased=True, method="hdfe", absorb_options={"options": options}, use_cache=False
     )
     without_factor = result.std_errors.to_numpy() * (result.df_resid / rows) ** 0.5
     return Reference(result.params.to_numpy(), without_factor * observations.hc1_factor, float(result.rsquared))
@@ -423,8 +411,5 @@ REFERENCES: dict[str, dict[str, Callable[[Observations], Reference]]] = {
         "pyfixest feols": pyfixest_least_squares,
         "dummy variables": dummy_least_squares,
     },
-    "iv": {
-        "linearmodels IV2SLS": linearmodels_two_stages,
-        "pyfixest feols": pyfixest_two_stages,
-    },
+    "iv": {"linearmodels IV2SLS": linearmodels_two_stages, "pyfixest feols": pyfixest_two_stages},
 }

@@ -88,10 +88,7 @@ _PNG_DOTS_PER_INCH = 200
 _DARK, _LIGHT = "#08306b", "#e08214"
 _SHADE = "0.86"
 
-_USAGE_GROUPS = (
-    Line("low", "Low VaR usage dealers", _LIGHT, "--"),
-    Line("high", "High VaR usage dealers", _DARK, "-"),
-)
+_USAGE_GROUPS = (Line("low", "Low VaR usage dealers", _LIGHT, "--"), Line("high", "High VaR usage dealers", _DARK, "-"))
 _CONSTRAINT_GROUPS = (
     Line("constrained", "Constrained desks", _DARK, "-"),
     Line("unconstrained", "Unconstrained desks", _LIGHT, "--"),
@@ -224,10 +221,7 @@ def _draw_cumulative_sales(figure: Figure, rows: pd.DataFrame) -> None:
     for line in _USAGE_GROUPS:
         group = rows[rows["usage_group"] == line.group]
         label = f"{line.label} ({group['firms'].max()} firms)"
-        for axes, column in (
-            (upper, "cumulative_soma_sales_usd_bn"),
-            (lower, "mean_soma_fraction"),
-        ):
+        for axes, column in ((upper, "cumulative_soma_sales_usd_bn"), (lower, "mean_soma_fraction")):
             _plot(axes, group["business_date"], group[column], line, label)
     upper.set(ylabel="Cumulative par, $ billions")
     upper.set_title("Total sales to the Fed")

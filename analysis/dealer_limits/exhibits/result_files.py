@@ -25,22 +25,10 @@ class ResultFile:
 DIAGNOSTICS = ResultFile(
     "diagnostics.csv",
     "diagnostics",
-    (
-        "outcome",
-        "horizon",
-        "coef",
-        "se",
-        "critical_95",
-        "rejects",
-        "is_corrected",
-        "question",
-        "is_tested",
-    ),
+    ("outcome", "horizon", "coef", "se", "critical_95", "rejects", "is_corrected", "question", "is_tested"),
 )
 INFERENCE = ResultFile(
-    "inference.parquet",
-    "inference",
-    (*_KEYS, "term", "covariance", "label", "se", "stars", "p_romano_wolf"),
+    "inference.parquet", "inference", (*_KEYS, "term", "covariance", "label", "se", "stars", "p_romano_wolf")
 )
 SUMMARY = ResultFile(
     "inference_summary.parquet",

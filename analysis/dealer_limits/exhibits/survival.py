@@ -141,8 +141,7 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
     frame = pd.DataFrame(rows)
     names = list(frame.columns[1:])
     return Instruments(
-        warning=_warning(values, weak, columns),
-        table=frame_html(frame, "instruments_table", names, raw=names),
+        warning=_warning(values, weak, columns), table=frame_html(frame, "instruments_table", names, raw=names)
     )
 
 
@@ -216,11 +215,7 @@ def _results(definitions: Definitions, rows: pd.DataFrame, identity: str) -> str
 
 
 def _table(
-    definitions: Definitions,
-    table: str,
-    verdicts: pd.DataFrame,
-    inference: pd.DataFrame,
-    labels: Mapping[str, str],
+    definitions: Definitions, table: str, verdicts: pd.DataFrame, inference: pd.DataFrame, labels: Mapping[str, str]
 ) -> tuple[str, str, str, str]:
     """A row per coefficient: the paper's errors, the recommended ones, its survival, then all others."""
     found = {
@@ -249,8 +244,7 @@ def _table(
                 "safe|survives": _VERDICTS[row["verdict"]],
                 **{
                     f"other|{labels.get(name, name)}": _error(
-                        found.get((*key, name), {}).get("se", math.nan),
-                        found.get((*key, name), {}).get("stars", 0),
+                        found.get((*key, name), {}).get("se", math.nan), found.get((*key, name), {}).get("stars", 0)
                     )
                     for name in others
                 },

@@ -212,8 +212,7 @@ def page(checked: Sequence[Checked], seeds: Sequence[int]) -> str:
 
 def _in_printed_order(checked: Sequence[Checked]) -> list[Checked]:
     return sorted(
-        checked,
-        key=lambda number: (int(number.key[0]), number.key[1], int(number.key[2] or 0), number.key[3:]),
+        checked, key=lambda number: (int(number.key[0]), number.key[1], int(number.key[2] or 0), number.key[3:])
     )
 
 

@@ -35,13 +35,7 @@ WIDEST_FACTOR = 8.0
 STEP = 0.08
 ALL_TABLES = ("2", "3", "4", "5", "7", "8", "9", "14")
 # tables that a group of parameters can change, by the start of its name; Table 15 is always estimated
-AFFECTED = {
-    "pnl_": ("14",),
-    "dv01_": ("7",),
-    "slr_": ("4", "5"),
-    "new_": ("3",),
-    "further_desks": ("9",),
-}
+AFFECTED = {"pnl_": ("14",), "dv01_": ("7",), "slr_": ("4", "5"), "new_": ("3",), "further_desks": ("9",)}
 
 
 def residuals(moments: Moments, printed: dict[Key, str]) -> dict[Key, float]:

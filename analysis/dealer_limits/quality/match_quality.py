@@ -77,9 +77,7 @@ def fit_line(x: np.ndarray, y: np.ndarray) -> Line:
     slope = deviation @ outcome / (deviation @ deviation)
     unexplained = ((outcome - slope * deviation) ** 2).sum()
     return Line(
-        slope,
-        np.sqrt(unexplained / (len(x) - 2) / (deviation @ deviation)),
-        1 - unexplained / (outcome @ outcome),
+        slope, np.sqrt(unexplained / (len(x) - 2) / (deviation @ deviation)), 1 - unexplained / (outcome @ outcome)
     )
 
 
@@ -121,11 +119,7 @@ def _as_frame(rows: list[Row]) -> pd.DataFrame:
 
 def _show(console: Console, rule: str, values: pd.Series) -> None:
     table = Table(
-        title=f"Match quality, rule {rule}",
-        title_justify="left",
-        title_style="bold",
-        box=HORIZONTALS,
-        pad_edge=False,
+        title=f"Match quality, rule {rule}", title_justify="left", title_style="bold", box=HORIZONTALS, pad_edge=False
     )
     columns = {
         "awards": ",.0f",

@@ -90,11 +90,7 @@ class Suite:
         expressions = [*self.columns, *(f"{sql} as {name}" for name, sql in self.derived.items())]
         if self.grouped:
             expressions.append(f"count(*) as {ROW_COUNT}")
-        lines = [
-            "select",
-            ",\n".join(f"    {expression}" for expression in expressions),
-            f"from {self.table}",
-        ]
+        lines = ["select", ",\n".join(f"    {expression}" for expression in expressions), f"from {self.table}"]
         if self.where:
             lines.append(f"where {self.where}")
         if self.grouped:
@@ -128,10 +124,7 @@ def suite_of_contract(table: Table) -> Suite:
             )
         if column.codes:
             codes = ", ".join(f"'{code}'" for code in column.codes)
-            counts[f"{name}_unknown"] = (
-                f"{name} not in ({codes})",
-                f"{name} is one of {', '.join(column.codes)}.",
-            )
+            counts[f"{name}_unknown"] = (f"{name} not in ({codes})", f"{name} is one of {', '.join(column.codes)}.")
         day = "date " if column.type in ("date", "timestamp") else ""
         quote = "'" if day else ""
         for bound, sign, words in (
