@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
 from textwrap import fill
 
@@ -38,9 +38,12 @@ def show_comparison(console: Console, comparison: pd.DataFrame, coefficients: Se
             console.print(_regression_table(title, rows[rows["column"].isin(block)], coefficients), "")
 
 
-def _new_table(title: str) -> Table:
+def new_table(title: str, first: str = "", numbers: Iterable[str] = ()) -> Table:
+    """A table as all look on the terminal: a first column of words, and columns of numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", box=HORIZONTALS, pad_edge=False)
-    table.add_column("", no_wrap=True)
+    table.add_column(first, no_wrap=not first)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
     return table
 
 
@@ -49,7 +52,7 @@ def _regression_table(title: str, rows: pd.DataFrame, coefficients: Sequence[str
     sources = ("ours", "printed") if rows["printed"].notna().any() else ("ours",)
     # the outcome heads the block, as in the paper, unless its columns have outcomes of their own
     shared = columns["outcome"].nunique() == 1
-    table = _new_table(f"{title} {columns['outcome'].iloc[0].replace('_', ' ')}" if shared else title)
+    table = new_table(f"{title} {columns['outcome'].iloc[0].replace('_', ' ')}" if shared else title)
     for column, outcome, horizon in columns[["column", "outcome", "horizon"]].itertuples(index=False):
         horizon_text = f" h={horizon}" if horizon else ""
         outcome_text = "" if shared else "\n" + fill(outcome.replace("_", " "), _COLUMN_WIDTH // 2)
@@ -81,7 +84,7 @@ def _regression_table(title: str, rows: pd.DataFrame, coefficients: Sequence[str
 
 
 def _summary_table(title: str, rows: pd.DataFrame) -> Table:
-    table = _new_table(title)
+    table = new_table(title)
     table.add_column("")
     for statistic in _SUMMARY_STATISTICS:
         table.add_column(statistic, justify="right")

@@ -158,7 +158,6 @@ def _check(
 
 
 def _report(checks: list[Check], columns: int) -> Iterator[object]:
-
     table = Table(title=f"{columns} columns verified", title_justify="left", box=HORIZONTALS, pad_edge=False)
     table.add_column("estimator")
     table.add_column("against")
@@ -350,7 +349,6 @@ def linearmodels_two_stages(observations: Observations) -> Reference:
 
 def _frame(observations: Observations) -> pd.DataFrame:
     """y, x0 .. , z0 .. and e0 .. as columns."""
-
     columns = {"y": observations.dependent}
     for letter, matrix in (
         ("x", observations.regressors),
@@ -379,7 +377,6 @@ def linear_program(observations: Observations, quantile: float, weights: np.ndar
 
 
 def _solve_program(x: np.ndarray, y: np.ndarray, weights: np.ndarray, quantile: float) -> tuple[np.ndarray, float]:
-
     rows, columns = x.shape
     program = linprog(
         np.concatenate([np.zeros(columns), quantile * weights, (1 - quantile) * weights]),

@@ -63,18 +63,8 @@ def read_montecarlo(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | Non
     return connection.execute(
         """
         select
-            world,
-            "table",
-            coalesce(panel, '') as panel,
-            "column",
-            dependent,
-            horizon,
-            term,
-            worlds,
-            population,
-            mean,
-            coverage_95,
-            rejection,
+            world, "table", coalesce(panel, '') as panel, "column", dependent, horizon, term, worlds, population, mean,
+            coverage_95, rejection
         from seeds.montecarlo
         where list_contains($headline, "table")
         order by try_cast("table" as integer), panel, try_cast("column" as integer), term, world

@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 
 from dealer_limits.exhibits.tables import frame_html
+from dealer_limits.quality.match_quality import STATISTICS
 
 
 def checks_table(checks: Mapping[str, Any] | None) -> str:
@@ -111,14 +112,7 @@ def match_tables(quality: pd.DataFrame | None) -> list[tuple[str, str, str]]:
     """
     if quality is None:
         return []
-    forms = {
-        "awards": "{:,.0f}",
-        "precision": "{:.3f}",
-        "recall": "{:.3f}",
-        "recall_of_all_fills": "{:.3f}",
-        "unique_pct": "{:.1f}",
-        "median_alternatives": "{:,.0f}",
-    }
+    forms = {"awards": ",.0f"} | STATISTICS
     tables = []
     for rule, of_rule in quality.groupby("matching_rule"):
         values = of_rule.set_index(["match_kind", "statistic"])["value"]
@@ -126,7 +120,7 @@ def match_tables(quality: pd.DataFrame | None) -> list[tuple[str, str, str]]:
             {
                 "Match": kind.replace("_", " "),
                 **{
-                    name.replace("_pct", ", %").replace("_", " "): form.format(values[kind, name])
+                    name.replace("_pct", ", %").replace("_", " "): format(values[kind, name], form)
                     if (kind, name) in values
                     else ""
                     for name, form in forms.items()

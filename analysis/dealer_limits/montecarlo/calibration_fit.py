@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 from scipy.optimize import least_squares
 
-from dealer_limits.estimation.specifications import Specification
+from dealer_limits.estimation.specifications import Specification, read_csv
 from dealer_limits.montecarlo.desk_panel_moments import Key, Moments, many_moments, printed_numbers
 from dealer_limits.montecarlo.panel_regressions import panel_specifications
 from dealer_limits.montecarlo.processes import worker_pool
@@ -136,8 +136,7 @@ def fitting_rows() -> tuple[Specification, ...]:
 
 def write_parameters(values: dict[str, float]) -> None:
     """Put values of four digits into the parameter file, all else as it is."""
-    with PARAMETER_FILE.open(encoding="utf-8", newline="") as file:
-        table = list(csv.DictReader(file))
+    table = read_csv(PARAMETER_FILE)
     for row in table:
         if row["fitted"] == "yes":
             row["value"] = f"{values[row['parameter']]:.4g}"

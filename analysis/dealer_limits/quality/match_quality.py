@@ -8,15 +8,23 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
-from rich.box import HORIZONTALS
 from rich.console import Console
-from rich.table import Table
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimation.display import new_table
 from dealer_limits.warehouse import open_warehouse
 
 # A row of the long form: matching_rule, match_kind, statistic, value.
 Row = tuple[str, str, str, float]
+
+# what is shown of a kind of match, and how
+STATISTICS = {
+    "precision": ".3f",
+    "recall": ".3f",
+    "recall_of_all_fills": ".3f",
+    "unique_pct": ".1f",
+    "median_alternatives": ",.0f",
+}
 
 _KINDS = ("equal", "exact", "partial", "by_price", "none")
 
@@ -118,21 +126,9 @@ def _as_frame(rows: list[Row]) -> pd.DataFrame:
 
 
 def _show(console: Console, rule: str, values: pd.Series) -> None:
-    table = Table(
-        title=f"Match quality, rule {rule}", title_justify="left", title_style="bold", box=HORIZONTALS, pad_edge=False
-    )
-    columns = {
-        "awards": ",.0f",
-        "awards_pct": ".1f",
-        "precision": ".3f",
-        "recall": ".3f",
-        "recall_of_all_fills": ".3f",
-        "unique_pct": ".1f",
-        "median_alternatives": ",.0f",
-    }
-    table.add_column("match")
-    for name in columns:
-        table.add_column(name.replace("_pct", " %").replace("_", " "), justify="right")
+    columns = {"awards": ",.0f", "awards_pct": ".1f"} | STATISTICS
+    headings = (name.replace("_pct", " %").replace("_", " ") for name in columns)
+    table = new_table(f"Match quality, rule {rule}", "match", headings)
     kinds = [kind for kind in _KINDS if (kind, "awards") in values]
     for kind in [*kinds, "all"]:
         cells = (f"{values[kind, name]:{form}}" if (kind, name) in values else "" for name, form in columns.items())

@@ -9,20 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from dealer_limits.estimation.display import new_table
 from dealer_limits.quality.validate import SuiteResult, Verdict
 
 
 def show_results(console: Console, results: Sequence[SuiteResult]) -> None:
     """Print a row per suite, and a line per violated rule."""
-    table = Table(title="Data quality", title_justify="left", title_style="bold", box=HORIZONTALS, pad_edge=False)
-    table.add_column("suite")
-    for header in ("expectations", "failed", "warned", "rows"):
-        table.add_column(header, justify="right")
+    table = new_table("Data quality", "suite", ("expectations", "failed", "warned", "rows"))
     for result in results:
         table.add_row(
             result.suite.name,
