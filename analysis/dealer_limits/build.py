@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dbt.cli.main import dbtRunner
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -29,8 +30,6 @@ def build_warehouse(console: Console, arguments: Sequence[str] = (), variables: 
     if variables is not None:
         given = read_variables(variables, Path(os.environ.get("DBT_PROJECT_DIR", "")))
         arguments = [*arguments, "--vars", json.dumps(given)]
-
-    from dbt.cli.main import dbtRunner
 
     said: list[str] = []
 

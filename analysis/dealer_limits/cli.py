@@ -74,8 +74,7 @@ def pseudo(
 @one_line_errors
 def build(
     variables: Annotated[
-        str | None,
-        typer.Option("--vars", help="Other values of variables of dbt_project.yml, as YAML or JSON."),
+        str | None, typer.Option("--vars", help="Other values of variables of dbt_project.yml, as YAML or JSON.")
     ] = None,
 ) -> None:
     """Build, test and publish the warehouse: `dbt build` with a progress bar."""
@@ -155,10 +154,7 @@ def check(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> 
 
 @app.command()
 @one_line_errors
-def match_quality(
-    warehouse: Warehouse = WAREHOUSE,
-    output: Output = Path("output"),
-) -> None:
+def match_quality(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> None:
     """Compare the SOMA match with the truth of the pseudo world: precision and recall by kind of match."""
     from dealer_limits.quality.match_quality import show_match_quality
 

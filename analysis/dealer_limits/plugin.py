@@ -77,10 +77,7 @@ class Plugin(BasePlugin):
             "raw_files": (lambda: json.dumps(self.ledger.files()), 0),
             "control_totals": (self._control_totals, 0),
             "remove_raw_copies": (self.ledger.remove_copies, 0),
-            "this_build": (
-                lambda: json.dumps(self._this_build() | {"is_compared": bool(self._last_build())}),
-                0,
-            ),
+            "this_build": (lambda: json.dumps(self._this_build() | {"is_compared": bool(self._last_build())}), 0),
             "last_build": (lambda: json.dumps(self._last_build()), 0),
             "publish_warehouse": (self._publish, 1),
             "truth_file": (_truth_file, 1),

@@ -9,14 +9,12 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import duckdb
 import yaml
 
 from dealer_limits.errors import DealerLimitsError
-
-if TYPE_CHECKING:
-    import duckdb
 
 WORDS = {
     "treasury_exclusions_needed": ("all", "any"),
@@ -66,8 +64,6 @@ def read_variables(text: str, project: Path = Path()) -> dict[str, Any]:
 
 def built_with(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """The variables that a warehouse was built with."""
-    import duckdb
-
     try:
         rows = connection.execute(f"select variable, value from {_TABLE}").fetchall()
     except duckdb.CatalogException:

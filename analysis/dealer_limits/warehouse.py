@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import duckdb
 
 from dealer_limits.errors import DealerLimitsError
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 @contextmanager
@@ -19,8 +17,6 @@ def open_warehouse(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Raises DealerLimitsError where there is no such file or where it is no DuckDB database.
     """
-    import duckdb
-
     if not warehouse.is_file():
         raise DealerLimitsError(f"there is no warehouse {warehouse}: run `dbt build` first")
     try:

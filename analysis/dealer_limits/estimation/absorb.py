@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from scipy.sparse import csr_array
+import numpy as np
+from scipy.linalg import cho_solve, cholesky
+from scipy.sparse import coo_array, csr_array, diags_array
+from scipy.sparse.csgraph import connected_components
 
 MOST_EFFECTS = 2
 
@@ -50,11 +50,6 @@ def prepare_effects(levels: np.ndarray) -> Effects:
 
     Raises ValueError for more than two effects.
     """
-    import numpy as np
-    from scipy.linalg import cholesky
-    from scipy.sparse import coo_array, diags_array
-    from scipy.sparse.csgraph import connected_components
-
     rows, effects = levels.shape
     if effects > MOST_EFFECTS:
         raise ValueError(f"{effects} effects, at most {MOST_EFFECTS} can be absorbed")
@@ -94,9 +89,6 @@ def demean(effects: Effects, values: np.ndarray) -> np.ndarray:
 
 
 def _demean_once(effects: Effects, values: np.ndarray) -> np.ndarray:
-    import numpy as np
-    from scipy.linalg import cho_solve
-
     if effects.elimination is None:
         (levels,) = effects.levels
         return values - (np.bincount(levels, values) / np.bincount(levels))[levels]

@@ -16,18 +16,12 @@ Conventions, each as in the package that the tests compare with:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from dealer_limits.estimation.panel import robust_covariance
+import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    import numpy as np
-
-    from dealer_limits.estimation.panel import Parts
-
+from dealer_limits.estimation.panel import Parts, robust_covariance
 
 # of the largest eigenvalue: below it a direction is not there
 LEAST_SHARE = 1e-11
@@ -57,8 +51,6 @@ def cluster_covariance(parts: Parts, *clusters: np.ndarray) -> Covariance:
 
     Raises ValueError for fewer than two clusters, or more than two ways.
     """
-    import numpy as np
-
     if len(clusters) not in (1, 2):
         raise ValueError(f"errors can be clustered in one way or in two, not in {len(clusters)}")
     scores = parts.score_regressors * parts.residuals[:, None]
@@ -83,8 +75,6 @@ def cluster_jackknife_covariance(parts: Parts, clusters: np.ndarray) -> Covarian
 
     `clusters` (n,) are whole numbers; there is no constant. Raises ValueError for fewer than two clusters.
     """
-    import numpy as np
-
     columns = [parts.residuals[:, None], parts.regressors]
     if parts.first_stage is not None:
         columns.append(parts.first_stage)
@@ -95,8 +85,6 @@ def cluster_jackknife_covariance(parts: Parts, clusters: np.ndarray) -> Covarian
 
 def jackknife(distances: np.ndarray) -> np.ndarray:
     """The covariance (k, k) that estimates without one cluster each, less that with all (G, k), make."""
-    import numpy as np
-
     count = len(distances)
     return np.einsum("gi,gj->ij", distances, distances) * (count - 1) / count
 
@@ -112,8 +100,6 @@ def leave_out(columns: np.ndarray, levels: Sequence[np.ndarray], clusters: np.nd
 
     Raises ValueError for fewer than two clusters.
     """
-    import numpy as np
-
     ways = np.unique(clusters, return_inverse=True)[1]
     if ways.max() == 0:
         raise ValueError("all rows are in one cluster")
@@ -155,8 +141,6 @@ def leave_out(columns: np.ndarray, levels: Sequence[np.ndarray], clusters: np.nd
 
 def _inverse(matrices: np.ndarray) -> np.ndarray:
     """Generalised inverses of symmetric matrices (G, k, k), those of all at once."""
-    import numpy as np
-
     values, vectors = np.linalg.eigh(matrices)
     there = np.abs(values) > LEAST_SHARE * np.abs(values).max(axis=1, keepdims=True)
     inverse = np.divide(1.0, values, where=there, out=np.zeros_like(values))
@@ -168,8 +152,6 @@ def driscoll_kraay_covariance(parts: Parts, days: np.ndarray, lags: int) -> Cova
 
     `days` (n,) are whole numbers, one apart for successive days; a day without rows has a score of zero.
     """
-    import numpy as np
-
     scores = parts.score_regressors * parts.residuals[:, None]
     present = np.unique(days)
     by_day = np.zeros((present[-1] - present[0] + 1, scores.shape[1]))
@@ -196,8 +178,6 @@ def rule_of_thumb_lags(periods: int, least: int = 0) -> int:
 
 def parameters_beside(parts: Parts, clusters: Iterable[np.ndarray]) -> int:
     """k': regressors, and effects that are not nested in the clusters."""
-    import numpy as np
-
     effects = parts.effects
     sizes, nested = {}, []
     for position, levels in enumerate(effects.levels):
@@ -225,21 +205,15 @@ def absorbed_parameters(levels: Mapping, components: int, nested: Sequence) -> i
 
 def _sums_by(group: np.ndarray, scores: np.ndarray, groups: int = 0) -> np.ndarray:
     """Sums of scores (groups, k); `groups` where there may be more than those with rows."""
-    import numpy as np
-
     return np.column_stack([np.bincount(group, score, groups) for score in scores.T])
 
 
 def _outer(sums: np.ndarray) -> np.ndarray:
-    import numpy as np
-
     return np.einsum("gi,gj->ij", sums, sums)
 
 
 def _bartlett(scores: np.ndarray, lags: int) -> np.ndarray:
     """Long-run variance of scores (T, k) in the order of time, summed and not averaged."""
-    import numpy as np
-
     meat = _outer(scores)
     for lag in range(1, min(lags, len(scores) - 1) + 1):
         beside = np.einsum("gi,gj->ij", scores[lag:], scores[:-lag])
@@ -249,8 +223,6 @@ def _bartlett(scores: np.ndarray, lags: int) -> np.ndarray:
 
 def without_negative_part(matrix: np.ndarray) -> np.ndarray:
     """A symmetric matrix (k, k) with its negative eigenvalues set to zero."""
-    import numpy as np
-
     values, vectors = np.linalg.eigh(matrix)
     if values.min() >= 0:
         return matrix

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from math import ceil
 from textwrap import fill
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-    from rich.console import Console
-    from rich.table import Table
+import pandas as pd
+from rich.box import HORIZONTALS
+from rich.console import Console
+from rich.table import Table
 
 # A printed column and ours take this many characters, the terms before them as many as the second.
 _COLUMN_WIDTH = 26
@@ -40,12 +38,12 @@ def show_comparison(console: Console, comparison: pd.DataFrame, coefficients: Se
             console.print(_regression_table(title, rows[rows["column"].isin(block)], coefficients), "")
 
 
-def _new_table(title: str) -> Table:
-    from rich.box import HORIZONTALS
-    from rich.table import Table
-
+def new_table(title: str, first: str = "", numbers: Iterable[str] = ()) -> Table:
+    """A table as all look on the terminal: a first column of words, and columns of numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", box=HORIZONTALS, pad_edge=False)
-    table.add_column("", no_wrap=True)
+    table.add_column(first, no_wrap=not first)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
     return table
 
 
@@ -54,7 +52,7 @@ def _regression_table(title: str, rows: pd.DataFrame, coefficients: Sequence[str
     sources = ("ours", "printed") if rows["printed"].notna().any() else ("ours",)
     # the outcome heads the block, as in the paper, unless its columns have outcomes of their own
     shared = columns["outcome"].nunique() == 1
-    table = _new_table(f"{title} {columns['outcome'].iloc[0].replace('_', ' ')}" if shared else title)
+    table = new_table(f"{title} {columns['outcome'].iloc[0].replace('_', ' ')}" if shared else title)
     for column, outcome, horizon in columns[["column", "outcome", "horizon"]].itertuples(index=False):
         horizon_text = f" h={horizon}" if horizon else ""
         outcome_text = "" if shared else "\n" + fill(outcome.replace("_", " "), _COLUMN_WIDTH // 2)
@@ -79,18 +77,14 @@ def _regression_table(title: str, rows: pd.DataFrame, coefficients: Sequence[str
     for term in (term for term in coefficients if term in present):
         table.add_row(term.replace("_x_", " × ").replace("_", " "), *line(term, {"coef": ".3f", "stars": "*"}))
         table.add_row("", *line(term, {"se": "()"}))
-    for statistic, label, form in (
-        ("r2", "R²", ".3f"),
-        ("pseudo_r2", "Pseudo R²", ".3f"),
-        ("nobs", "N", ",.0f"),
-    ):
+    for statistic, label, form in (("r2", "R²", ".3f"), ("pseudo_r2", "Pseudo R²", ".3f"), ("nobs", "N", ",.0f")):
         if statistic in set(rows["statistic"]):
             table.add_row(label, *line("", {statistic: form}))
     return table
 
 
 def _summary_table(title: str, rows: pd.DataFrame) -> Table:
-    table = _new_table(title)
+    table = new_table(title)
     table.add_column("")
     for statistic in _SUMMARY_STATISTICS:
         table.add_column(statistic, justify="right")

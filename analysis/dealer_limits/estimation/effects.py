@@ -15,15 +15,14 @@ and what is left of it bounds λ from below (`_least_eigenvalue`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import eigvalsh_tridiagonal
+from scipy.optimize import brentq
 
 from dealer_limits.errors import DealerLimitsError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy as np
 
 # A variable of which the effects leave less than this share of its norm is held to the accuracy of one of
 # which they leave so much: rounding allows no more.
@@ -88,8 +87,6 @@ def solve_effects(
 
     Raises DealerLimitsError where `most_iterations` do not suffice, or rounding allows no such accuracy.
     """
-    import numpy as np
-
     space = _Space(counts, component)
     norms = np.sqrt(squares)
     values, left = np.zeros_like(right_side), squares.astype(float)
@@ -142,8 +139,6 @@ class _Space:
     """Residuals r (levels, columns) of S b = r: what they add up to, and how long D^-½ r is."""
 
     def __init__(self, counts: np.ndarray, component: np.ndarray) -> None:
-        import numpy as np
-
         self._counts, self._component = counts, component
         self._rows = np.bincount(component, counts)
         self._rows[self._rows == 0] = 1.0
@@ -151,8 +146,6 @@ class _Space:
 
     def balance(self, residual: np.ndarray) -> np.ndarray:
         """Residuals that add up to zero in each component, as they do but for rounding, like all of S b."""
-        import numpy as np
-
         balanced = np.empty_like(residual)
         for column in range(residual.shape[1]):
             excess = np.bincount(self._component, residual[:, column]) / self._rows
@@ -161,8 +154,6 @@ class _Space:
 
     def lengths(self, residual: np.ndarray) -> np.ndarray:
         """The norm of D^-½ r, per column."""
-        import numpy as np
-
         return np.sqrt((residual * residual * self.inverse[:, None]).sum(axis=0))
 
 
@@ -190,8 +181,6 @@ class _Descent:
 
     def advance(self, product: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What the solution (levels, columns) gains, and what its projection (columns,) gains in squares."""
-        import numpy as np
-
         curvature = (self.direction * product).sum(axis=0)
         size = self._size
         # a column that is solved exactly has no direction left
@@ -210,8 +199,6 @@ class _Descent:
 
 def _error(lengths: np.ndarray, eigenvalue: float, left: np.ndarray, floor: np.ndarray) -> np.ndarray:
     """The bound on the error of each demeaned variable, over its norm or the floor."""
-    import numpy as np
-
     projected = lengths / np.sqrt(eigenvalue)
     norm = np.maximum(np.sqrt(np.maximum(left, 0.0)), floor)
     return np.divide(projected, norm, out=np.zeros_like(projected), where=projected > 0)
@@ -225,10 +212,6 @@ def _least_eigenvalue(probe: _Descent) -> float:
     so p(λ) is at most `lengths` over `LEAST_IN_PROBE`. From 0 to the smallest θ, p falls from 1 to 0, and λ
     is not above that θ: it is at least where p has that height.
     """
-    import numpy as np
-    from scipy.linalg import eigvalsh_tridiagonal
-    from scipy.optimize import brentq
-
     steps = np.array([step[0] for step in probe.steps if step[0] > 0])
     if not len(steps):
         # not even the probe has anything to project: all eigenvalues are zero

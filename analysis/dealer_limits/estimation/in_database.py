@@ -11,18 +11,18 @@ of their size, not in every byte. A connection with one thread repeats every byt
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.covariance import absorbed_parameters, without_negative_part
 from dealer_limits.estimation.effects import Effects, solve_effects
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import duckdb
-    import numpy as np
 
 # To what accuracy, relative to its norm, every demeaned variable must be known (see `solve_effects`).
 TOLERANCE = 1e-10
@@ -88,8 +88,6 @@ class DatabaseFit:
 
     def se(self, clusters: tuple[str, ...] = ()) -> np.ndarray:
         """Standard errors (k,): robust, or clustered by one of the entries of `clusters`."""
-        import numpy as np
-
         return np.sqrt(np.diag(self.covariance[clusters]))
 
 
@@ -111,8 +109,6 @@ def fit_in_database(
     missing or all rows are in one; where a table or expression is unknown or is no number; or where the
     effects do not converge to `tolerance`.
     """
-    import duckdb
-
     if len(panel.effects) > 2:
         raise DealerLimitsError(f"the sql engine absorbs two effects at most, not {', '.join(panel.effects)}")
     for clusters in panel.clusters:
@@ -151,8 +147,6 @@ class _Session:
 
     def write(self, table: str, key: np.ndarray, values: np.ndarray, prefix: str) -> None:
         """A temporary table `key, <prefix>0, <prefix>1, …`: a copy, since its statistics make joins quick."""
-        import pyarrow as pa
-
         arrow = pa.table({"key": key} | {f"{prefix}{j}": column for j, column in enumerate(values.T)})
         self._cursor.register("within_arrow", arrow)
         self._cursor.execute(f"create or replace temp table {table} as select * from within_arrow")
@@ -201,8 +195,6 @@ def _pairs(template: str, variables: int) -> str:
 
 def _symmetric(pairs: Iterable[float], variables: int) -> np.ndarray:
     """The symmetric matrix (variables, variables) of the answers to `_pairs`."""
-    import numpy as np
-
     matrix = np.zeros((variables, variables))
     upper = np.triu_indices(variables)
     matrix[upper] = list(pairs)
@@ -212,8 +204,6 @@ def _symmetric(pairs: Iterable[float], variables: int) -> np.ndarray:
 
 def _prepare(session: _Session, panel: PanelQuery) -> _Levels:
     """Make the view `rows` (g, h, v0, v1, …, c0, …) and the table `units`, and sum up per period."""
-    import numpy as np
-
     names = (panel.dependent, *panel.regressors)
     variables = len(names)
     _make_panel(session, panel, names)
@@ -329,10 +319,6 @@ def _components(session: _Session, periods: np.ndarray) -> np.ndarray:
 
     Some units are enough where these connect all periods; else all units have a say.
     """
-    import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     (some,) = session.columns(f"select g from within_units order by g limit {SAMPLED_UNITS}")
     for asked in (f"g <= {some[-1]}", "true"):
         first, other = session.columns(
@@ -352,8 +338,6 @@ def _components(session: _Session, periods: np.ndarray) -> np.ndarray:
 
 def _singletons(session: _Session, periods: np.ndarray, rows: np.ndarray) -> int:
     """Rows that are alone in a level, then those alone once these are gone, and so on."""
-    import numpy as np
-
     (alone,) = session.columns("select count(*) from within_units where n = 1")
     if alone[0] == 0 and rows.min() > 1:
         return 0
@@ -420,8 +404,6 @@ class _Incidence:
         """Multiply by whatever way is shorter than the panel, going by a sample of some hundred units."""
         if self._through_units != self._through_rows:
             return
-        import numpy as np
-
         periods = self._levels.periods
         self._session.write("within_numbered", periods, np.arange(len(periods))[:, None], "number")
         rows, runs, pairs = self._session.columns(
@@ -450,8 +432,6 @@ class _Incidence:
 
     def _through_rows(self, direction: np.ndarray) -> np.ndarray:
         """C' N⁻¹ C b over the rows of the panel, less what units of one period add to it."""
-        import numpy as np
-
         variables = direction.shape[1]
         self._session.write("within_direction", self._levels.periods, direction, "b")
         _, *columns = self._session.columns(
@@ -470,8 +450,6 @@ class _Incidence:
 
     def _sum_up_pairs(self) -> None:
         """C' N⁻¹ C of the units that have several periods, as a sparse matrix."""
-        from scipy.sparse import coo_array
-
         row, column, value = self._session.columns(
             f"""
             with cells as ({_CELLS})
@@ -509,8 +487,6 @@ class _Incidence:
 
     def _through_runs(self, direction: np.ndarray) -> np.ndarray:
         """C' N⁻¹ C b over runs, of the units that have several periods."""
-        import numpy as np
-
         periods, variables = direction.shape
         cumulative = np.zeros((periods + 1, variables))
         np.cumsum(direction, axis=0, out=cumulative[1:])
@@ -552,8 +528,6 @@ class _Remainder:
         self.cross: np.ndarray
 
     def __call__(self, effects: np.ndarray) -> np.ndarray:
-        import numpy as np
-
         variables = effects.shape[1]
         self._session.write("within_period_effects", self._levels.periods, effects, "b")
         self._session.run(
@@ -610,8 +584,6 @@ def _estimate(
     session: _Session, panel: PanelQuery, levels: _Levels, effects: Effects, cross: np.ndarray
 ) -> DatabaseFit:
     """Coefficients from the cross products, errors from one more scan per way of clustering."""
-    import numpy as np
-
     nobs, regressors = levels.nobs, len(levels.names) - 1
     levels_of = {"g": levels.units, "h": len(levels.periods)}
     components = int(levels.component.max()) + 1
@@ -659,8 +631,6 @@ def _estimate(
 
 def _slopes(levels: _Levels, cross: np.ndarray) -> np.ndarray:
     """Coefficients of the demeaned regression; every regressor must have variation of its own."""
-    import numpy as np
-
     left = np.sqrt(np.diag(cross)[1:] / np.where(levels.total_squares[1:] > 0, levels.total_squares[1:], 1.0))
     for name, share in zip(levels.names[1:], left, strict=True):
         if share <= ABSORBED_SHARE:

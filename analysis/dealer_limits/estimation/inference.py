@@ -131,10 +131,7 @@ def run_inference(
 
 
 def _infer_all(
-    connection: duckdb.DuckDBPyConnection,
-    specs: Iterable[Specification],
-    methods: Methods,
-    bootstrap: Bootstrap,
+    connection: duckdb.DuckDBPyConnection, specs: Iterable[Specification], methods: Methods, bootstrap: Bootstrap
 ) -> Iterator[tuple[Specification, Inferred]]:
     """Columns of one sample and horizon are read together, those of the same rows demeaned together."""
     for sharing in same_rows(specs):
@@ -275,8 +272,6 @@ def _instrument_tests(
     By firm-day, where the instruments live; Anderson-Rubin sets also from the jackknife by firm, since
     firm-days that share the days of a change are not independent.
     """
-    import numpy as np
-
     exogenous = [name for name in spec.regressors if name not in spec.endogenous]
     instruments = list(spec.instruments)
     asked = (variables, fit.parts, spec.dependent, spec.endogenous[0], instruments, exogenous)

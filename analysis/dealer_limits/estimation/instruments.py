@@ -7,18 +7,17 @@ cluster jackknife of both stages together, with Hotelling's distribution in plac
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.polynomial import Polynomial
+from scipy.stats import chi2, f, ncx2
 
 from dealer_limits.estimation.covariance import jackknife, leave_out, parameters_beside
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-
-    from dealer_limits.estimation.panel import Parts, Variables
+from dealer_limits.estimation.panel import Parts, Variables
 
 # Instruments are called weak where the bias of two-stage least squares may exceed this share of the bias of
 # the worst case, with a probability of more than 5%.
@@ -76,8 +75,6 @@ class ConfidenceSet:
     @property
     def bounded(self) -> bool:
         """Whether every interval ends on both sides."""
-        import math
-
         return all(math.isfinite(low) and math.isfinite(high) for low, high in self.intervals)
 
     def __contains__(self, value: float) -> bool:
@@ -106,7 +103,6 @@ def project(
     `parts` is of the two-stage regression, for its effects. Raises ValueError where a jackknife has no more
     clusters than there are instruments.
     """
-    import numpy as np
 
     def within(names: Sequence[str]) -> np.ndarray:
         return np.column_stack([variables.within[name] for name in names])
@@ -150,9 +146,6 @@ def effective_f(projections: Projections) -> EffectiveF:
     meaning under clustering. The critical value is of the noncentral chi-squared that Patnaik's approximation
     gives; with one instrument 23.1.
     """
-    import numpy as np
-    from scipy.stats import ncx2
-
     count = len(projections.first_stage)
     variance = projections.covariance[count:, count:]
     root = np.linalg.cholesky(projections.gram)
@@ -167,8 +160,6 @@ def effective_f(projections: Projections) -> EffectiveF:
 
 def anderson_rubin(projections: Projections, hypothesis: float) -> float:
     """Wald statistic of the hypothesis that the instruments do not explain y - β₀ x."""
-    import numpy as np
-
     count = len(projections.first_stage)
     distance = projections.reduced_form - hypothesis * projections.first_stage
     direction = np.vstack([np.eye(count), -hypothesis * np.eye(count)])
@@ -187,8 +178,6 @@ def anderson_rubin_p(projections: Projections, hypothesis: float) -> float:
 
 def _distribution(projections: Projections):
     """Of the Anderson-Rubin statistic under its hypothesis."""
-    from scipy.stats import chi2, f
-
     count, clusters = len(projections.first_stage), projections.clusters
     if not projections.small:
         return chi2(count)
@@ -201,9 +190,6 @@ def anderson_rubin_set(projections: Projections, level: float = 0.95) -> Confide
     The statistic is a ratio of polynomials of degree 2L in β₀, so that the ends are roots of one polynomial.
     A set is unbounded where the first stage is not significant at the same level.
     """
-    import numpy as np
-    from numpy.polynomial import Polynomial
-
     count = len(projections.first_stage)
     critical = _distribution(projections).ppf(level)
     # hypotheses in units of the endogenous variable's own scale
@@ -241,8 +227,6 @@ def hansen_j(projections: Projections) -> tuple[float, int]:
     Moments are weighted by their variance at the two-stage least squares residuals, without small-sample
     factor.
     """
-    import numpy as np
-
     z, x, y = projections.z, projections.x, projections.y
     zx, zy = z.T @ x, z.T @ y
     two_stage = float(zx @ np.linalg.solve(projections.gram, zy) / (zx @ np.linalg.solve(projections.gram, zx)))
@@ -254,8 +238,6 @@ def hansen_j(projections: Projections) -> tuple[float, int]:
 
 def _between(low: float, high: float) -> float:
     """A point of an interval that may have no ends."""
-    import math
-
     if math.isinf(low) and math.isinf(high):
         return 0.0
     if math.isinf(low):
@@ -266,7 +248,5 @@ def _between(low: float, high: float) -> float:
 
 
 def _meat(scores: np.ndarray, group: np.ndarray) -> np.ndarray:
-    import numpy as np
-
     sums = np.column_stack([np.bincount(group, score) for score in scores.T])
     return sums.T @ sums

@@ -91,16 +91,12 @@ def build_methods(rows: Iterable[Mapping[str, str]], columns: Mapping[str, Itera
                 f"covariances, {' '.join(key)}: {len(recommended[key])} are recommended, expected one"
             )
     return Methods(
-        {key: tuple(methods) for key, methods in of.items()},
-        {key: names[0] for key, names in recommended.items()},
+        {key: tuple(methods) for key, methods in of.items()}, {key: names[0] for key, names in recommended.items()}
     )
 
 
 def _problems(
-    observations: str,
-    method: Method,
-    others: Iterable[Method],
-    columns: Mapping[str, Iterable[str]] | None,
+    observations: str, method: Method, others: Iterable[Method], columns: Mapping[str, Iterable[str]] | None
 ) -> Iterable[str]:
     if columns is not None and observations not in columns:
         yield f"there are no observations {observations}, {nearest(observations, columns)}"

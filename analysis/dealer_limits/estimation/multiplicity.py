@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
     """Holm's (1979) adjusted p-values (m,): valid whatever the dependence between the tests."""
-    import numpy as np
-
     order = np.argsort(p_values, kind="stable")
     steps = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
     adjusted = np.empty(len(p_values))
@@ -25,8 +20,6 @@ def romano_wolf(statistics: np.ndarray, draws: np.ndarray) -> np.ndarray:
     The most extreme statistic is compared with the largest of all in each draw, the next with the largest of
     those that remain, and so on; tests that move together cost less than with Holm.
     """
-    import numpy as np
-
     sizes, drawn = np.abs(statistics), np.abs(draws)
     order = np.argsort(-sizes, kind="stable")
     # the largest of a test and all less extreme ones, per draw

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from dealer_limits.estimation.absorb import demean, prepare_effects
+import numpy as np
+from scipy.special import stdtr, stdtrit
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import numpy as np
-
-    from dealer_limits.estimation.absorb import Effects
+from dealer_limits.estimation.absorb import Effects, demean, prepare_effects
 
 # The paper's *, **, ***.
 STAR_LEVELS = (0.10, 0.05, 0.01)
@@ -117,8 +113,6 @@ def fit_linear(
     Raises CollinearError where a regressor or instrument does not vary within the effects or is a combination
     of the others, ValueError where there are no degrees of freedom or fewer instruments than needed.
     """
-    import numpy as np
-
     y, x = variables.within[dependent], _columns(variables.within, regressors)
     exogenous = [name for name in regressors if name not in endogenous]
     rows, df_model = len(y), len(regressors) + variables.effects.rank
@@ -173,9 +167,6 @@ def infer(
     parts: Parts | None = None,
 ) -> Fit:
     """Complete coefficients and errors (k,) to a fit, by the t distribution with `df_resid` degrees."""
-    import numpy as np
-    from scipy.special import stdtr, stdtrit
-
     with np.errstate(divide="ignore", invalid="ignore"):
         t = coef / se
     half_width = stdtrit(df_resid, 0.975) * se
@@ -200,22 +191,16 @@ def stars(p_value: float) -> int:
 
 
 def _columns(variables: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
-    import numpy as np
-
     return np.column_stack([variables[name] for name in names])
 
 
 def _cross_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """left' right, added up in the same order whatever the number of threads."""
-    import numpy as np
-
     return np.einsum("ni,n...->i...", left, right)
 
 
 def _inverse_cross_product(x: np.ndarray) -> np.ndarray:
     """Inverse of x'x, of columns scaled to unit length, so that units do not cost digits."""
-    import numpy as np
-
     scale = _length(x)
     return np.linalg.inv(_cross_product(x / scale, x / scale)) / np.outer(scale, scale)
 
@@ -230,15 +215,11 @@ def _check_variation(variables: Variables, names: Sequence[str]) -> None:
 
 def _length(values: np.ndarray) -> np.ndarray:
     """Euclidean length of each column, without the threads that a norm of a long vector would start."""
-    import numpy as np
-
     return np.sqrt(np.sum(values**2, axis=0))
 
 
 def _check_independent(x: np.ndarray, names: Sequence[str]) -> None:
     """QR: the diagonal of R is what the columns before leave of each, as a share of its length."""
-    import numpy as np
-
     left = np.abs(np.diag(np.linalg.qr(x / _length(x), mode="r")))
     if left.min() <= LEAST_SHARE_LEFT:
         raise CollinearError(names, within_effects=False)
@@ -248,8 +229,6 @@ def _first_stage_f(
     variables: Variables, endogenous: str, exogenous: Sequence[str], instruments: Sequence[str]
 ) -> float:
     """Robust F of the instruments in the first stage: Wald over their number, n / (n - k) as everywhere."""
-    import numpy as np
-
     stage = fit_linear(variables, endogenous, [*exogenous, *instruments])
     last = slice(len(exogenous), None)
     coef, covariance = stage.coef[last], robust_covariance(stage.parts)[last, last]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from dealer_limits.estimation.panel import CollinearError, infer
+import numpy as np
+from scipy.linalg import qr
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-
-    from dealer_limits.estimation.panel import Fit, Variables
+from dealer_limits.estimation.panel import CollinearError, Fit, Variables, infer
 
 # A direction that lowers the loss by less than this per unit is level ground: slopes are sums of a few
 # thousand terms of order one, rounded to 1e-12.
@@ -67,8 +63,6 @@ def fit_quantile(
 
     Raises CollinearError where the regressors are collinear, ValueError for too few rows.
     """
-    import numpy as np
-
     y = variables.levels[dependent]
     x = np.column_stack([*(variables.levels[name] for name in regressors), np.ones(len(y))])
     rows, columns = x.shape
@@ -79,34 +73,22 @@ def fit_quantile(
     solution = solve_quantile(x, y, np.ones(rows), quantile)
     errors = {
         name: np.std(bootstrap_quantile(x, y, quantile, solution.basis, counts), axis=0, ddof=1)[:-1]
-        for name, counts in (
-            ("se", pair_counts(rows, bootstrap)),
-            ("se_block", block_counts(rows, bootstrap)),
-        )
+        for name, counts in (("se", pair_counts(rows, bootstrap)), ("se_block", block_counts(rows, bootstrap)))
     }
     alone = np.sort(y)[int(np.ceil(rows * quantile - 1e-9)) - 1]
     pseudo_r2 = 1 - loss(y - x @ solution.coef, quantile) / loss(y - alone, quantile)
     return infer(
-        solution.coef[:-1],
-        errors.pop("se"),
-        rows,
-        rows - columns,
-        {"pseudo_r2": float(pseudo_r2)},
-        other_errors=errors,
+        solution.coef[:-1], errors.pop("se"), rows, rows - columns, {"pseudo_r2": float(pseudo_r2)}, other_errors=errors
     )
 
 
 def loss(residuals: np.ndarray, quantile: float) -> float:
     """Sum of the check function: τ of each positive residual, 1 - τ of the size of each negative one."""
-    import numpy as np
-
     return float(np.sum(residuals * (quantile - (residuals < 0))))
 
 
 def pair_counts(rows: int, bootstrap: Bootstrap) -> np.ndarray:
     """How often each row is in each draw of the pairs bootstrap: (draws, rows), adding up to `rows`."""
-    import numpy as np
-
     rng = np.random.default_rng([bootstrap.seed, 0])
     return np.stack([np.bincount(rng.integers(rows, size=rows), minlength=rows) for _ in range(bootstrap.draws)])
 
@@ -117,8 +99,6 @@ def block_counts(rows: int, bootstrap: Bootstrap) -> np.ndarray:
     The last block of a draw is cut to the length of the sample. Raises ValueError for a block length that is
     not between 1 and `rows`.
     """
-    import numpy as np
-
     length = bootstrap.block_rows
     if not 1 <= length <= rows:
         raise ValueError(f"blocks of {length} rows in a sample of {rows}")
@@ -136,8 +116,6 @@ def bootstrap_quantile(
     x: np.ndarray, y: np.ndarray, quantile: float, basis: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
     """Coefficients (draws, k) of the draws in `counts` (draws, n), each begun at the sample's `basis`."""
-    import numpy as np
-
     return np.stack([solve_quantile(x, y, weights, quantile, basis).coef for weights in counts])
 
 
@@ -156,8 +134,6 @@ def solve_quantile(
 
     Raises ValueError where values are no numbers, so that no step leads to an optimum.
     """
-    import numpy as np
-
     basis = _first_basis(x, y, quantile) if basis is None else basis.copy()
     kept = weights > 0
     kept[basis] = True
@@ -208,8 +184,6 @@ def solve_quantile(
 
 def _line_search(distances: np.ndarray, gains: np.ndarray, slope: float) -> np.ndarray:
     """Positions of the rows met on an edge, in their order, up to the one that uses up the slope."""
-    import numpy as np
-
     count = FIRST_BREAKPOINTS
     while True:
         nearest = np.arange(len(distances))
@@ -227,9 +201,6 @@ def _line_search(distances: np.ndarray, gains: np.ndarray, slope: float) -> np.n
 
 def _first_basis(x: np.ndarray, y: np.ndarray, quantile: float) -> np.ndarray:
     """k independent rows near the least-squares line moved up to the quantile."""
-    import numpy as np
-    from scipy.linalg import qr
-
     rows, columns = x.shape
     residuals = y - x @ np.linalg.lstsq(x, y)[0]
     nearest = np.argsort(np.abs(residuals - np.quantile(residuals, quantile)), kind="stable")

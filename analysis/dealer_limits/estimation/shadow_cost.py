@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+import numpy as np
 
-    import numpy as np
-
-    from dealer_limits.estimation.panel import Fit
+from dealer_limits.estimation.panel import Fit
 
 # Limit usages at which the cost is stated: the quartiles printed in Table 1(a), and the limit itself.
 USAGES = (0.16, 0.26, 0.40, 1.00)
@@ -48,8 +45,6 @@ def shadow_costs(fit: Fit, profit: np.ndarray, usages: Sequence[float] = USAGES)
 
     Raises ValueError where `profit` is not of the fit's rows.
     """
-    import numpy as np
-
     if len(profit) != fit.nobs:
         raise ValueError(f"{len(profit)} profits for a fit of {fit.nobs} rows")
     parts = fit.parts

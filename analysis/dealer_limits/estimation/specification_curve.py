@@ -39,10 +39,7 @@ CHOICES: dict[str, dict[str, str]] = {
         "from 2021": "2021-01-01/",
         "without March 2020": "2020-04-01/2020-02-29",
     },
-    "outcome": {
-        "log change": "d_log_net_securities_position",
-        "arc change": "arc_change_net_securities_position",
-    },
+    "outcome": {"log change": "d_log_net_securities_position", "arc change": "arc_change_net_securities_position"},
     "usage": {
         "log": "log_limit_usage",
         "level": "limit_usage",
@@ -184,9 +181,7 @@ def _points(
             found = tuple(float(values[0]) for values in (done.coef, done.se, done.p, done.ci_low, done.ci_high))
         coef, se, p_value, low, high = found
         yield Point(
-            *names,
-            method.covariance,
-            *(coef * spread, se * spread, p_value, low * spread, high * spread, fit.nobs),
+            *names, method.covariance, *(coef * spread, se * spread, p_value, low * spread, high * spread, fit.nobs)
         )
 
 

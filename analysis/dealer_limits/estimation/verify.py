@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+from linearmodels.iv import IV2SLS, AbsorbingLS
 from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.progress import track
@@ -23,13 +24,7 @@ from scipy.sparse.linalg import splu
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.observations import key_of, sample_condition
 from dealer_limits.estimation.panel import Fit
-from dealer_limits.estimation.quantile import (
-    Bootstrap,
-    block_counts,
-    bootstrap_quantile,
-    pair_counts,
-    solve_quantile,
-)
+from dealer_limits.estimation.quantile import Bootstrap, block_counts, bootstrap_quantile, pair_counts, solve_quantile
 from dealer_limits.estimation.run import estimate
 from dealer_limits.estimation.specifications import Specification, load_registry
 from dealer_limits.warehouse import open_warehouse
@@ -163,7 +158,6 @@ def _check(
 
 
 def _report(checks: list[Check], columns: int) -> Iterator[object]:
-
     table = Table(title=f"{columns} columns verified", title_justify="left", box=HORIZONTALS, pad_edge=False)
     table.add_column("estimator")
     table.add_column("against")
@@ -276,8 +270,6 @@ def dummy_least_squares(observations: Observations) -> Reference:
 
 def absorbing_least_squares(observations: Observations) -> Reference:
     """AbsorbingLS of linearmodels by alternating projections, its degrees of freedom replaced by ours."""
-    from linearmodels.iv import IV2SLS, AbsorbingLS
-
     rows = len(observations.dependent)
     ones = np.ones(rows)
     if observations.effects.shape[1] == 0:
@@ -286,9 +278,7 @@ def absorbing_least_squares(observations: Observations) -> Reference:
         )
         errors, slopes = result.std_errors.to_numpy(), slice(-1)
         return Reference(
-            result.params.to_numpy()[slopes],
-            errors[slopes] * observations.hc1_factor,
-            float(result.rsquared),
+            result.params.to_numpy()[slopes], errors[slopes] * observations.hc1_factor, float(result.rsquared)
         )
     regressors = observations.regressors
     if observations.constant:
@@ -297,11 +287,7 @@ def absorbing_least_squares(observations: Observations) -> Reference:
     # a single effect is absorbed in one step, which has no tolerance
     options = {"tol": PROJECTION_TOLERANCE} if effects.shape[1] > 1 else {}
     result = AbsorbingLS(observations.dependent, regressors, absorb=effects).fit(
-        cov_type="robust",
-        debiased=True,
-        method="hdfe",
-        absorb_options={"options": options},
-        use_cache=False,
+        cov_type="robust", debiased=True, method="hdfe", absorb_options={"options": options}, use_cache=False
     )
     without_factor = result.std_errors.to_numpy() * (result.df_resid / rows) ** 0.5
     return Reference(result.params.to_numpy(), without_factor * observations.hc1_factor, float(result.rsquared))
@@ -345,8 +331,6 @@ def _pyfixest(observations: Observations, formula: str, reported: list[str], fir
 
 def linearmodels_two_stages(observations: Observations) -> Reference:
     """IV2SLS of linearmodels on deviations from the means of the single effect, by pandas."""
-    from linearmodels.iv import IV2SLS
-
     frame = _frame(observations)
     effects = [name for name in frame if name.startswith("e")]
     if len(effects) != 1:
@@ -365,7 +349,6 @@ def linearmodels_two_stages(observations: Observations) -> Reference:
 
 def _frame(observations: Observations) -> pd.DataFrame:
     """y, x0 .. , z0 .. and e0 .. as columns."""
-
     columns = {"y": observations.dependent}
     for letter, matrix in (
         ("x", observations.regressors),
@@ -394,7 +377,6 @@ def linear_program(observations: Observations, quantile: float, weights: np.ndar
 
 
 def _solve_program(x: np.ndarray, y: np.ndarray, weights: np.ndarray, quantile: float) -> tuple[np.ndarray, float]:
-
     rows, columns = x.shape
     program = linprog(
         np.concatenate([np.zeros(columns), quantile * weights, (1 - quantile) * weights]),
@@ -426,8 +408,5 @@ REFERENCES: dict[str, dict[str, Callable[[Observations], Reference]]] = {
         "pyfixest feols": pyfixest_least_squares,
         "dummy variables": dummy_least_squares,
     },
-    "iv": {
-        "linearmodels IV2SLS": linearmodels_two_stages,
-        "pyfixest feols": pyfixest_two_stages,
-    },
+    "iv": {"linearmodels IV2SLS": linearmodels_two_stages, "pyfixest feols": pyfixest_two_stages},
 }

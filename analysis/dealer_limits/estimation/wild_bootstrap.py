@@ -7,17 +7,14 @@ found once, and a draw is then a product of matrices with a row per cluster.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from dealer_limits.estimation.absorb import demean
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-
-    from dealer_limits.estimation.panel import Variables
+from dealer_limits.estimation.panel import Variables
 
 # With so few clusters that all sign patterns are no more than the draws, all are taken.
 DRAWS = 1_999
@@ -43,8 +40,6 @@ class WildTest:
 
     def statistics(self, signs: np.ndarray, null: float = 0.0) -> tuple[float, np.ndarray]:
         """t of the sample and t of every draw, `signs` (G, draws), under the hypothesis β = `null`."""
-        import numpy as np
-
         # the sample is the draw in which no sign changes
         all_signs = np.column_stack([np.ones(len(signs)), signs])
         by_cluster = (self.scores - null * self.slopes) @ all_signs
@@ -56,8 +51,6 @@ class WildTest:
 
     def p_value(self, signs: np.ndarray, null: float = 0.0) -> float:
         """The share of draws with a t at least as far from zero as the sample's."""
-        import numpy as np
-
         t, draws = self.statistics(signs, null)
         # a draw with the signs of the sample has its t but for rounding
         return float(np.mean(np.abs(draws) >= abs(t) * (1 - 1e-10)))
@@ -92,8 +85,6 @@ def draw_signs(clusters: int, seed: int, draws: int = DRAWS) -> np.ndarray:
 
     The first pattern changes nothing: the sample counts among its draws, and no p-value is zero.
     """
-    import numpy as np
-
     if 2**clusters <= draws:
         patterns = np.arange(2**clusters)
         return 1.0 - 2.0 * ((patterns[None, :] >> np.arange(clusters)[:, None]) & 1)
@@ -106,8 +97,6 @@ def prepare_tests(
     variables: Variables, dependent: str, regressors: Sequence[str], clusters: np.ndarray
 ) -> list[WildTest]:
     """One test per regressor of least squares with absorbed effects, clustered by `clusters` (n,)."""
-    import numpy as np
-
     group = np.unique(clusters, return_inverse=True)[1]
     count = group.max() + 1
     tests = []
@@ -132,10 +121,6 @@ def prepare_tests(
 
 def coarser(test: WildTest, clusters: np.ndarray) -> WildTest:
     """The test with clusters put together: `clusters` (G,) names the coarser cluster of each."""
-    import dataclasses
-
-    import numpy as np
-
     group = np.unique(clusters, return_inverse=True)[1]
     together = np.eye(group.max() + 1)[:, group]
     return dataclasses.replace(
@@ -147,8 +132,6 @@ def coarser(test: WildTest, clusters: np.ndarray) -> WildTest:
 
 
 def _residual(beside: np.ndarray, values: np.ndarray) -> np.ndarray:
-    import numpy as np
-
     if not beside.shape[1]:
         return values
     return values - beside @ np.linalg.lstsq(beside, values)[0]

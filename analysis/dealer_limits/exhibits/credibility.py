@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+
+import duckdb
+import pandas as pd
 
 from dealer_limits.estimation.instruments import RECOMMENDED_SET, SETS
+from dealer_limits.estimation.methods import Methods
+from dealer_limits.exhibits.definitions import Definitions
 from dealer_limits.exhibits.tables import frame_html
 from dealer_limits.montecarlo.panel_regressions import HEADLINE_TABLES
-
-if TYPE_CHECKING:
-    import duckdb
-    import pandas as pd
-
-    from dealer_limits.estimation.methods import Methods
-    from dealer_limits.exhibits.definitions import Definitions
 
 # in the order of their reaction to limits
 WORLDS = ("null", "paper", "strong")
@@ -66,18 +63,8 @@ def read_montecarlo(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | Non
     return connection.execute(
         """
         select
-            world,
-            "table",
-            coalesce(panel, '') as panel,
-            "column",
-            dependent,
-            horizon,
-            term,
-            worlds,
-            population,
-            mean,
-            coverage_95,
-            rejection,
+            world, "table", coalesce(panel, '') as panel, "column", dependent, horizon, term, worlds, population, mean,
+            coverage_95, rejection
         from seeds.montecarlo
         where list_contains($headline, "table")
         order by try_cast("table" as integer), panel, try_cast("column" as integer), term, world
@@ -138,8 +125,6 @@ def make_credibility(
 
 def _overview(tested: pd.DataFrame) -> str:
     """A row per question: how often it rejects on these data, and how often in each world."""
-    import pandas as pd
-
     rows = []
     # corrected questions first: only these can answer
     ordered = tested.sort_values("is_corrected", ascending=False, kind="stable")
@@ -173,8 +158,6 @@ def _questions(definitions: Definitions, tested: pd.DataFrame) -> list[Question]
 
 def _question_table(definitions: Definitions, rows: pd.DataFrame, identity: str) -> str:
     """A row per regression: ours, a drawing of ours beside the worlds, each world's mean and rejections."""
-    import pandas as pd
-
     worlds = _known(rows)
     lines, label = [], ""
     for row in rows.to_dict("records"):
@@ -225,8 +208,6 @@ def _worlds_table(
     definitions: Definitions, montecarlo: pd.DataFrame, ours: dict[tuple[str, str, str, str], float]
 ) -> str:
     """A row per printed regression of the Monte Carlo, with the paper's errors."""
-    import pandas as pd
-
     worlds = [world for world in WORLDS if world in set(montecarlo["world"])]
     rows, table = [], ""
     for key, of_key in montecarlo.groupby(["table", "panel", "column", "term"], sort=False):
@@ -258,8 +239,6 @@ def _worlds_table(
 
 def _coverage_table(definitions: Definitions, methods: Methods, table: str, coverage: pd.DataFrame) -> str:
     """A row per outcome and horizon, a column per covariance: coverage, marked where it is wrong."""
-    import pandas as pd
-
     labels = methods.labels(_ESTIMATED[table]) | SETS
     recommended = (methods.recommended[_ESTIMATED[table]], RECOMMENDED_SET)
     shown = [name for name in labels if name in set(coverage["covariance"])]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+import pandas as pd
 
 from dealer_limits.exhibits.tables import frame_html
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import duckdb
-    import pandas as pd
+from dealer_limits.quality.match_quality import STATISTICS
 
 
 def checks_table(checks: Mapping[str, Any] | None) -> str:
     """A row per suite of the record that the checks write; empty where they have not been run."""
-    import pandas as pd
-
     if checks is None:
         return ""
     rows = []
@@ -39,8 +36,6 @@ def checks_table(checks: Mapping[str, Any] | None) -> str:
 
 def read_gates(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | None:
     """A row per gate that warned when the build was published; None of a warehouse without gates."""
-    import duckdb
-
     try:
         return connection.execute(
             """
@@ -60,8 +55,6 @@ def read_gates(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | None:
 
 def gates_table(gates: pd.DataFrame | None) -> str:
     """What is odd in the data and yet published: measures and bounds, no firm, desk or value of a row."""
-    import pandas as pd
-
     if gates is None or gates.empty:
         return ""
     rows = [
@@ -94,8 +87,6 @@ def read_match_levels(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 def levels_table(levels: pd.DataFrame) -> str:
     """Share of awards by kind of match under both rules beside the paper's."""
-    import pandas as pd
-
     values = levels.set_index(["matching_rule", "match_kind"])
     rows = []
     for kind, (meaning, printed_pct) in MATCH_KINDS.items():
@@ -119,18 +110,9 @@ def match_tables(quality: pd.DataFrame | None) -> list[tuple[str, str, str]]:
 
     `quality` is what `show_match_quality` writes; without it the list is empty.
     """
-    import pandas as pd
-
     if quality is None:
         return []
-    forms = {
-        "awards": "{:,.0f}",
-        "precision": "{:.3f}",
-        "recall": "{:.3f}",
-        "recall_of_all_fills": "{:.3f}",
-        "unique_pct": "{:.1f}",
-        "median_alternatives": "{:,.0f}",
-    }
+    forms = {"awards": ",.0f"} | STATISTICS
     tables = []
     for rule, of_rule in quality.groupby("matching_rule"):
         values = of_rule.set_index(["match_kind", "statistic"])["value"]
@@ -138,7 +120,7 @@ def match_tables(quality: pd.DataFrame | None) -> list[tuple[str, str, str]]:
             {
                 "Match": kind.replace("_", " "),
                 **{
-                    name.replace("_pct", ", %").replace("_", " "): form.format(values[kind, name])
+                    name.replace("_pct", ", %").replace("_", " "): format(values[kind, name], form)
                     if (kind, name) in values
                     else ""
                     for name, form in forms.items()

@@ -5,22 +5,21 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import duckdb
+import matplotlib.style
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
+from matplotlib.dates import ConciseDateFormatter, DateFormatter, DayLocator, YearLocator
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Polygon
+from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.warehouse import open_warehouse
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import duckdb
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.container import BarContainer
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Polygon
-    from rich.console import Console
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,7 @@ _PNG_DOTS_PER_INCH = 200
 _DARK, _LIGHT = "#08306b", "#e08214"
 _SHADE = "0.86"
 
-_USAGE_GROUPS = (
-    Line("low", "Low VaR usage dealers", _LIGHT, "--"),
-    Line("high", "High VaR usage dealers", _DARK, "-"),
-)
+_USAGE_GROUPS = (Line("low", "Low VaR usage dealers", _LIGHT, "--"), Line("high", "High VaR usage dealers", _DARK, "-"))
 _CONSTRAINT_GROUPS = (
     Line("constrained", "Constrained desks", _DARK, "-"),
     Line("unconstrained", "Unconstrained desks", _LIGHT, "--"),
@@ -121,8 +117,6 @@ def read_rows(connection: duckdb.DuckDBPyConnection, exhibit: PaperFigure) -> pd
 
     Raises DealerLimitsError where the mart is missing or has no rows.
     """
-    import duckdb
-
     try:
         rows = connection.execute(f"select * from marts.{exhibit.mart} order by {', '.join(exhibit.key)}").df()
     except duckdb.CatalogException as error:
@@ -134,9 +128,6 @@ def read_rows(connection: duckdb.DuckDBPyConnection, exhibit: PaperFigure) -> pd
 
 def write_figure(exhibit: PaperFigure, rows: pd.DataFrame, folder: Path) -> Drawn:
     """Write `<name>.svg` and `<name>.png`, with the title, to a folder."""
-    import matplotlib.style
-    from matplotlib.figure import Figure
-
     untitled = io.StringIO()
     svg, png = (folder / f"{exhibit.name}.{suffix}" for suffix in ("svg", "png"))
     # the day of the drawing would change the bytes
@@ -230,10 +221,7 @@ def _draw_cumulative_sales(figure: Figure, rows: pd.DataFrame) -> None:
     for line in _USAGE_GROUPS:
         group = rows[rows["usage_group"] == line.group]
         label = f"{line.label} ({group['firms'].max()} firms)"
-        for axes, column in (
-            (upper, "cumulative_soma_sales_usd_bn"),
-            (lower, "mean_soma_fraction"),
-        ):
+        for axes, column in ((upper, "cumulative_soma_sales_usd_bn"), (lower, "mean_soma_fraction")):
             _plot(axes, group["business_date"], group[column], line, label)
     upper.set(ylabel="Cumulative par, $ billions")
     upper.set_title("Total sales to the Fed")
@@ -297,8 +285,6 @@ def _half_year_of_stress(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _shade_stress(axes: Axes, rows: pd.DataFrame) -> Polygon:
     """Shade the days of market stress, as the mart marks them; returns what a legend shows."""
-    from matplotlib.patches import Patch
-
     stress = rows.loc[rows["is_stress"], "business_date"]
     if stress.empty:
         return Patch(color=_SHADE, label="Market stress (not in the data)")
@@ -309,8 +295,6 @@ def _shade_stress(axes: Axes, rows: pd.DataFrame) -> Polygon:
 
 
 def _mark_months(axes: Axes, days: tuple[int, ...] = (1,)) -> None:
-    from matplotlib.dates import ConciseDateFormatter, DayLocator
-
     locator = DayLocator(bymonthday=days)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
@@ -324,8 +308,6 @@ def _mark_months(axes: Axes, days: tuple[int, ...] = (1,)) -> None:
 
 
 def _mark_years(axes: Axes) -> None:
-    from matplotlib.dates import DateFormatter, YearLocator
-
     axes.xaxis.set_major_locator(YearLocator(2))
     axes.xaxis.set_minor_locator(YearLocator())
     axes.xaxis.set_major_formatter(DateFormatter("%Y"))
@@ -333,8 +315,6 @@ def _mark_years(axes: Axes) -> None:
 
 def _mark_every_third_wednesday(axes: Axes, dates: pd.Series) -> None:
     """The paper's marks: 3/18/20, 4/8/20 and so on."""
-    import pandas as pd
-
     wednesdays = [day for day in pd.date_range(dates.min(), dates.max()) if day.dayofweek == _WEDNESDAY]
     marks = wednesdays[::3]
     axes.set_xticks(marks, [f"{day.month}/{day.day}/{day:%y}" for day in marks])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import pandas as pd
 
 from dealer_limits.errors import DealerLimitsError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
 
 _KEYS = ("table", "panel", "column")
 _TEXT = (*_KEYS, "term", "covariance", "label", "recommended", "outcome", "question", "statistic", "text")
@@ -28,22 +25,10 @@ class ResultFile:
 DIAGNOSTICS = ResultFile(
     "diagnostics.csv",
     "diagnostics",
-    (
-        "outcome",
-        "horizon",
-        "coef",
-        "se",
-        "critical_95",
-        "rejects",
-        "is_corrected",
-        "question",
-        "is_tested",
-    ),
+    ("outcome", "horizon", "coef", "se", "critical_95", "rejects", "is_corrected", "question", "is_tested"),
 )
 INFERENCE = ResultFile(
-    "inference.parquet",
-    "inference",
-    (*_KEYS, "term", "covariance", "label", "se", "stars", "p_romano_wolf"),
+    "inference.parquet", "inference", (*_KEYS, "term", "covariance", "label", "se", "stars", "p_romano_wolf")
 )
 SUMMARY = ResultFile(
     "inference_summary.parquet",
@@ -75,8 +60,6 @@ def read_result(folder: Path, file: ResultFile) -> pd.DataFrame | None:
 
     Raises DealerLimitsError where the file cannot be read, has no rows or lacks a column.
     """
-    import pandas as pd
-
     path = folder / file.name
     if not path.is_file():
         return None

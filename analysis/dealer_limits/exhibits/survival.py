@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from dealer_limits.estimation.inference import LEVEL
 from dealer_limits.estimation.instruments import RECOMMENDED_SET, SETS
 from dealer_limits.exhibits.credibility import number
+from dealer_limits.exhibits.definitions import Definitions
 from dealer_limits.exhibits.tables import frame_html
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
-
-    from dealer_limits.exhibits.definitions import Definitions
 
 _KEYS = ["table", "panel", "column", "term"]
 _VERDICTS = {
@@ -92,8 +88,6 @@ def same_estimates(summary: pd.DataFrame, estimates: Mapping[tuple[str, str, str
 
 def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | None:
     """Tests of a table's instruments: strength, sets that hold whatever the strength, J, both stages."""
-    import pandas as pd
-
     of_table = None if tests is None else tests[tests["table"] == table]
     if of_table is None or of_table.empty:
         return None
@@ -147,8 +141,7 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
     frame = pd.DataFrame(rows)
     names = list(frame.columns[1:])
     return Instruments(
-        warning=_warning(values, weak, columns),
-        table=frame_html(frame, "instruments_table", names, raw=names),
+        warning=_warning(values, weak, columns), table=frame_html(frame, "instruments_table", names, raw=names)
     )
 
 
@@ -167,8 +160,6 @@ def curve_lines(points: pd.DataFrame, labels: Mapping[str, str]) -> tuple[str, .
 
 
 def _verdict(row: dict[str, object]) -> str:
-    import pandas as pd
-
     if pd.isna(row["survives"]):
         return "gained" if row["p"] < LEVEL else "never"
     if not row["survives"]:
@@ -177,8 +168,6 @@ def _verdict(row: dict[str, object]) -> str:
 
 
 def _overview(definitions: Definitions, verdicts: pd.DataFrame, labels: Mapping[str, str]) -> str:
-    import pandas as pd
-
     titles = {table.number: table.title for table in definitions.tables}
     rows = []
     for table, of_table in verdicts.groupby("table", sort=False):
@@ -204,8 +193,6 @@ def _overview(definitions: Definitions, verdicts: pd.DataFrame, labels: Mapping[
 
 def _results(definitions: Definitions, rows: pd.DataFrame, identity: str) -> str:
     """A row per coefficient: where it stands, both errors with their stars, p-values."""
-    import pandas as pd
-
     if rows.empty:
         return ""
     frame = pd.DataFrame(
@@ -228,15 +215,9 @@ def _results(definitions: Definitions, rows: pd.DataFrame, identity: str) -> str
 
 
 def _table(
-    definitions: Definitions,
-    table: str,
-    verdicts: pd.DataFrame,
-    inference: pd.DataFrame,
-    labels: Mapping[str, str],
+    definitions: Definitions, table: str, verdicts: pd.DataFrame, inference: pd.DataFrame, labels: Mapping[str, str]
 ) -> tuple[str, str, str, str]:
     """A row per coefficient: the paper's errors, the recommended ones, its survival, then all others."""
-    import pandas as pd
-
     found = {
         (*key, covariance): row
         for row in inference.to_dict("records")
@@ -263,8 +244,7 @@ def _table(
                 "safe|survives": _VERDICTS[row["verdict"]],
                 **{
                     f"other|{labels.get(name, name)}": _error(
-                        found.get((*key, name), {}).get("se", math.nan),
-                        found.get((*key, name), {}).get("stars", 0),
+                        found.get((*key, name), {}).get("se", math.nan), found.get((*key, name), {}).get("stars", 0)
                     )
                     for name in others
                 },

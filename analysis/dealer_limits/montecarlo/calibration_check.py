@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from dealer_limits.estimation.specifications import read_csv
 from dealer_limits.montecarlo.desk_panel_moments import Key, printed_numbers
 from dealer_limits.montecarlo.whole_worlds import BOOTSTRAP, FIRST_SEED, WholeWorld, run_worlds
 from dealer_limits.pseudo.parameters import DEFAULT_WORLD
 
 MISSES_FILE = Path(__file__).with_name("misses.csv")
+_read_once = cache(read_csv)
 NO_REASON = "no reason recorded"
 CHECK_SEEDS = tuple(range(FIRST_SEED, FIRST_SEED + 20))
 
@@ -127,7 +129,7 @@ def reason(key: Key) -> str:
     In the file what is left empty stands for all, and a term for those that begin so; there may be several
     statistics.
     """
-    for row in _recorded_reasons():
+    for row in _read_once(MISSES_FILE):
         places = zip(key[:3], (row["table"], row["panel"], row["column"]), strict=True)
         if (
             all(wanted in ("", own) for own, wanted in places)
@@ -136,12 +138,6 @@ def reason(key: Key) -> str:
         ):
             return row["reason"]
     return NO_REASON
-
-
-@cache
-def _recorded_reasons() -> tuple[dict[str, str], ...]:
-    with MISSES_FILE.open(encoding="utf-8", newline="") as file:
-        return tuple(csv.DictReader(file))
 
 
 def kind_lines(checked: Sequence[Checked]) -> list[str]:
@@ -212,8 +208,7 @@ def page(checked: Sequence[Checked], seeds: Sequence[int]) -> str:
 
 def _in_printed_order(checked: Sequence[Checked]) -> list[Checked]:
     return sorted(
-        checked,
-        key=lambda number: (int(number.key[0]), number.key[1], int(number.key[2] or 0), number.key[3:]),
+        checked, key=lambda number: (int(number.key[0]), number.key[1], int(number.key[2] or 0), number.key[3:])
     )
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from scipy.optimize import least_squares
 
-from dealer_limits.estimation.specifications import Specification
+from dealer_limits.estimation.specifications import Specification, read_csv
 from dealer_limits.montecarlo.desk_panel_moments import Key, Moments, many_moments, printed_numbers
 from dealer_limits.montecarlo.panel_regressions import panel_specifications
 from dealer_limits.montecarlo.processes import worker_pool
@@ -34,13 +35,7 @@ WIDEST_FACTOR = 8.0
 STEP = 0.08
 ALL_TABLES = ("2", "3", "4", "5", "7", "8", "9", "14")
 # tables that a group of parameters can change, by the start of its name; Table 15 is always estimated
-AFFECTED = {
-    "pnl_": ("14",),
-    "dv01_": ("7",),
-    "slr_": ("4", "5"),
-    "new_": ("3",),
-    "further_desks": ("9",),
-}
+AFFECTED = {"pnl_": ("14",), "dv01_": ("7",), "slr_": ("4", "5"), "new_": ("3",), "further_desks": ("9",)}
 
 
 def residuals(moments: Moments, printed: dict[Key, str]) -> dict[Key, float]:
@@ -89,8 +84,6 @@ def fit_parameters(console: Console, seeds: Sequence[int] = FITTING_SEEDS, evalu
     their noise is the same then, and the distance is smooth in the parameters. The split between reaction and
     mechanics is held by the null world, whose Table 2 must have the mechanical share of the printed numbers.
     """
-    from scipy.optimize import least_squares
-
     rows = parameter_rows()
     fitted = [row.parameter for row in rows if row.is_fitted]
     is_reaction = {row.parameter for row in rows if row.role.startswith("reaction")}
@@ -143,8 +136,7 @@ def fitting_rows() -> tuple[Specification, ...]:
 
 def write_parameters(values: dict[str, float]) -> None:
     """Put values of four digits into the parameter file, all else as it is."""
-    with PARAMETER_FILE.open(encoding="utf-8", newline="") as file:
-        table = list(csv.DictReader(file))
+    table = read_csv(PARAMETER_FILE)
     for row in table:
         if row["fitted"] == "yes":
             row["value"] = f"{values[row['parameter']]:.4g}"

@@ -122,10 +122,7 @@ def _trade_lines(trades: pd.DataFrame) -> list[str]:
         "parameter where one belongs to the term, in each world. No bias or coverage is given: the value",
         "knows the estimates.",
         "",
-        *_header(
-            ["Table", "term"],
-            [heading for world in WORLDS for heading in (f"`{world}`", "planted")],
-        ),
+        *_header(["Table", "term"], [heading for world in WORLDS for heading in (f"`{world}`", "planted")]),
     ]
     by_world = {world: rows.set_index([*KEYS, "term"]) for world, rows in trades.groupby("world")}
     for key, _ in by_world["paper"].iterrows():

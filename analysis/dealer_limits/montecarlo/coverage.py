@@ -8,30 +8,24 @@ one file: a run that was killed goes on where it stopped.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.inference import SEED, cell_numbers, covariance_of
 from dealer_limits.estimation.instruments import SETS, anderson_rubin_set, project
 from dealer_limits.estimation.methods import Method
 from dealer_limits.estimation.panel import Fit, Variables, fit_linear, infer, take_out_effects
-from dealer_limits.estimation.specifications import Specification
+from dealer_limits.estimation.specifications import Specification, read_csv, seed_file
 from dealer_limits.estimation.wild_bootstrap import WildTest, coarser, draw_signs, prepare_tests
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
 from dealer_limits.montecarlo.panel_regressions import arrays, panel_specifications, read_methods
 from dealer_limits.montecarlo.processes import code_of, digest, finish, keep
-from dealer_limits.project import SEEDS
 from dealer_limits.pseudo.parameters import WORLDS, Parameters, world_parameters
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
-    from rich.console import Console
 
 FIRST_SEED = 7_000_001
 TABLES = ("2", "8")
@@ -65,8 +59,6 @@ def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.Da
     (Monte Carlo). Blocks of worlds are kept in `output`/covariance_coverage. Raises DealerLimitsError for an
     unknown world or fewer than two worlds, or where the committed Monte Carlo has not the world.
     """
-    import pandas as pd
-
     if world not in WORLDS:
         raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
     if reps < 2:
@@ -120,12 +112,11 @@ def population_values(world: str) -> dict[tuple[str, str, str], float]:
 
     Raises DealerLimitsError where the Monte Carlo of the world is not committed.
     """
-    with (SEEDS / "montecarlo.csv").open(encoding="utf-8") as file:
-        found = {
-            (row["table"], row["panel"], row["column"]): float(row["population"])
-            for row in csv.DictReader(file)
-            if row["world"] == world and row["table"] in TABLES
-        }
+    found = {
+        (row["table"], row["panel"], row["column"]): float(row["population"])
+        for row in read_csv(seed_file("montecarlo"))
+        if row["world"] == world and row["table"] in TABLES
+    }
     if any(row.key not in found for row in coverage_rows()):
         raise DealerLimitsError(f"seeds/montecarlo.csv lacks the world {world}: run `make montecarlo`")
     return found

@@ -18,11 +18,7 @@ from dealer_limits.pseudo.bank_capital import QUARTERS, simulate_leverage_ratios
 from dealer_limits.pseudo.desk_other import ALL_FIRMS, simulate_other_limits
 from dealer_limits.pseudo.desk_paths import round_limit
 from dealer_limits.pseudo.desk_roster import PRIME_DESKS, TREASURY_DESKS
-from dealer_limits.pseudo.desk_treasury import (
-    LAST_AGING_DAY,
-    TreasuryDesks,
-    simulate_treasury_desks,
-)
+from dealer_limits.pseudo.desk_treasury import LAST_AGING_DAY, TreasuryDesks, simulate_treasury_desks
 from dealer_limits.pseudo.desks import LATE_AGING
 from dealer_limits.pseudo.market import limit_usage_index, simulate_market_series
 from dealer_limits.pseudo.parameters import Parameters

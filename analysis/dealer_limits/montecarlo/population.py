@@ -75,9 +75,7 @@ def pooled(blocks: Sequence[CrossProducts], row: Specification) -> tuple[np.ndar
         [
             population_coefficients(
                 CrossProducts(
-                    total.system - block.system,
-                    total.by_desk - block.by_desk,
-                    total.products - block.products,
+                    total.system - block.system, total.by_desk - block.by_desk, total.products - block.products
                 ),
                 row,
             )

@@ -21,12 +21,7 @@ from rich.console import Console
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.specifications import Specification
 from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
-from dealer_limits.montecarlo.panel_regressions import (
-    LEVELS,
-    critical_values,
-    estimate_on,
-    panel_specifications,
-)
+from dealer_limits.montecarlo.panel_regressions import LEVELS, critical_values, estimate_on, panel_specifications
 from dealer_limits.montecarlo.population import CrossProducts, cross_products, pooled, structural_effects
 from dealer_limits.montecarlo.processes import code_of, digest, finish, keep
 from dealer_limits.pseudo.parameters import WORLDS, Parameters, world_parameters
@@ -153,8 +148,7 @@ def run_montecarlo(
     }
     (output / f"montecarlo_{world}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     console.print(
-        f"{reps} worlds {world}, seeds {FIRST_SEED} to {last_seed}, {seconds:.0f} processor seconds",
-        highlight=False,
+        f"{reps} worlds {world}, seeds {FIRST_SEED} to {last_seed}, {seconds:.0f} processor seconds", highlight=False
     )
     return summary
 

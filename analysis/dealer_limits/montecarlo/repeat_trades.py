@@ -7,7 +7,6 @@ inverse of X'X. Quantile columns pool the worlds' rows, each world standardised 
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -19,6 +18,7 @@ from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.quantile import solve_quantile
+from dealer_limits.estimation.specifications import read_csv
 from dealer_limits.montecarlo.whole_worlds import FIRST_SEED, Column, WholeWorld, fingerprint, run_worlds
 from dealer_limits.pseudo.parameters import Parameters, world_parameters
 
@@ -104,10 +104,8 @@ def summarise(worlds: Sequence[WholeWorld], parameters: Parameters) -> pd.DataFr
 
 def planted_effects(parameters: Parameters) -> Mapping[Place, float]:
     """What is planted in a world, by the column and term that it serves: a parameter, or two multiplied."""
-    with PLANTED_FILE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     effects = {}
-    for row in rows:
+    for row in read_csv(PLANTED_FILE):
         effect = parameters[row["parameter"]] * (parameters[row["times"]] if row["times"] else 1.0)
         # no negative zero in the world `null`
         effects[row["table"], row["panel"], row["column"], row["term"]] = effect + 0.0

@@ -14,21 +14,8 @@ import pandas as pd
 
 from dealer_limits.pseudo.desk_paths import autoregression, round_limit
 
-VAR, POSITION, SENSITIVITY, STRESS, OTHER = (
-    "VaR",
-    "Position Limit",
-    "Sensitivity Limit",
-    "Stress Scenario",
-    "Other",
-)
-VAR_NAMES = (
-    "1-day 99% VaR",
-    "VaR 99% 1d",
-    "Desk VaR",
-    "Management VaR (99%, 1-day)",
-    "Total VaR",
-    "VAR limit",
-)
+VAR, POSITION, SENSITIVITY, STRESS, OTHER = ("VaR", "Position Limit", "Sensitivity Limit", "Stress Scenario", "Other")
+VAR_NAMES = ("1-day 99% VaR", "VaR 99% 1d", "Desk VaR", "Management VaR (99%, 1-day)", "Total VaR", "VAR limit")
 DV01_NAMES = ("DV01", "Net DV01 limit", "IR DV01 - total", "PV01 parallel")
 DV01_BUCKETS = ("DV01 0y-2y", "DV01 2y-5y", "DV01 5y-10y", "DV01 10y+")
 # further limits: name, category, usage as a multiple of VaR, size as a multiple of the VaR limit

@@ -11,12 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dealer_limits.pseudo.desk_paths import (
-    AppetiteEvent,
-    autoregression,
-    simulate_limits,
-    stream,
-)
+from dealer_limits.pseudo.desk_paths import AppetiteEvent, autoregression, simulate_limits, stream
 from dealer_limits.pseudo.desk_roster import DECOY_NAMES, OTHER_NAMES
 from dealer_limits.pseudo.desk_treasury import cents
 from dealer_limits.pseudo.firms import SAMPLE_FIRMS, Firm
@@ -73,11 +68,7 @@ class OtherLimits:
 
 
 def simulate_other_limits(
-    seed: int,
-    scale: float,
-    days: pd.DatetimeIndex,
-    appetite: list[AppetiteEvent],
-    parameters: Parameters,
+    seed: int, scale: float, days: pd.DatetimeIndex, appetite: list[AppetiteEvent], parameters: Parameters
 ) -> OtherLimits:
     """VaR limits of the desks that trade no Treasuries, and when the desks exist."""
     rng = stream(seed, "other limits")
@@ -95,11 +86,7 @@ def simulate_other_limits(
 
 
 def simulate_other_desks(
-    seed: int,
-    scale: float,
-    days: pd.DatetimeIndex,
-    appetite: list[AppetiteEvent],
-    parameters: Parameters,
+    seed: int, scale: float, days: pd.DatetimeIndex, appetite: list[AppetiteEvent], parameters: Parameters
 ) -> OtherDesks:
     """`scale` times 264 desks, at least the six whose names nearly match the search for Treasury desks."""
     limits = simulate_other_limits(seed, scale, days, appetite, parameters)

@@ -103,12 +103,6 @@ class TreasuryDesks:
         net = self.securities_long + self.derivatives_long - self.securities_short - self.derivatives_short
         return np.where((self.days <= LAST_NOTIONAL_DAY)[:, None], cents(np.abs(net)), np.nan)
 
-    @property
-    def gross_position(self) -> np.ndarray:
-        """Long plus short of securities and derivatives, while derivatives are at notional."""
-        gross = self.securities_long + self.derivatives_long + self.securities_short + self.derivatives_short
-        return np.where((self.days <= LAST_NOTIONAL_DAY)[:, None], gross, np.nan)
-
 
 def cents(dollars: np.ndarray) -> np.ndarray:
     """Dollars rounded to whole cents (still in dollars)."""

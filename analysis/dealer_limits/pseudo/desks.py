@@ -222,10 +222,7 @@ def _limit_tables(
     """The tables limits and limit_usage."""
     place_of = {int(place): column for column, place in enumerate(roster.order)}
     dv01 = {
-        place_of[place]: (
-            treasury.dv01[:, place],
-            float(round_limit(np.array([0.3 * desk.limit_mn * 1e6]))[0]),
-        )
+        place_of[place]: (treasury.dv01[:, place], float(round_limit(np.array([0.3 * desk.limit_mn * 1e6]))[0]))
         for place, desk in enumerate(TREASURY_DESKS)
         if desk.has_dv01_limit
     }

@@ -189,12 +189,7 @@ def _operations(
     second_days = [number for number in _DAYS_WITH_SECOND_OPERATION if number < len(days)]
     busiest = np.where(active, bought, -1).argmax(axis=1)[second_days]
     second = pd.DataFrame(
-        {
-            "day": second_days,
-            "bucket": busiest,
-            "is_second": True,
-            "close_second": _seconds(_SECOND_OPERATION_CLOSE),
-        }
+        {"day": second_days, "bucket": busiest, "is_second": True, "close_second": _seconds(_SECOND_OPERATION_CLOSE)}
     )
     operations = pd.concat([shuffled.drop(columns="key"), second])
     operations = operations.sort_values(["day", "close_second", "bucket"], ignore_index=True)
@@ -264,8 +259,7 @@ def _plan_sales(
     probability = MEAN_SALE_PROBABILITY + taste + effect * (deviation - of_dealer)
     probability = np.clip(probability, 0.02, 1.0)
     sells = np.c_[
-        _sell_indicator(rng, probability, log_usage, is_march),
-        rng.random((len(days), others)) < MEAN_SALE_PROBABILITY,
+        _sell_indicator(rng, probability, log_usage, is_march), rng.random((len(days), others)) < MEAN_SALE_PROBABILITY
     ]
     effect = _by_period(parameters, "log_sales_on_usage", is_march)
     appetite = rng.permutation(np.linspace(-LOG_SALES_SPREAD, LOG_SALES_SPREAD, dealers))

@@ -67,13 +67,7 @@ _ROUND_LOTS = (500, 1000, 1000, 2000, 3000, 5000, 5000, 10000, 10000, 15000, 200
 _OFF_THE_RUN_LOTS = 10
 _OPEN, _CLOSE_OF_DAY = 7 * 3600 + 1800, 17 * 3600 + 1800
 # trades per report by kind: an interdealer trade makes two reports, and 4% of trades make one or two more
-_TRADES_PER_REPORT = {
-    "sell": 0.265,
-    "buy": 0.265,
-    "interdealer": 0.185,
-    "affiliate": 0.035,
-    "when_issued": 0.02,
-}
+_TRADES_PER_REPORT = {"sell": 0.265, "buy": 0.265, "interdealer": 0.185, "affiliate": 0.035, "when_issued": 0.02}
 
 # the key of this part's random streams, after the form that the reports belong to
 _STREAM = 2956
@@ -237,7 +231,7 @@ class _Day:
                 "is_fill": False,
                 "price": np.int64(0),
                 "price_type": DECIMAL_PRICE,
-            },
+            }
         )
 
     def _price(self, frame: pd.DataFrame) -> pd.DataFrame:

@@ -17,20 +17,8 @@ from dealer_limits.bond_calendar import business_days
 from dealer_limits.pseudo.dealers import build_roster, write_dealers
 from dealer_limits.pseudo.firms import SAMPLE_FIRMS
 from dealer_limits.pseudo.parameters import Parameters, world_parameters
-from dealer_limits.pseudo.securities import (
-    SecurityUniverse,
-    simulate_universe,
-    simulate_yields,
-    write_auctions,
-)
-from dealer_limits.pseudo.soma import (
-    SomaWorld,
-    daily_purchase_shape,
-    event_days,
-    simulate_soma,
-    unrelated,
-    write_soma,
-)
+from dealer_limits.pseudo.securities import SecurityUniverse, simulate_universe, simulate_yields, write_auctions
+from dealer_limits.pseudo.soma import SomaWorld, daily_purchase_shape, event_days, simulate_soma, unrelated, write_soma
 from dealer_limits.pseudo.trace import FILL_FATES, TraceInputs, report_files, simulate_tickets
 from dealer_limits.pseudo.trace_files import PSV_FILES, number_in_file, write_report_file
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.pseudo.desks import simulate_desk_world, write_desk_world
 from dealer_limits.pseudo.parameters import DEFAULT_WORLD, world_parameters
+from dealer_limits.pseudo.trades import simulate_trade_world, write_trade_world
 
 DEFAULT_SEED = 20200316
 
@@ -26,9 +28,6 @@ def write_world(out: Path, seed: int, scale: float, advance: Callable[[str], Non
         raise DealerLimitsError(f"--scale {scale}: expected a number above 0 and at most 100")
 
     parameters = world_parameters(world)
-
-    from dealer_limits.pseudo.desks import simulate_desk_world, write_desk_world
-    from dealer_limits.pseudo.trades import simulate_trade_world, write_trade_world
 
     incoming = out / ".incoming"
     shutil.rmtree(incoming, ignore_errors=True)

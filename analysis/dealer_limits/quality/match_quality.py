@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimation.display import new_table
 from dealer_limits.warehouse import open_warehouse
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import duckdb
-    import numpy as np
-    import pandas as pd
-    from rich.console import Console
 
 # A row of the long form: matching_rule, match_kind, statistic, value.
 Row = tuple[str, str, str, float]
+
+# what is shown of a kind of match, and how
+STATISTICS = {
+    "precision": ".3f",
+    "recall": ".3f",
+    "recall_of_all_fills": ".3f",
+    "unique_pct": ".1f",
+    "median_alternatives": ",.0f",
+}
 
 _KINDS = ("equal", "exact", "partial", "by_price", "none")
 
@@ -58,8 +65,6 @@ def show_match_quality(warehouse: Path, output: Path, console: Console) -> pd.Da
     Raises DealerLimitsError where there was no truth, as with real data, where it is not that of the
     warehouse's awards, or where the warehouse or a table is missing.
     """
-    import duckdb
-
     with open_warehouse(warehouse) as connection:
         try:
             quality = _as_frame(_judge(connection, warehouse))
@@ -74,17 +79,13 @@ def show_match_quality(warehouse: Path, output: Path, console: Console) -> pd.Da
 
 def fit_line(x: np.ndarray, y: np.ndarray) -> Line:
     """Least squares of y (n) on x (n) and a constant; NaN where n or the variation of x does not suffice."""
-    import numpy as np
-
     if len(x) < 3 or np.ptp(x) == 0:
         return Line(np.nan, np.nan, np.nan)
     deviation, outcome = x - x.mean(), y - y.mean()
     slope = deviation @ outcome / (deviation @ deviation)
     unexplained = ((outcome - slope * deviation) ** 2).sum()
     return Line(
-        slope,
-        np.sqrt(unexplained / (len(x) - 2) / (deviation @ deviation)),
-        1 - unexplained / (outcome @ outcome),
+        slope, np.sqrt(unexplained / (len(x) - 2) / (deviation @ deviation)), 1 - unexplained / (outcome @ outcome)
     )
 
 
@@ -105,8 +106,6 @@ def _judge(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> list[Row]:
 
 
 def _agreement(firm_days: pd.DataFrame) -> dict[str, float]:
-    import numpy as np
-
     is_true, is_matched = firm_days["sold"] > 0, firm_days["matched"] > 0
     both = firm_days[is_true & is_matched]
     line = fit_line(np.log(both["sold"].to_numpy()), np.log(both["matched"].to_numpy()))
@@ -121,36 +120,15 @@ def _agreement(firm_days: pd.DataFrame) -> dict[str, float]:
 
 
 def _as_frame(rows: list[Row]) -> pd.DataFrame:
-    import pandas as pd
-
     keys = ["matching_rule", "match_kind", "statistic"]
     frame = pd.DataFrame(rows, columns=[*keys, "value"]).astype({"value": float}).dropna()
     return frame.sort_values(keys, ignore_index=True)
 
 
 def _show(console: Console, rule: str, values: pd.Series) -> None:
-    from rich.box import HORIZONTALS
-    from rich.table import Table
-
-    table = Table(
-        title=f"Match quality, rule {rule}",
-        title_justify="left",
-        title_style="bold",
-        box=HORIZONTALS,
-        pad_edge=False,
-    )
-    columns = {
-        "awards": ",.0f",
-        "awards_pct": ".1f",
-        "precision": ".3f",
-        "recall": ".3f",
-        "recall_of_all_fills": ".3f",
-        "unique_pct": ".1f",
-        "median_alternatives": ",.0f",
-    }
-    table.add_column("match")
-    for name in columns:
-        table.add_column(name.replace("_pct", " %").replace("_", " "), justify="right")
+    columns = {"awards": ",.0f", "awards_pct": ".1f"} | STATISTICS
+    headings = (name.replace("_pct", " %").replace("_", " ") for name in columns)
+    table = new_table(f"Match quality, rule {rule}", "match", headings)
     kinds = [kind for kind in _KINDS if (kind, "awards") in values]
     for kind in [*kinds, "all"]:
         cells = (f"{values[kind, name]:{form}}" if (kind, name) in values else "" for name, form in columns.items())

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+from jinja2 import Environment, StrictUndefined
+from rich.console import Console
+from rich.markup import escape
 
-    from rich.console import Console
-
-    from dealer_limits.quality.validate import SuiteResult, Verdict
+from dealer_limits.estimation.display import new_table
+from dealer_limits.quality.validate import SuiteResult, Verdict
 
 
 def show_results(console: Console, results: Sequence[SuiteResult]) -> None:
     """Print a row per suite, and a line per violated rule."""
-    from rich.box import HORIZONTALS
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title="Data quality", title_justify="left", title_style="bold", box=HORIZONTALS, pad_edge=False)
-    table.add_column("suite")
-    for header in ("expectations", "failed", "warned", "rows"):
-        table.add_column(header, justify="right")
+    table = new_table("Data quality", "suite", ("expectations", "failed", "warned", "rows"))
     for result in results:
         table.add_row(
             result.suite.name,
@@ -62,8 +56,6 @@ def write_json(path: Path, results: Sequence[SuiteResult]) -> None:
 
 def write_page(path: Path, results: Sequence[SuiteResult]) -> None:
     """Write a page that stands alone: style within, no scripts, nothing fetched."""
-    from jinja2 import Environment, StrictUndefined
-
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source = files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
     template = environment.from_string(source)

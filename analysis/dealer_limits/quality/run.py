@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import duckdb
+from rich.console import Console
+from rich.progress import track
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.quality.report import show_results, write_json, write_page
+from dealer_limits.quality.report import extent, show_results, write_json, write_page
 from dealer_limits.quality.suites import CRITICAL, Suite, load_suites
 from dealer_limits.quality.validate import SuiteResult, validate
 from dealer_limits.variables import built_with
 from dealer_limits.warehouse import open_warehouse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    import duckdb
-    from rich.console import Console
 
 
 def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
@@ -29,8 +27,6 @@ def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
 
     Raises DealerLimitsError where the warehouse, or a table or column that a suite reads, is missing.
     """
-    from rich.progress import track
-
     with open_warehouse(warehouse) as connection:
         suites = load_suites(built_with(connection))
         _check_tables(connection, suites)
@@ -48,8 +44,6 @@ def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
 
 def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
     """Raise DealerLimitsError, in one line, where more critical rules than tolerated are violated."""
-    from dealer_limits.quality.report import extent
-
     with open_warehouse(warehouse) as connection:
         suites = [
             replace(suite, rules=critical)
@@ -73,8 +67,6 @@ def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
 
 def check_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteResult:
     """Read what a suite checks, and check it."""
-    import duckdb
-
     try:
         frame = connection.execute(suite.query).df()
     except duckdb.BinderException as error:

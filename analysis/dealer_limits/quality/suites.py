@@ -1,14 +1,18 @@
 """Suites of rules: what is read of a table, and what must hold of it.
- What the contract of a raw table says must hold of what is staged, by a suite made from the contract;
+
+What the contract of a raw table says must hold of what is staged, by a suite made from the contract;
 `suites.yml` lists what contracts cannot say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
+
+import yaml
+from jinja2 import Template
 
 from dealer_limits.sources.contracts import Table, load_contracts
 
@@ -20,6 +24,21 @@ ROW_COUNT = "row_count"
 
 # Arguments of expectations that name columns.
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
+
+# The kinds of rules in `suites.yml`: the expectation, and arguments that all rules of the kind have.
+_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "holds": ("ExpectColumnValuesToBeInSet", {"value_set": [True]}),
+    "zero": ("ExpectColumnValuesToBeInSet", {"value_set": [0]}),
+    "among": ("ExpectColumnValuesToBeInSet", {}),
+    "between": ("ExpectColumnValuesToBeBetween", {}),
+    "no_less": ("ExpectColumnPairValuesAToBeGreaterThanB", {"or_equal": True}),
+    "present": ("ExpectColumnValuesToNotBeNull", {}),
+    "missing": ("ExpectColumnValuesToBeNull", {}),
+    "unique": ("ExpectColumnValuesToBeUnique", {}),
+    "matches": ("ExpectColumnValuesToMatchRegex", {}),
+    "has_length": ("ExpectColumnValueLengthsToEqual", {}),
+    "at_least_rows": ("ExpectTableRowCountToBeBetween", {}),
+}
 
 
 @dataclass(frozen=True)
@@ -71,11 +90,7 @@ class Suite:
         expressions = [*self.columns, *(f"{sql} as {name}" for name, sql in self.derived.items())]
         if self.grouped:
             expressions.append(f"count(*) as {ROW_COUNT}")
-        lines = [
-            "select",
-            ",\n".join(f"    {expression}" for expression in expressions),
-            f"from {self.table}",
-        ]
+        lines = ["select", ",\n".join(f"    {expression}" for expression in expressions), f"from {self.table}"]
         if self.where:
             lines.append(f"where {self.where}")
         if self.grouped:
@@ -88,9 +103,6 @@ def load_suites(variables: Mapping[str, Any]) -> tuple[Suite, ...]:
 
     `{{ var('name') }}` in `suites.yml` is the value of a variable, as in dbt.
     """
-    import yaml
-    from jinja2 import Template
-
     template = Template(files(__package__).joinpath("suites.yml").read_text(encoding="utf-8"))
     text = template.render(var=variables.__getitem__)
     of_contracts = (suite_of_contract(table) for table in load_contracts().values())
@@ -112,10 +124,7 @@ def suite_of_contract(table: Table) -> Suite:
             )
         if column.codes:
             codes = ", ".join(f"'{code}'" for code in column.codes)
-            counts[f"{name}_unknown"] = (
-                f"{name} not in ({codes})",
-                f"{name} is one of {', '.join(column.codes)}.",
-            )
+            counts[f"{name}_unknown"] = (f"{name} not in ({codes})", f"{name} is one of {', '.join(column.codes)}.")
         day = "date " if column.type in ("date", "timestamp") else ""
         quote = "'" if day else ""
         for bound, sign, words in (
@@ -146,9 +155,21 @@ def suite_of_contract(table: Table) -> Suite:
     )
 
 
-def _suite(rules: list[dict[str, Any]], columns: list[str] | None = None, **entry: Any) -> Suite:
-    return Suite(
-        columns=tuple(columns or ()),
-        rules=tuple(Rule(rule["rule"], rule["expect"], rule["with"], rule.get("severity", CRITICAL)) for rule in rules),
-        **entry,
-    )
+def _suite(rules: list[dict[str, Any]], columns: Sequence[str] = (), **entry: Any) -> Suite:
+    return Suite(columns=tuple(columns), rules=tuple(_rule(**rule) for rule in rules), **entry)
+
+
+def _rule(**entry: Any) -> Rule:
+    """A rule as `suites.yml` has it: severity and meaning, kind and columns, then what else the expectation takes."""
+    (word, meaning), (kind, columns), *others = entry.items()
+    expectation, arguments = _KINDS[kind]
+    match columns:
+        case [a, b] if kind == "no_less":
+            named = {"column_A": a, "column_B": b}
+        case list():
+            expectation, named = "ExpectCompoundColumnsToBeUnique", {"column_list": columns}
+        case int():
+            named = {"min_value": columns}
+        case _:
+            named = {"column": columns}
+    return Rule(meaning, expectation, named | arguments | dict(others), WARNING if word == WARNING else CRITICAL)

@@ -40,9 +40,7 @@ class ControlTotal:
 
 
 def read_control_totals(
-    contracts: Mapping[str, Table],
-    files: Mapping[str, tuple[str, ...]],
-    environment: Mapping[str, str] = os.environ,
+    contracts: Mapping[str, Table], files: Mapping[str, tuple[str, ...]], environment: Mapping[str, str] = os.environ
 ) -> list[ControlTotal]:
     """The totals of the manifest; none where there is none.
 
@@ -65,10 +63,7 @@ def read_control_totals(
 
 
 def _total(
-    line: int,
-    row: dict[str, str | None],
-    contracts: Mapping[str, Table],
-    files: Mapping[str, tuple[str, ...]],
+    line: int, row: dict[str, str | None], contracts: Mapping[str, Table], files: Mapping[str, tuple[str, ...]]
 ) -> ControlTotal:
     def refuse(problem: str, expected: str) -> DealerLimitsError:
         return refusal(f"{NAME}, line {line}", problem, expected)
@@ -102,8 +97,7 @@ def _total(
         tables = [name for name in tables if columns[name] and columns[name].type in _SUMMED]
         if not tables:
             raise refuse(
-                "it names a column that there is not or that is no number",
-                "expected rows or a column of numbers",
+                "it names a column that there is not or that is no number", "expected rows or a column of numbers"
             )
     if len(tables) > 1:
         raise refuse("its file holds several tables", f"expected table as one of {', '.join(tables)} too")

@@ -14,8 +14,6 @@ from pathlib import Path
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.sources.contracts import Table
 
-_PACKED = (".zip", ".gz")
-
 
 @dataclass(frozen=True)
 class RawFile:

@@ -121,8 +121,7 @@ class Ledger:
                 layout["columns"] = {column: facts for column, *facts in layout["columns"]}
                 is_wide = layout["width"] > WIDE and not self.contracts[table].quoted
                 scan = scans.setdefault(
-                    json.dumps(layout, sort_keys=True),
-                    {**layout, "files": [], "largest": 0, "is_wide": is_wide},
+                    json.dumps(layout, sort_keys=True), {**layout, "files": [], "largest": 0, "is_wide": is_wide}
                 )
                 scan["files"].append(entry.read_path)
                 scan["largest"] = max(scan["largest"], Path(entry.read_path).stat().st_size)

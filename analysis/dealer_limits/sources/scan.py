@@ -320,9 +320,7 @@ def _check_text(decoder: codecs.IncrementalDecoder, chunk: bytes, name: str, tab
 def _malformed(name: str, line: int, width: int, content: bytes, table: Table) -> DealerLimitsError:
     more = content.count(table.delimiter.encode()) + 1 > width
     return refusal(
-        name,
-        f"line {line} is malformed, {'too many columns' if more else 'missing columns'}",
-        table.expectation,
+        name, f"line {line} is malformed, {'too many columns' if more else 'missing columns'}", table.expectation
     )
 
 
@@ -371,10 +369,7 @@ def _write_plain(path: Path, name: str, table: Table, encoding: str, copy: Path)
     copy.parent.mkdir(parents=True, exist_ok=True)
     target = "utf-8" if encoding.startswith("utf-16") else encoding
     try:
-        with (
-            path.open(encoding=encoding, newline=None) as raw,
-            copy.open("w", encoding=target, newline="\n") as plain,
-        ):
+        with path.open(encoding=encoding, newline=None) as raw, copy.open("w", encoding=target, newline="\n") as plain:
             first = raw.read(1)
             plain.write(first.lstrip("\ufeff"))
             shutil.copyfileobj(raw, plain, 1 << 20)
