@@ -26,11 +26,11 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 
 
-def contract_columns() -> dict[str, tuple[str, ...]]:
-    """The columns of the observation models, from their contracts."""
+def contract_columns(project: Path = ROOT) -> dict[str, tuple[str, ...]]:
+    """The columns of the observation models of a project, from their contracts."""
     models = (
         model
-        for path in sorted((ROOT / "models/observations").glob("*.yml"))
+        for path in sorted((project / "models/observations").glob("*.yml"))
         for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
     )
     return {model["name"]: tuple(column["name"] for column in model["columns"]) for model in models}
