@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dealer_limits.estimation.specifications import build_registry, read_specifications
-from workspace import ROOT, Workspace, contract_columns
+from workspace import ROOT, Workspace, contract_columns, copy_project
 
 # most files that a change may touch, and most pages beside them
 LIMITS = {
@@ -26,8 +26,6 @@ LIMITS = {
     "level_1_window": (1, 1),
 }
 PATCHES = sorted((ROOT / "tests/changes").glob("*.patch"))
-# of a copy that dbt can parse
-PROJECT = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "tests", "docs", "README.md", "analysis")
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +42,6 @@ def apply(git: str, patch: Path, project: Path, *options: str) -> subprocess.Com
     return subprocess.run(
         [git, "apply", *options, patch], cwd=project, env=environment, capture_output=True, text=True
     )  # fmt: skip
-
-
-def copy_project(folder: Path) -> Path:
-    for name in PROJECT:
-        if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("python", "__pycache__", "*.egg-info")
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder)
-    return folder
 
 
 def test_every_change_has_a_limit() -> None:

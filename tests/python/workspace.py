@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,21 @@ from dealer_limits.sources.ledger import Ledger
 ROOT = Path(__file__).resolve().parents[2]
 # unit tests are of models, not of data: a build without them is whole; the fixture `warehouse` runs them all
 BUILD = ("build", "--exclude-resource-type", "unit_test")
+
+
+# of a copy of the project
+_COPIED = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "tests", "docs", "README.md", "analysis")
+
+
+def copy_project(folder: Path) -> Path:
+    """A copy of the project, to be edited."""
+    folder.mkdir(parents=True)
+    for name in _COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("python", "__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder)
+    return folder
 
 
 def contract_columns(project: Path = ROOT) -> dict[str, tuple[str, ...]]:
