@@ -41,6 +41,7 @@ LONGEST_FIRST = (
     "test_bad_input",
     "test_variables",
     "test_mutations",
+    "test_your_own_table",
     "test_hostile_inputs",
     "test_report",
     "test_montecarlo_whole_worlds",

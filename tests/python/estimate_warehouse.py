@@ -220,17 +220,35 @@ def make_soma_sales(rng: np.random.Generator, dealer_days: pd.DataFrame) -> pd.D
     return with_march(sales.drop(columns="bond"), "log_limit_usage_lag")
 
 
+def write_registry(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write the seeds that estimation reads from the project's CSV files, of specifications the printed columns."""
+    for name in REGISTRY_SEEDS:
+        connection.execute(
+            f"create table seeds.{name} as from read_csv($file, all_varchar = true, header = true)",
+            {"file": str(SEEDS / f"{name}.csv")},
+        )
+    connection.execute("alter table seeds.printed_tables alter horizon type integer")
+    connection.execute(
+        """
+        delete from seeds.specifications as specified
+        where not exists (
+            select 1
+            from seeds.printed_tables as printed
+            where
+                specified."table" = printed."table"
+                and specified.panel is not distinct from printed.panel
+                and specified."column" = printed."column"
+        )
+        """
+    )
+
+
 def write_warehouse(path: Path, world: World) -> Path:
     """Write a warehouse file with `seeds` from the project's CSV files and the rest from a world."""
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema seeds; create schema marts; create schema observations")
-        for name in REGISTRY_SEEDS:
-            connection.execute(
-                f"create table seeds.{name} as from read_csv($file, all_varchar = true, header = true)",
-                {"file": str(SEEDS / f"{name}.csv")},
-            )
-        connection.execute("alter table seeds.printed_tables alter horizon type integer")
+        write_registry(connection)
         for name, frame in (
             ("marts.fct_desk_day", world.desk_days),
             ("marts.fct_firm_day", world.dealer_days),

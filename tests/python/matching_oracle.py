@@ -32,10 +32,11 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pandas as pd
 
-from workspace import Workspace
+from dealer_limits.variables import documented
+from workspace import ROOT, Workspace
 
 RULES = ("paper", "price_consistent")
-SECONDS_BEFORE, SECONDS_AFTER = 600, 1800
+SECONDS_BEFORE, SECONDS_AFTER = (documented(ROOT)[f"level_1_seconds_{side}"] for side in ("before", "after"))
 MOST_EXACT_SUBSETS = 100
 
 # in the order in which they are built

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from dealer_limits.montecarlo.whole_worlds import REGISTRY_SEEDS
+from estimate_warehouse import write_registry
 from figure_marts import make_marts, write_marts
 from workspace import ROOT, contract_columns
 
@@ -59,12 +59,7 @@ def write_inputs(folder: Path) -> Path:
     warehouse = write_marts(folder / "w.duckdb", make_marts())
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("create schema seeds; create schema quality")
-        for name in REGISTRY_SEEDS:
-            connection.execute(
-                f"create table seeds.{name} as from read_csv($file, all_varchar = true, header = true)",
-                {"file": str(ROOT / "seeds" / f"{name}.csv")},
-            )
-        connection.execute("alter table seeds.printed_tables alter horizon type integer")
+        write_registry(connection)
         write_observations(connection)
         connection.execute(
             """

@@ -12,7 +12,7 @@ from dealer_limits.sources.contracts import load_contracts
 from dealer_limits.sources.dictionary import write_dictionary
 from workspace import ROOT, Workspace
 
-PAGE = (ROOT / "docs/raw_files.md").read_text()
+PAGE = (ROOT / "docs/add_a_source.md").read_text()
 # name of the file in the first line, as a comment
 FILES = re.findall(r"```(?:yaml|sql)\n(?:#|--) (\S+)\n(.*?)```", PAGE, flags=re.DOTALL)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,11 +25,26 @@ from dealer_limits.sources.ledger import Ledger
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def contract_columns() -> dict[str, tuple[str, ...]]:
-    """The columns of the observation models, from their contracts."""
+# of a copy of the project
+_COPIED = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "tests", "docs", "README.md", "analysis")
+
+
+def copy_project(folder: Path) -> Path:
+    """A copy of the project, to be edited."""
+    folder.mkdir(parents=True)
+    for name in _COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("python", "__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def contract_columns(project: Path = ROOT) -> dict[str, tuple[str, ...]]:
+    """The columns of the observation models of a project, from their contracts."""
     models = (
         model
-        for path in sorted((ROOT / "models/observations").glob("*.yml"))
+        for path in sorted((project / "models/observations").glob("*.yml"))
         for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
     )
     return {model["name"]: tuple(column["name"] for column in model["columns"]) for model in models}

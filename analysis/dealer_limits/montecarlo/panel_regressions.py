@@ -19,9 +19,18 @@ HEADLINE_TABLES = ("2", "3", "8", "14")
 
 
 def panel_specifications(*seeds: str) -> tuple[Specification, ...]:
-    """The rows of the registry that lie in the desk panel, in the files' order."""
-    rows = (spec for seed in seeds or ("specifications",) for spec in read_specifications(seed_file(seed)))
-    return tuple(spec for spec in rows if spec.observations == OBSERVATIONS)
+    """The rows of the registry that lie in the desk panel, in the files' order.
+
+    Of the specifications only columns that the paper prints: the worlds are fitted to what is printed, and the
+    panel in memory has no variables but those.
+    """
+    printed = {(row["table"], row["panel"], row["column"]) for row in read_csv(seed_file("printed_tables"))}
+    return tuple(
+        spec
+        for seed in seeds or ("specifications",)
+        for spec in read_specifications(seed_file(seed))
+        if spec.observations == OBSERVATIONS and (seed != "specifications" or spec.key in printed)
+    )
 
 
 def read_methods() -> Methods:
