@@ -18,7 +18,7 @@ import yaml
 
 from dealer_limits.variables import read_variables
 from gate_worlds import write_base
-from workspace import BUILD, ROOT, Workspace, copy_project
+from workspace import ROOT, Workspace, copy_project
 
 PAGE = (ROOT / "docs/your_own_table.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
@@ -69,7 +69,7 @@ def walk(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Walk:
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         place = [each.strip() for each in lines].index(line)
         file.write_text("".join([*lines[:place], text, *lines[place:]]), encoding="utf-8")
-    finished = walk.workspace.run("dbt", *BUILD, "--vars", json.dumps(VARIABLES | EVENT | BOUNDS))
+    finished = walk.workspace.run("dbt", "build", "--vars", json.dumps(VARIABLES | EVENT | BOUNDS))
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return walk
 
