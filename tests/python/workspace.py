@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -40,6 +41,7 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
+@cache
 def contract_columns(project: Path = ROOT) -> dict[str, tuple[str, ...]]:
     """The columns of the observation models of a project, from their contracts."""
     models = (
