@@ -117,13 +117,8 @@ TABLE_16: list[Edit] = [
     ),
     above(
         f"{OBSERVATIONS}/obs_desk_horizon.yml",
-        "      - name: desk_id\n",
-        """\
-      - name: d_log_var
-        description: Log change in VaR.
-        data_type: double
-        config: {meta: {label: VaR}}
-""",
+        "      - {name: d_log_net_position, data_type: double,",
+        "      - {name: d_log_var, data_type: double, description: Log change in VaR., config: {meta: {label: VaR}}}\n",
     ),
 ]
 
