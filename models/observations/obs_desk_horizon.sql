@@ -34,10 +34,10 @@ horizons as (
 levels as (
 
     select
-        *,
         {% for outcome in position_outcomes + age_outcomes -%}
-        {{ ln_or_null(at_least(outcome ~ '_usd_mn', position_floor)) }} as log_{{ outcome }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ ln_or_null(at_least(outcome ~ '_usd_mn', position_floor)) }} as log_{{ outcome }},
+        {% endfor -%}
+        desk_days.*
     from desk_days
 
 ),
@@ -83,7 +83,8 @@ final as (
         today.business_day_index,
         today.firm_rssd,
         today.is_prime_treasury_desk,
-        today.is_prime_treasury_desk and extract(year from today.business_date) = 2020 as is_prime_treasury_desk_in_2020,
+        today.is_prime_treasury_desk and extract(year from today.business_date) = 2020
+            as is_prime_treasury_desk_in_2020,
         {% for outcome in position_outcomes -%}
         ahead.log_{{ outcome }} - today.log_{{ outcome }} as d_log_{{ outcome }},
         {% endfor -%}
@@ -119,14 +120,14 @@ final as (
         today.firm_limit_decrease,
         {{ ln_or_null('today.var_usd_mn') }} as log_var,
         0 - {{ ln_or_null('today.var_limit_lag_usd_mn') }} as negative_log_var_limit_lag,
-        today.log_var_limit_change,
         {% for kind in ['net', 'gross'] -%}
         today.log_{{ kind }}_position,
         today.log_{{ kind }}_securities_position,
         {% endfor -%}
         {% for part in ['total', 'new', 'existing'] -%}
-        today.pnl_{{ part }}_to_var{{ ',' if not loop.last }}
-        {% endfor %}
+        today.pnl_{{ part }}_to_var,
+        {% endfor -%}
+        today.log_var_limit_change
     from levels as today
     cross join horizons
     left join levels as ahead

@@ -40,9 +40,10 @@ MUTATIONS = {
     ),
     "lead by row": Mutation(
         "models/observations/obs_desk_horizon.sql",
-        "levels as (\n\n    select\n        *,",
-        "levels as (\n\n    select\n        * exclude (business_day_index),\n"
-        "        row_number() over (partition by desk_id order by business_date) as business_day_index,",
+        "        desk_days.*\n    from desk_days\n",
+        "        desk_days.* exclude (business_day_index),\n"
+        "        row_number() over (partition by desk_id order by business_date) as business_day_index\n"
+        "    from desk_days\n",
         "obs_desk_horizon",
         {
             "change_is_to_the_business_day_ahead_not_to_the_next_row",
