@@ -67,7 +67,7 @@ def walk(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Walk:
     for line, name, text in EDITS:
         file = walk.project / name
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        place = [each.strip() for each in lines].index(line)
+        place = next(place for place, each in enumerate(lines) if each.strip().startswith(line))
         file.write_text("".join([*lines[:place], text, *lines[place:]]), encoding="utf-8")
     finished = walk.workspace.run("dbt", "build", "--vars", json.dumps(VARIABLES | EVENT | BOUNDS))
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -127,6 +127,11 @@ def test_other_results_have_them_too(walk: Walk, shown: str) -> None:
     assert own["ours"].notna().all() and own["printed"].isna().all() and len(own) > 0
     for name in ("inference", "inference_summary"):
         assert {"16", "17"} <= set(pd.read_parquet(walk.output / f"{name}.parquet")["table"])
+
+
+def test_tables_of_ours_alone_are_written(walk: Walk, shown: str) -> None:
+    kinds = ("16.docx", "16.tex", "17.docx", "17.tex", "16_coefficients.svg", "17_coefficients.png")
+    assert {f"table_{kind}" for kind in kinds} <= {path.name for path in (walk.output / "tables").iterdir()}
 
 
 def test_report_has_them_under_their_labels(walk: Walk, shown: str) -> None:
