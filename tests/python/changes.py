@@ -1,17 +1,14 @@
-"""Changes that a project like this is asked for, as edits of its files: `python tests/changes/edits.py` writes the
-patches beside it anew, which is needed when a line that one of them edits has changed.
+"""Changes that a project like this is asked for, as edits of its files: `python tests/python/changes.py` writes the
+patches in `tests/changes` anew, which is needed when a line that one of them edits has changed.
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
+from difflib import unified_diff
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+PATCHES = ROOT / "tests/changes"
 
 DESKS = "models/intermediate/desks"
 MARKET = "models/staging/market"
@@ -208,36 +205,34 @@ CHANGES = {
 }
 
 
-def edit(project: Path, edits: list[Edit]) -> None:
-    """Make edits in a project. Exits where a text is not there once."""
+def edited(project: Path, edits: list[Edit]) -> dict[str, tuple[str, str]]:
+    """Each file that edits touch, before and after. Raises ValueError where a text is not there once."""
+    files: dict[str, tuple[str, str]] = {}
     for name, before, after in edits:
-        file = project / name
-        text = "" if before is None else file.read_text(encoding="utf-8")
-        if text.count(before or "") != 1:
-            sys.exit(f"{name}: expected once: {before}")
-        file.write_text(text.replace(before or "", after), encoding="utf-8")
+        path = project / name
+        original, text = files.get(name) or (path.read_text(encoding="utf-8") if before is not None else "",) * 2
+        if before is not None and text.count(before) != 1:
+            raise ValueError(f"{name}: expected once: {before}")
+        files[name] = original, after if before is None else text.replace(before, after)
+    return files
 
 
-def write_patches(folder: Path) -> None:
-    """A patch for each change, with one line of context, so that it survives what is done nearby."""
-    for change, edits in CHANGES.items():
-        with TemporaryDirectory() as scratch:
-            names = list(dict.fromkeys(name for name, _, _ in edits))
-            sides = Path(scratch, "a"), Path(scratch, "b")
-            for side in sides:
-                for name in names:
-                    (side / name).parent.mkdir(parents=True, exist_ok=True)
-                    if (ROOT / name).exists():
-                        shutil.copy(ROOT / name, side / name)
-            edit(sides[1], edits)
-            compared = subprocess.run(
-                ["git", "diff", "--no-index", "--no-prefix", "--unified=1", "a", "b"],
-                cwd=scratch,
-                capture_output=True,
-                text=True,
-            )
-            (folder / f"{change}.patch").write_text(compared.stdout, encoding="utf-8")
+def edit(project: Path, edits: list[Edit]) -> None:
+    """Make edits in a project."""
+    for name, (_, after) in edited(project, edits).items():
+        (project / name).write_text(after, encoding="utf-8")
+
+
+def patch_of(change: str) -> str:
+    """A change of the project as a patch, with one line of context."""
+    lines = []
+    for name, (before, after) in sorted(edited(ROOT, CHANGES[change]).items()):
+        source = f"a/{name}" if before else "/dev/null"
+        sides = (text.splitlines(keepends=True) for text in (before, after))
+        lines += unified_diff(*sides, source, f"b/{name}", n=1)
+    return "".join(lines)
 
 
 if __name__ == "__main__":
-    write_patches(HERE)
+    for change in CHANGES:
+        (PATCHES / f"{change}.patch").write_text(patch_of(change), encoding="utf-8")
