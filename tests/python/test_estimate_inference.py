@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,3 +170,17 @@ def test_specification_curve_has_a_point_for_every_choice(warehouse: Path, folde
     for suffix in ("svg", "png", "parquet"):
         name = f"figures/specification_curve.{suffix}"
         assert (output / name).read_bytes() == (again / name).read_bytes()
+
+
+def test_period_of_the_curve_is_its_days_though_a_sample_has_no_row_on_some(folder: Path):
+    world = make_world(days=60)
+    days = world.changes["business_date"]
+    # the first days have desks outside the sample only
+    late = world.changes[~world.changes["is_prime_treasury_desk"] | (days > days.min() + pd.Timedelta(days=9))]
+    path = write_warehouse(folder / "late.duckdb", replace(world, changes=late))
+    points = run_specification_curve(path, folder / "late", silent())
+    rows = late[late["is_prime_treasury_desk"] & (late["horizon"] == 5) & (days.dt.year == 2020)]
+    counted = len(rows.dropna(subset=["d_log_net_securities_position", "log_limit_usage"]))
+    point = points[points["sample"].eq("18 prime desks") & points["period"].eq("2020")]
+    point = point[point["outcome"].eq("log change") & point["usage"].eq("log")]
+    assert set(point["nobs"]) == {counted}

@@ -6,8 +6,8 @@ within-sample standard deviation of the usage measure, so that measures compare.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from rich.console import Console
 from dealer_limits.estimation.covariance import robust_covariance_of
 from dealer_limits.estimation.inference import SEED, covariance_of
 from dealer_limits.estimation.methods import Method, load_methods
-from dealer_limits.estimation.observations import complete_rows, read_rows, variables_of
+from dealer_limits.estimation.observations import complete_rows, read_rows, sample_condition, variables_of
 from dealer_limits.estimation.panel import CollinearError, Variables, fit_linear, infer
 from dealer_limits.estimation.specifications import Specification
 from dealer_limits.estimation.wild_bootstrap import draw_signs, prepare_tests
@@ -29,16 +29,18 @@ from dealer_limits.warehouse import open_warehouse
 
 HORIZON = 5
 
-# Every choice by its name, the paper's first: a flag, days, and columns of the observations.
+# days (n,) of each period
+PERIODS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "2015-2023": lambda days: np.full(len(days), True),
+    "to 2019": lambda days: days < np.datetime64("2020-01-01"),
+    "2020": lambda days: days.astype("datetime64[Y]") == np.datetime64("2020"),
+    "from 2021": lambda days: days >= np.datetime64("2021-01-01"),
+    "without March 2020": lambda days: days.astype("datetime64[M]") != np.datetime64("2020-03"),
+}
+# Every choice by its name, the paper's first: a flag, a period, and columns of the observations.
 CHOICES: dict[str, dict[str, str]] = {
     "sample": {"18 prime desks": "is_prime_treasury_desk", "40 desks": ""},
-    "period": {
-        "2015-2023": "",
-        "to 2019": "/2019-12-31",
-        "2020": "2020-01-01/2020-12-31",
-        "from 2021": "2021-01-01/",
-        "without March 2020": "2020-04-01/2020-02-29",
-    },
+    "period": {name: name for name in PERIODS},
     "outcome": {"log change": "d_log_net_securities_position", "arc change": "arc_change_net_securities_position"},
     "usage": {
         "log": "log_limit_usage",
@@ -47,6 +49,7 @@ CHOICES: dict[str, dict[str, str]] = {
         "rank": "limit_usage_percentile_rank",
     },
 }
+VARIABLES = ("outcome", "usage")
 COVARIANCES = ("robust", "desk", "desk_day", "driscoll_kraay", "wild_desk", "jackknife_firm")
 
 _STYLE = {
@@ -113,45 +116,37 @@ def estimate_curve(connection: duckdb.DuckDBPyConnection) -> Iterator[Point]:
     known = {method.covariance: method for method in methods.for_("obs_desk_horizon", "ols")}
     chosen = [known[covariance] for covariance in COVARIANCES]
     clusters = methods.columns("obs_desk_horizon")
-    usages = {
-        outcome: _specification(outcome, tuple(CHOICES["usage"].values())) for outcome in CHOICES["outcome"].values()
-    }
-    for sample in CHOICES["sample"]:
-        specs = [replace(spec, sample=CHOICES["sample"][sample]) for spec in usages.values()]
-        rows = read_rows(connection, specs, clusters=clusters)
-        days = _days(connection)[rows.levels["business_date"] - 1]
-        for period, outcome, usage in product(*(CHOICES[kind] for kind in ("period", "outcome", "usage"))):
-            spec = _specification(CHOICES["outcome"][outcome], (CHOICES["usage"][usage],))
-            complete = complete_rows(rows, spec) & _within(days, CHOICES["period"][period])
+    for sample, flag in CHOICES["sample"].items():
+        specs = {
+            names: _specification(flag, *names) for names in product(*(CHOICES[kind].values() for kind in VARIABLES))
+        }
+        rows = read_rows(connection, list(specs.values()), clusters=clusters)
+        days = _days(connection, next(iter(specs.values())))[rows.levels["business_date"] - 1]
+        for period, outcome, usage in product(*(CHOICES[kind] for kind in ("period", *VARIABLES))):
+            spec = specs[CHOICES["outcome"][outcome], CHOICES["usage"][usage]]
+            complete = complete_rows(rows, spec) & PERIODS[period](days)
             if complete.any():
                 variables = variables_of(rows, [spec], complete)
                 groups = {name: levels[complete] for name, levels in rows.levels.items()}
                 yield from _points((sample, period, outcome, usage), spec, variables, groups, chosen)
 
 
-def _specification(outcome: str, usages: tuple[str, ...]) -> Specification:
+def _specification(flag: str, outcome: str, usage: str) -> Specification:
     effects = ("desk_id", "business_date")
-    return Specification("", "", "", "obs_desk_horizon", "", HORIZON, outcome, usages, usages, absorb=effects)
+    return Specification("", "", "", "obs_desk_horizon", flag, HORIZON, outcome, (usage,), (usage,), absorb=effects)
 
 
-def _days(connection: duckdb.DuckDBPyConnection) -> np.ndarray:
-    """The business days of the observations, in order."""
+def _days(connection: duckdb.DuckDBPyConnection, spec: Specification) -> np.ndarray:
+    """The days of a specification's sample, in the order of their levels."""
     found = connection.execute(
         f"""
-        select distinct business_date from observations.obs_desk_horizon
-        where horizon = {HORIZON}
+        select distinct business_date
+        from observations.{spec.observations}
+        where {sample_condition(spec)}
         order by business_date
         """
     )
     return found.fetchnumpy()["business_date"].astype("datetime64[D]")
-
-
-def _within(days: np.ndarray, period: str) -> np.ndarray:
-    """Days from the first to the last of a period; of one that ends before it begins, those outside."""
-    first, _, last = period.partition("/")
-    from_first = days >= np.datetime64(first) if first else np.full(len(days), True)
-    to_last = days <= np.datetime64(last) if last else np.full(len(days), True)
-    return from_first | to_last if first and last and first > last else from_first & to_last
 
 
 def _points(
