@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,7 @@ import pandas as pd
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import estimate as fits
-from dealer_limits.estimation.specifications import (
-    Registry,
-    build_registry,
-    load_registry,
-    observation_columns,
-    specification_of,
-)
+from dealer_limits.estimation.specifications import check_names, load_registry, specification_of
 from dealer_limits.warehouse import open_warehouse
 
 COLUMNS = (
@@ -54,12 +47,12 @@ def estimate(
         if regression:
             named = {"table": "1", "column": "1", "observations": "obs_desk_horizon"} | regression
             text = {name: _as_text(value) for name, value in named.items()}
-            columns = observation_columns(connection)
-            registry = build_registry([specification_of(text, "estimate")], columns)
+            registry = check_names(connection, [specification_of(text, "estimate")])
             specs = registry.specifications
         else:
             registry = load_registry(connection, own)
-            specs = registry.of_tables(registry.choose_tables(_chosen(tables, own, registry, connection)))
+            chosen = [str(table) for table in tables] or list(registry.own_tables)
+            specs = registry.of_tables(registry.choose_tables(chosen))
         rows = []
         for spec, fit in fits(connection, registry, specs, Bootstrap(draws=draws), engine):
             if isinstance(fit, str):
@@ -73,15 +66,6 @@ def estimate(
     order = {spec.key: place for place, spec in enumerate(specs)}
     rows.sort(key=lambda row: order[row["table"], row["panel"], row["column"]])
     return pd.DataFrame(rows)
-
-
-def _chosen(tables: Iterable[str | int], own: Path | None, registry: Registry, connection: Any) -> list[str] | None:
-    if tables:
-        return [str(table) for table in tables]
-    if own is None:
-        return None
-    seeded = {spec.key for spec in load_registry(connection).specifications}
-    return list(dict.fromkeys(spec.table for spec in registry.specifications if spec.key not in seeded))
 
 
 def _as_text(value: Any) -> str:

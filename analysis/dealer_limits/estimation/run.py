@@ -84,7 +84,8 @@ def run_estimates(
     comparison = compare(printed, estimates, specs)
     _write(output, estimates, comparison, costs)
     keep_own(output, own)
-    shown = tables or [*HEADLINE_TABLES, *own_tables(registry, printed)]
+    not_printed = set(registry.tables) - set(printed["table"])
+    shown = tables or [*HEADLINE_TABLES, *registry.own_tables, *not_printed]
     show_comparison(console, comparison[comparison["table"].isin(shown)], registry.coefficients)
     for line in (*_account(comparison, reasons), *_engines_used(estimates)):
         console.print(line, highlight=False, markup=False)
@@ -102,12 +103,6 @@ def keep_own(output: Path, own: Path | None) -> None:
             shutil.copyfile(source, output / name)
         else:
             (output / name).unlink(missing_ok=True)
-
-
-def own_tables(registry: Registry, printed: pd.DataFrame) -> list[str]:
-    """The tables without a printed number."""
-    known = set(printed["table"])
-    return [table for table in registry.tables if table not in known]
 
 
 def _estimate_all(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
@@ -107,10 +107,14 @@ class Specification:
 
 @dataclass(frozen=True)
 class Registry:
-    """Specifications, and why those that name something that is not there cannot be estimated."""
+    """Specifications, and why those that name something that is not there cannot be estimated.
+
+    `own_tables` are those of which a row is of a user's own file.
+    """
 
     specifications: tuple[Specification, ...]
     problems: Mapping[Specification, str] = field(default_factory=dict)
+    own_tables: tuple[str, ...] = ()
 
     @property
     def coefficients(self) -> tuple[str, ...]:
@@ -147,9 +151,13 @@ def load_registry(
     Names are checked against the columns of the observation models. Raises DealerLimitsError where the
     warehouse has no registry, a row has no form (see `read_specifications`), or a column is there twice.
     """
-    specifications = read_specifications(connection, seed)
-    if own is not None:
-        specifications += read_specifications(own)
+    mine = read_specifications(own) if own is not None else []
+    registry = check_names(connection, [*read_specifications(connection, seed), *mine])
+    return replace(registry, own_tables=tuple(dict.fromkeys(spec.table for spec in mine)))
+
+
+def check_names(connection: duckdb.DuckDBPyConnection, specifications: Iterable[Specification]) -> Registry:
+    """A registry whose names are checked against the observation models of a warehouse (see `build_registry`)."""
     columns = observation_columns(connection)
     if not columns:
         raise DealerLimitsError("the warehouse has no observations: run `dbt build` first")

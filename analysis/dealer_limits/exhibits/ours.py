@@ -48,10 +48,8 @@ def write_tables(warehouse: Path, output: Path, tables: list[str] | None, consol
     own = output / OWN_SPECIFICATIONS
     with open_warehouse(warehouse) as connection:
         registry = load_registry(connection, own if own.is_file() else None)
-        paper = load_registry(connection).tables
     definitions = load_definitions(registry, output / OWN_LABELS)
-    mine = [table for table in registry.tables if table not in paper]
-    chosen = registry.choose_tables(tables or mine or None)
+    chosen = registry.choose_tables(tables or list(registry.own_tables))
     folder = output / "tables"
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
