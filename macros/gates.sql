@@ -91,9 +91,9 @@
         },
         'qc_mart_columns': {
             'sql': mart_columns_account(),
-            'description': 'One row per mart and column: rows, values and the weight of the largest one.',
+            'description': 'One row per mart or observation model and column: rows, values and the weight of the largest one.',
             'columns': {
-                'mart': 'Mart.',
+                'mart': 'Mart or observation model.',
                 'column_name': 'Column.',
                 'row_count': 'Rows of the mart.',
                 'value_count': 'Rows in which the column has a value.',
@@ -128,8 +128,9 @@
     {%- set selects = [] -%}
     {%- set marts = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | map(attribute='name') | list -%}
     {#- not by the adapter, which would open a transaction that a refusal rolls back -#}
-    {%- for mart, column, type in run_query(
-        "select table_name, column_name, data_type from information_schema.columns where table_schema = 'marts' order by all"
+    {%- for schema, mart, column, type in run_query(
+        "select table_schema, table_name, column_name, data_type from information_schema.columns"
+        ~ " where table_schema in ('marts', 'observations') order by all"
     ).rows if mart in marts -%}
         {%- set is_measure = type.split('(')[0] in ['DOUBLE', 'DECIMAL', 'FLOAT'] -%}
         {%- set value = adapter.quote(column) -%}
@@ -138,7 +139,7 @@
             ~ ' count(*) as row_count, count(' ~ value ~ ') as value_count, '
             ~ ('count(*) filter (where ' ~ value ~ ' <> 0)' if is_measure else '0') ~ ' as nonzero_count, '
             ~ ('round(cast(max(abs(' ~ value ~ ')) as double) / nullif(sum(abs(cast(' ~ value ~ ' as double))), 0), 4)'
-                if is_measure else 'cast(null as double)') ~ ' as largest_share from marts.' ~ mart
+                if is_measure else 'cast(null as double)') ~ ' as largest_share from ' ~ schema ~ '.' ~ mart
         ) -%}
     {%- endfor -%}
     {{ return(selects | join(' union all ') ~ ' order by mart, column_name') }}
@@ -229,7 +230,7 @@
             -- few rows may leave a mart empty, and so does a layout without parties the one of matched sales
             case
                 when (select sum(rows_staged) from staged) < 10000 then 0
-                when mart = 'fct_soma_sale' and (select sum(trades_of_known_dealers) from intermediate.int_trade_parties) = 0 then 0
+                when mart in ('fct_soma_sale', 'obs_soma_sale') and (select sum(trades_of_known_dealers) from intermediate.int_trade_parties) = 0 then 0
                 else 1
             end,
             case when row_count = 0 then 1 else 0 end

@@ -163,6 +163,15 @@ def test_every_column_of_marts_is_described(
     assert sorted(set(columns) - described) == []
 
 
+def test_every_column_that_is_read_is_weighed_by_the_gates(built: duckdb.DuckDBPyConnection) -> None:
+    weighed = built.execute("select mart, column_name from quality.qc_mart_columns").fetchall()
+    read = built.execute(
+        "select table_name, column_name from duckdb_columns() where schema_name in ('marts', 'observations')"
+    ).fetchall()
+
+    assert sorted(weighed) == sorted(read)
+
+
 def test_layers_point_one_way(manifest: dict[str, Any]) -> None:
     nodes = manifest["nodes"] | manifest["sources"]
     against = [
