@@ -34,6 +34,11 @@
     {{ return('ln(nullif(' ~ expression ~ ', 0))') }}
 {% endmacro %}
 
+{#- Both rules of the match, a relation: each is carried out, and `matching_rule` names the one whose sales are published. -#}
+{% macro matching_rules() %}
+    {{- "(select 'paper' as matching_rule union all select 'price_consistent' as matching_rule)" -}}
+{% endmacro %}
+
 {#- A variable where a condition holds and 0 where it does not; null where one of the two is unknown. -#}
 {% macro only_where(condition, variable) %}
     {{- 'case when ' ~ condition ~ ' then ' ~ variable ~ ' when not (' ~ condition ~ ') and ' ~ variable ~ ' is not null then 0 end' -}}

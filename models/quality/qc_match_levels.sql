@@ -8,7 +8,7 @@ awards as (
         awards.awarded_par_usd,
         rules.matching_rule
     from {{ ref('fct_soma_award') }} as awards
-    cross join (values ('paper'), ('price_consistent')) as rules (matching_rule)
+    cross join {{ matching_rules() }} as rules
 
 ),
 

@@ -31,7 +31,7 @@ final as (
         on
             awards.cusip = trades.cusip
             and awards.operation_date = trades.trade_date
-    cross join (values ('paper'), ('price_consistent')) as rules (matching_rule)
+    cross join {{ matching_rules() }} as rules
 
 )
 

@@ -10,7 +10,7 @@ awards as (
         awards.sold_par_usd,
         awards.reported_par_usd
     from {{ ref('qc_truth_awards') }} as awards
-    cross join (values ('paper'), ('price_consistent')) as rules (matching_rule)
+    cross join {{ matching_rules() }} as rules
 
 ),
 
