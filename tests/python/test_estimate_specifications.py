@@ -162,6 +162,7 @@ def test_a_column_given_twice_raises(registry: Registry, columns: dict[str, tupl
         (f"{LEAST},horizont\n16,1,o,y,x,5\n", "there is no column horizont, the nearest is horizon"),
         (f"{LEAST},horizon\n16,1,o,y,x,five\n", "row 1: horizon five, expected business days"),
         (f"{LEAST},report_constant\n16,1,o,y,x,yes\n", "report_constant yes, expected true or false"),
+        (f"{LEAST}\n../16,1,o,y,x\n", "row 1: table ../16, expected a number or a word"),
         (f"{LEAST}\n16,1,o,y,x,too,many\n", "row 1: there is no column None"),
     ],
 )

@@ -21,6 +21,10 @@ OWN = """table,panel,column,observations,sample,horizon,dependent,regressors,abs
 16,a,2,obs_desk_horizon,is_prime_treasury_desk,10,d_log_net_position,log_limit_usage;limit_usage_std,desk_id
 16,b,1,obs_dealer_day,,,log_customer_buys_total,log_limit_usage_lag,
 """
+QUANTILES = """table,column,observations,dependent,regressors,estimator
+17,1,obs_dealer_day,log_customer_buys_total,log_limit_usage_lag,ols
+17,2,obs_dealer_day,log_customer_buys_total,log_limit_usage_lag,quantile:0.5
+"""
 LABELS = """tables:
   16: {title: Usage & control, notes: ["Costs $5 of 100%."], panels: {a: Desks, b: Dealers}}
 labels: {limit_usage_std: Usage (z)}
@@ -94,3 +98,12 @@ def test_table_that_is_not_estimated_is_said(folder: Path):
         write_tables(folder / "w.duckdb", folder / "one", ["3"], Console(file=io.StringIO()))
     with pytest.raises(DealerLimitsError, match="run `dealer-limits estimate` first"):
         write_tables(folder / "w.duckdb", folder / "nowhere", None, Console(file=io.StringIO()))
+
+
+def test_columns_that_differ_in_nothing_but_their_quantile_are_headed_by_it(folder: Path, tmp_path: Path):
+    (tmp_path / "my.csv").write_text(QUANTILES, encoding="utf-8")
+    (tmp_path / "my.yml").write_text("tables: {17: {label: estimator}}\n", encoding="utf-8")
+    quiet = Console(file=io.StringIO())
+    run_estimates(folder / "w.duckdb", tmp_path, ["17"], quiet, Bootstrap(draws=2), own=tmp_path / "my.csv")
+    write_tables(folder / "w.duckdb", tmp_path, None, quiet)
+    assert "(1) OLS & (2) 50th" in (tmp_path / "tables/table_17.tex").read_text(encoding="utf-8")

@@ -267,6 +267,9 @@ def specification_of(row: Mapping[str | None, str], where: str) -> Specification
     for name in _NEEDED:
         if not text[name]:
             raise DealerLimitsError(f"{where}: {name} is missing")
+    # files and headings of the report are named after it
+    if not re.fullmatch(r"[\w.-]+", text["table"]):
+        raise DealerLimitsError(f"{where}: table {text['table']}, expected a number or a word")
     for name in _FLAGS:
         if text[name].lower() not in ("", "true", "false"):
             raise DealerLimitsError(f"{where}: {name} {text[name]}, expected true or false")

@@ -230,8 +230,8 @@ def _header(spec: Specification, kind: str, definitions: Definitions) -> str:
     if kind == "sample":
         return definitions.column(spec.observations, spec.sample) if spec.sample else "Full sample"
     if kind == "estimator":
-        quantile = spec.estimator.partition(":0.")[2]
-        return f"{quantile}th" if quantile else ESTIMATORS[spec.estimator]
+        quantile = spec.estimator.partition(":")[2]
+        return f"{100 * float(quantile):g}th" if quantile else ESTIMATORS[spec.kind]
     return ""
 
 

@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import platform
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.compare import KEYS
 from dealer_limits.estimation.methods import load_methods
 from dealer_limits.estimation.run import OWN_LABELS, OWN_SPECIFICATIONS
-from dealer_limits.estimation.specifications import load_registry
+from dealer_limits.estimation.specifications import Registry, Specification, load_registry
 from dealer_limits.exhibits.credibility import make_credibility, read_coverage, read_montecarlo
 from dealer_limits.exhibits.data_quality import (
     checks_table,
@@ -26,7 +33,7 @@ from dealer_limits.exhibits.data_quality import (
     read_match_levels,
 )
 from dealer_limits.exhibits.definitions import Definitions, TableDefinition, load_definitions
-from dealer_limits.exhibits.figures import FIGURES, read_rows, write_figure
+from dealer_limits.exhibits.figures import FIGURES, Drawn, PaperFigure, read_rows, write_figure
 from dealer_limits.exhibits.layout import BANDS, Cell, Numbers, Panel, lay_out, read_numbers
 from dealer_limits.exhibits.result_files import (
     CURVE,
@@ -36,7 +43,7 @@ from dealer_limits.exhibits.result_files import (
     SUMMARY,
     read_result,
 )
-from dealer_limits.exhibits.survival import curve_lines, make_instruments, make_survival, same_estimates
+from dealer_limits.exhibits.survival import Instruments, curve_lines, make_instruments, make_survival, same_estimates
 from dealer_limits.exhibits.tables import (
     cell_html,
     frame_html,
@@ -47,18 +54,6 @@ from dealer_limits.exhibits.tables import (
     panels_csv,
 )
 from dealer_limits.warehouse import open_warehouse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-
-    import duckdb
-    import pandas as pd
-    from rich.console import Console
-
-    from dealer_limits.estimation.specifications import Registry, Specification
-    from dealer_limits.exhibits.figures import Drawn, PaperFigure
-    from dealer_limits.exhibits.survival import Instruments
 
 _SUMMARY_MART = "marts.fct_summary_statistics"
 _ESTIMATOR_NAMES = {"ols": "OLS", "iv": "Two-stage least squares", "quantile": "Quantile regression at"}
@@ -294,8 +289,6 @@ def inline_svg(svg: str, name: str, title: str) -> str:
 
 
 def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
-    import pandas as pd
-
     estimates = output / "estimates.parquet"
     if not estimates.is_file():
         raise DealerLimitsError(f"there is no {estimates}: run `dealer-limits estimate` first")
@@ -434,8 +427,6 @@ def _shadow_cost_exhibit(definitions: Definitions, cost: pd.DataFrame) -> Exhibi
 
 def _shadow_cost_table(definitions: Definitions, cost: pd.DataFrame) -> str:
     """A row per reading and usage over one with standard errors; a column per column of Table 14."""
-    import pandas as pd
-
     columns = [
         f"h = {horizon}|{definitions.outcome(name)}"
         for horizon, name in zip(cost["horizon"], cost["outcome"], strict=True)
@@ -478,8 +469,6 @@ def _curve(output: Path, folder: Path, inputs: Inputs) -> Curve | None:
 
 def _overview(definitions: Definitions, scores: Mapping[str, Score]) -> str:
     """A row per regression table: what is estimated, signs, and coefficients by band of their distance."""
-    import pandas as pd
-
     rows = []
     for table in definitions.tables:
         of_table = scores[table.number]
@@ -552,8 +541,6 @@ def _columns(specifications: list[Specification]) -> str:
 
 
 def _render(**content: Any) -> str:
-    from jinja2 import Environment, StrictUndefined
-
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(source).render(**content)

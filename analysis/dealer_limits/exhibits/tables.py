@@ -7,13 +7,11 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+
+import pandas as pd
+from great_tables import GT, html
 
 from dealer_limits.exhibits.layout import Cell, Panel
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from great_tables import GT
 
 SOURCES = ("ours", "printed")
 
@@ -97,8 +95,6 @@ def frame_html(
     Columns in `raw` hold HTML. `spanners` heads groups of columns, whose own heading is then what stands
     after the last `|` of their name.
     """
-    from great_tables import GT
-
     table = GT(frame, rowname_col=frame.columns[0], id=identity)
     table = table.tab_stubhead(frame.columns[0]).cols_align("left")
     if numeric:
@@ -122,9 +118,6 @@ def bare_html(table: GT) -> str:
 
 def _panel_table(panel: Panel, identity: str | None, render: Callable[[Cell], str]) -> GT:
     """A panel in great-tables; with an identity as HTML, else as LaTeX, whose cells `render` writes."""
-    import pandas as pd
-    from great_tables import GT, html
-
     as_html = identity is not None
     sources = SOURCES if panel.is_printed else SOURCES[:1]
     frame = pd.DataFrame({"label": [row.label for row in panel.rows]})
