@@ -101,7 +101,7 @@ def estimate(
     draws: Annotated[int, typer.Option(min=2, help="Bootstrap draws of quantile regressions.")] = 1000,
     block_days: Annotated[int, typer.Option(min=1, help="Length of the moving blocks beside pairs.")] = 20,
     engine: Annotated[
-        str, typer.Option(help="Least squares in memory, in the database (sql), or auto: by size.")
+        str, typer.Option(help="packages, arrays, in the database (sql), or auto: packages, sql of large models.")
     ] = "auto",
     specifications: Specifications = None,
 ) -> None:

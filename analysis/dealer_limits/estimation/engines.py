@@ -1,4 +1,4 @@
-"""Which engine estimates a column: arrays in memory, or the database (see `in_database`)."""
+"""Which engine estimates a column: packages, arrays, or the database (see `in_database`)."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from dealer_limits.estimation.observations import count_rows, sample_condition
 from dealer_limits.estimation.panel import Fit, infer
 from dealer_limits.estimation.specifications import Specification
 
-ENGINES = ("auto", "memory", "sql")
+ENGINES = ("auto", "packages", "arrays", "sql")
 
 # Statistics of a column that the sql engine alone has.
 SQL_MEASURES = ("iterations", "demeaning_error", "singletons")
 
-# From so many rows of an observation model on, `auto` leaves them in the database. In memory a million rows
+# From so many rows of an observation model on, `auto` leaves them in the database. As arrays a million rows
 # of one regression take about 0.3 GB, and the sql engine is the quicker one long before.
 ROWS_FOR_SQL = 2_000_000
 
 
 def choose_engine(connection: duckdb.DuckDBPyConnection, engine: str, spec: Specification) -> str:
-    """`memory` or `sql`, for one column.
+    """`packages`, `arrays` or `sql`, for one column.
 
-    Least squares only is estimated in the database; two-stage least squares, quantiles and standardised
-    variables are in memory whatever the engine. Raises DealerLimitsError for an unknown engine.
+    `auto` is `packages` but for large models. Least squares only is estimated in the database; two-stage least
+    squares, quantiles and standardised variables are left to the packages. Raises DealerLimitsError for an
+    unknown engine.
     """
     if engine not in ENGINES:
         raise DealerLimitsError(f"there is no engine {engine}: choose from {', '.join(ENGINES)}")
-    if spec.estimator != "ols" or spec.transform:
-        return "memory"
+    if engine in ("packages", "arrays"):
+        return engine
+    in_database = spec.estimator == "ols" and not spec.transform
     if engine == "auto":
-        return "sql" if count_rows(connection, spec.observations) >= ROWS_FOR_SQL else "memory"
-    return engine
+        in_database = in_database and count_rows(connection, spec.observations) >= ROWS_FOR_SQL
+    return "sql" if in_database else "packages"
 
 
 def fit_column_in_database(connection: duckdb.DuckDBPyConnection, spec: Specification) -> Fit:

@@ -24,10 +24,11 @@ def estimate(
     *tables: str | int,
     specifications: str | Path | None = None,
     warehouse: str | Path | None = None,
-    engine: str = "memory",
+    engine: str = "auto",
     draws: int = 1000,
+    results: bool = False,
     **regression: Any,
-) -> pd.DataFrame:
+) -> pd.DataFrame | tuple[pd.DataFrame, dict[tuple[str, str, str], Any]]:
     """Estimate tables, or one regression of your own, and return a row per coefficient.
 
     `tables` are numbers, such as 2; without any, those of `specifications`, a CSV file laid out as
@@ -38,7 +39,16 @@ def estimate(
     file, by default that of the current folder or of WAREHOUSE_DIR.
 
     Columns: table, panel, column, dependent, horizon, term (text or number), coef, se, t, p, ci_low, ci_high
-    (95%), nobs, and measures of the fit, such as r2. Raises DealerLimitsError where a name is not there, with
+    (95%), nobs, and measures of the fit, such as r2.
+
+    `engine` is `packages`, `arrays`, `sql` or `auto`: packages, and sql from two million rows on. With
+    `results=True` the packages' own results come along, as a second value: a dictionary by (table, panel, column),
+    ("1", "", "1") for a regression of your own, of AbsorbingLSResults or IVResults of linearmodels or
+    RegressionResults of statsmodels, with residuals, covariance, tests and summary; None where a column was not
+    estimated by packages. Coefficients go by the names of the terms. Of a quantile they are those of QuantReg, a
+    little beside the frame's, which are exact.
+
+    Raises DealerLimitsError where a name is not there, with
     the nearest, or a regression cannot be estimated.
     """
     path = Path(warehouse or Path(os.environ.get("WAREHOUSE_DIR", "warehouse")) / "dealer_limits.duckdb")
@@ -53,10 +63,12 @@ def estimate(
             registry = load_registry(connection, own)
             chosen = [str(table) for table in tables] or list(registry.own_tables)
             specs = registry.of_tables(registry.choose_tables(chosen))
-        rows = []
+        rows, own_results = [], {}
         for spec, fit in fits(connection, registry, specs, Bootstrap(draws=draws), engine):
             if isinstance(fit, str):
                 raise DealerLimitsError(f"specifications, {spec.label}: {fit}")
+            if results:
+                own_results[spec.key] = fit.results
             place = (*spec.key, spec.dependent, spec.horizon)
             for position, term in enumerate(spec.coefficients):
                 numbers = (getattr(fit, name)[position] for name in COLUMNS[6:12])
@@ -65,7 +77,8 @@ def estimate(
                 )
     order = {spec.key: place for place, spec in enumerate(specs)}
     rows.sort(key=lambda row: order[row["table"], row["panel"], row["column"]])
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    return (frame, {spec.key: own_results[spec.key] for spec in specs}) if results else frame
 
 
 def _as_text(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -66,7 +67,7 @@ class Fit:
     `p` and the 95% interval are of the t distribution with `df_resid` degrees of freedom; `nobs` is the
     number of rows that entered. `measures` are statistics of the whole column (`r2`, `pseudo_r2`,
     `first_stage_f`), `other_errors` standard errors beside `se` by the name of their statistic. `parts` is
-    for linear fits only.
+    for linear fits of the engine `arrays` only; `results` is the package's own object of the engine `packages`.
     """
 
     coef: np.ndarray
@@ -80,6 +81,7 @@ class Fit:
     measures: Mapping[str, float]
     other_errors: Mapping[str, np.ndarray] = field(default_factory=dict)
     parts: Parts | None = None
+    results: Any = None
 
 
 def take_out_effects(variables: Mapping[str, np.ndarray], levels: np.ndarray) -> Variables:
@@ -114,21 +116,8 @@ def fit_linear(
     of the others, ValueError where there are no degrees of freedom or fewer instruments than needed.
     """
     y, x = variables.within[dependent], _columns(variables.within, regressors)
-    exogenous = [name for name in regressors if name not in endogenous]
+    fitted, z = project_regressors(variables, regressors, endogenous, instruments)
     rows, df_model = len(y), len(regressors) + variables.effects.rank
-    if rows <= df_model:
-        raise ValueError(f"{df_model} regressors and effects leave no degrees of freedom")
-    if len(instruments) < len(endogenous):
-        raise ValueError(f"{len(endogenous)} instrumented variables need as many instruments")
-    _check_variation(variables, [*regressors, *instruments])
-
-    first_stage = [*exogenous, *instruments]
-    fitted, z = x, None
-    if endogenous:
-        z = _columns(variables.within, first_stage)
-        _check_independent(z, first_stage)
-        fitted = z @ (_inverse_cross_product(z) @ _cross_product(z, x))
-    _check_independent(fitted, regressors)
     coef = _inverse_cross_product(fitted) @ _cross_product(fitted, y)
     residuals = y - x @ coef
     if constant:
@@ -139,11 +128,36 @@ def fit_linear(
     if endogenous:
         measures = {}
         if len(endogenous) == 1:
-            measures["first_stage_f"] = _first_stage_f(variables, endogenous[0], exogenous, instruments)
+            measures["first_stage_f"] = _first_stage_f(variables, regressors, endogenous[0], instruments)
     else:
         deviations = variables.levels[dependent] - variables.levels[dependent].mean()
         measures = {"r2": float(1 - np.sum(residuals**2) / np.sum(deviations**2))}
     return infer(coef, np.sqrt(np.diag(robust_covariance(parts))), rows, rows - df_model, measures, parts=parts)
+
+
+def project_regressors(
+    variables: Variables, regressors: Sequence[str], endogenous: Sequence[str], instruments: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Regressors (n, k) without effects, and with `endogenous` projected on the first stage (n, m).
+
+    The first stage is None where there are no endogenous regressors. Raises what `fit_linear` raises: whatever
+    an engine cannot estimate is found here, so that all give the same reasons.
+    """
+    x = _columns(variables.within, regressors)
+    df_model = len(regressors) + variables.effects.rank
+    if len(x) <= df_model:
+        raise ValueError(f"{df_model} regressors and effects leave no degrees of freedom")
+    if len(instruments) < len(endogenous):
+        raise ValueError(f"{len(endogenous)} instrumented variables need as many instruments")
+    _check_variation(variables, [*regressors, *instruments])
+    fitted, z = x, None
+    if endogenous:
+        first_stage = [*(name for name in regressors if name not in endogenous), *instruments]
+        z = _columns(variables.within, first_stage)
+        _check_independent(z, first_stage)
+        fitted = z @ (_inverse_cross_product(z) @ _cross_product(z, x))
+    _check_independent(fitted, regressors)
+    return fitted, z
 
 
 def robust_covariance(parts: Parts) -> np.ndarray:
@@ -165,6 +179,7 @@ def infer(
     measures: Mapping[str, float],
     other_errors: Mapping[str, np.ndarray] | None = None,
     parts: Parts | None = None,
+    results: Any = None,
 ) -> Fit:
     """Complete coefficients and errors (k,) to a fit, by the t distribution with `df_resid` degrees."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -182,6 +197,7 @@ def infer(
         measures=measures,
         other_errors=other_errors or {},
         parts=parts,
+        results=results,
     )
 
 
@@ -226,9 +242,10 @@ def _check_independent(x: np.ndarray, names: Sequence[str]) -> None:
 
 
 def _first_stage_f(
-    variables: Variables, endogenous: str, exogenous: Sequence[str], instruments: Sequence[str]
+    variables: Variables, regressors: Sequence[str], endogenous: str, instruments: Sequence[str]
 ) -> float:
     """Robust F of the instruments in the first stage: Wald over their number, n / (n - k) as everywhere."""
+    exogenous = [name for name in regressors if name != endogenous]
     stage = fit_linear(variables, endogenous, [*exogenous, *instruments])
     last = slice(len(exogenous), None)
     coef, covariance = stage.coef[last], robust_covariance(stage.parts)[last, last]

@@ -46,7 +46,7 @@ def run_estimates(
     tables: list[str] | None,
     console: Console,
     bootstrap: Bootstrap | None = None,
-    engine: str = "memory",
+    engine: str = "auto",
     own: Path | None = None,
 ) -> pd.DataFrame:
     """Estimate tables on a warehouse and return the estimates in long form.
@@ -56,7 +56,7 @@ def run_estimates(
     `output`, with Table 14 also `shadow_cost.csv`, and shows tables on the console, ours and the printed
     numbers where there are any: those asked for, or Table 2 and the user's own. A column that cannot be
     estimated is left out, with a line that says why. The same warehouse gives the same bytes. `engine` says
-    where the rows are added up (see `choose_engine`).
+    by what (see `choose_engine`).
 
     The estimates have columns table, panel, column, term, statistic (text) and value (float), sorted.
     Table 1 has its variable as term and no column; Appendix A is table "A", with the panels and columns of
@@ -87,7 +87,7 @@ def run_estimates(
     not_printed = set(registry.tables) - set(printed["table"])
     shown = tables or [*HEADLINE_TABLES, *registry.own_tables, *not_printed]
     show_comparison(console, comparison[comparison["table"].isin(shown)], registry.coefficients)
-    for line in (*_account(comparison, reasons), *_engines_used(estimates)):
+    for line in (*_account(comparison, reasons), *_engines_used(estimates, engine)):
         console.print(line, highlight=False, markup=False)
     for spec, reason in reasons.items():
         if spec in registry.problems or tables:
@@ -130,7 +130,7 @@ def estimate(
     registry: Registry,
     specifications: Iterable[Specification],
     bootstrap: Bootstrap,
-    engine: str = "memory",
+    engine: str = "auto",
 ) -> Iterator[tuple[Specification, Fit | str]]:
     """Estimate columns: each with its fit, or with the reason why it could not be estimated.
 
@@ -145,8 +145,22 @@ def estimate(
             yield spec, _fit_in_database_or_reason(connection, spec)
         else:
             able.append(spec)
+    prepare = _engine_on_arrays(engine)
     for sharing in same_rows(able):
-        yield from _estimate_sample(connection, sharing, bootstrap)
+        yield from _estimate_sample(connection, sharing, lambda variables: prepare(variables, bootstrap))
+
+
+def _engine_on_arrays(engine: str) -> Callable[[Variables, Bootstrap], Callable[[Specification], Fit]]:
+    """Of the two engines that are given variables, the one that fits what is not left in the database.
+
+    It takes the variables that specifications share, and returns what fits each of them.
+    """
+    if engine == "arrays":
+        return lambda variables, bootstrap: lambda spec: fit_column(variables, spec, bootstrap)
+    # the packages take a second to load: only who estimates with them waits for it
+    from dealer_limits.estimation.packages import prepare_packages
+
+    return prepare_packages
 
 
 def same_rows(specs: Iterable[Specification]) -> Iterator[list[Specification]]:
@@ -162,7 +176,9 @@ def same_variables(
 
 
 def _estimate_sample(
-    connection: duckdb.DuckDBPyConnection, specs: list[Specification], bootstrap: Bootstrap
+    connection: duckdb.DuckDBPyConnection,
+    specs: list[Specification],
+    prepare: Callable[[Variables], Callable[[Specification], Fit]],
 ) -> Iterator[tuple[Specification, Fit | str]]:
     try:
         rows = read_rows(connection, specs)
@@ -172,7 +188,7 @@ def _estimate_sample(
             return
         # one column has values that cannot be: the others are estimated without it
         for spec in specs:
-            yield from _estimate_sample(connection, [spec], bootstrap)
+            yield from _estimate_sample(connection, [spec], prepare)
         return
     complete = {spec: complete_rows(rows, spec) for spec in specs}
     for sharing in same_variables(specs, complete):
@@ -186,8 +202,9 @@ def _estimate_sample(
                 )
             continue
         variables = variables_of(rows, sharing, counted)
+        fit = prepare(variables)
         for spec in sharing:
-            yield spec, _fit_or_reason(variables, spec, bootstrap)
+            yield spec, _fit_or_reason(fit, variables, spec)
 
 
 def _grouped(specs: Iterable[Specification], key: Callable[[Specification], Any]) -> Iterator[list[Specification]]:
@@ -202,9 +219,9 @@ def _fit_in_database_or_reason(connection: duckdb.DuckDBPyConnection, spec: Spec
         return str(error)
 
 
-def _fit_or_reason(variables: Variables, spec: Specification, bootstrap: Bootstrap) -> Fit | str:
+def _fit_or_reason(fit: Callable[[Specification], Fit], variables: Variables, spec: Specification) -> Fit | str:
     try:
-        return fit_column(variables, spec, bootstrap)
+        return fit(spec)
     except CollinearError as error:
         rows = len(variables.levels[spec.dependent])
         if not error.within_effects:
@@ -216,10 +233,13 @@ def _fit_or_reason(variables: Variables, spec: Specification, bootstrap: Bootstr
 
 
 def fit_column(variables: Variables, spec: Specification, bootstrap: Bootstrap) -> Fit:
-    """Fit one specification to the variables of its sample (see `fit_linear` and `fit_quantile`)."""
+    """Fit one specification to the variables of its sample by the engine `arrays`: exact, and without overhead.
+
+    It is the engine of everything that estimates many times, or needs the `parts` of a fit. See `fit_linear` and
+    `fit_quantile`.
+    """
     if spec.kind == "quantile":
-        quantile = float(spec.estimator.partition(":")[2])
-        return fit_quantile(variables, spec.dependent, spec.regressors, quantile, bootstrap)
+        return fit_quantile(variables, spec.dependent, spec.regressors, spec.quantile, bootstrap)
     return fit_linear(
         variables,
         spec.dependent,
@@ -328,13 +348,13 @@ def _account(comparison: pd.DataFrame, reasons: dict[Specification, str]) -> Ite
         yield f"not estimated: {len(columns)} columns of Table {tables}: {reason}"
 
 
-def _engines_used(estimates: pd.DataFrame) -> Iterator[str]:
-    """Lines that say where the columns were estimated, and how well the sql engine did."""
+def _engines_used(estimates: pd.DataFrame, engine: str) -> Iterator[str]:
+    """Lines that say by what the columns were estimated, and how well the sql engine did."""
     columns = int(estimates["statistic"].eq("nobs").sum())
     of_sql = [estimates.loc[estimates["statistic"] == name, "value"] for name in SQL_MEASURES]
     iterations, errors, singletons = of_sql
     if columns > len(iterations):
-        yield f"engine memory: {columns - len(iterations)} columns"
+        yield f"engine {'arrays' if engine == 'arrays' else 'packages'}: {columns - len(iterations)} columns"
     if len(iterations):
         yield (
             f"engine sql: {len(iterations)} columns in up to {iterations.max():.0f} iterations, demeaned "

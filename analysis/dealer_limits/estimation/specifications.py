@@ -84,6 +84,11 @@ class Specification:
         return self.estimator.partition(":")[0]
 
     @property
+    def quantile(self) -> float:
+        """Of the estimator quantile:0.75, 0.75."""
+        return float(self.estimator.partition(":")[2])
+
+    @property
     def coefficients(self) -> tuple[str, ...]:
         """The terms whose coefficients the column reports, in this order."""
         return (*self.terms, "constant") if self.report_constant else self.terms
