@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dealer_limits.estimation import absorb
 from dealer_limits.estimation.absorb import demean, prepare_effects
 from dealer_limits.estimation.panel import (
     CollinearError,
@@ -260,6 +261,23 @@ def test_a_long_chain_of_single_links_is_demeaned_exactly():
     values = 1e6 + parts[0][levels[:, 0]] + parts[1][levels[:, 1]]
     # what the effects explain is gone to the last digits of what is left, not of the million
     assert np.abs(demean(prepare_effects(levels), values)).max() < 1e-13
+
+
+@pytest.mark.parametrize("spread", [1, 10**6], ids=["near each other", "far apart"])
+def test_levels_may_be_any_whole_numbers(spread: int):
+    """They are numbered by counts or by sorting."""
+    levels = disconnected_panel(2).effects
+    numbered = prepare_effects(levels * spread - 7).levels
+    np.testing.assert_array_equal(numbered, [np.unique(column, return_inverse=True)[1] for column in levels.T])
+
+
+def test_dense_and_sparse_tables_of_effects_give_the_same(monkeypatch: pytest.MonkeyPatch):
+    levels = disconnected_panel(3).effects
+    dense = prepare_effects(levels)
+    monkeypatch.setattr(absorb, "MOST_DENSE_CELLS", 0)
+    sparse = prepare_effects(levels)
+    np.testing.assert_allclose(sparse.elimination.factor, dense.elimination.factor, rtol=1e-12, atol=1e-14)
+    assert (sparse.rank, list(sparse.elimination.free)) == (dense.rank, list(dense.elimination.free))
 
 
 def test_effects_may_be_given_in_either_order():

@@ -31,7 +31,6 @@ def estimated():
 
 
 def test_coefficients_and_robust_intervals_are_those_of_the_monte_carlo(estimated):
-    """Two implementations of one regression: 1e-8 is rounding in either."""
     panel = simulate_desk_panel(SEED_OF_WORLD, dict(world_parameters("paper")))
     for row, own in zip(coverage_rows(), estimated, strict=True):
         fit = estimate_on(panel, row)
@@ -41,7 +40,6 @@ def test_coefficients_and_robust_intervals_are_those_of_the_monte_carlo(estimate
 
 
 def test_jackknife_intervals_are_those_of_the_diagnostics(estimated):
-    """The long form of the estimator and the dense one of the Monte Carlo: 1e-6 is rounding in either."""
     panel = simulate_desk_panel(SEED_OF_WORLD, dict(world_parameters("paper")))
     for row, own in zip(coverage_rows(), estimated, strict=True):
         fit = estimate_on(panel, replace(row, covariance="jackknife_firm"))

@@ -19,11 +19,13 @@ from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.inference import SEED, cell_numbers, covariance_of
 from dealer_limits.estimation.instruments import SETS, anderson_rubin_set, project
 from dealer_limits.estimation.methods import Method
-from dealer_limits.estimation.panel import Fit, Variables, fit_linear, infer, take_out_effects
+from dealer_limits.estimation.panel import Fit, Variables, infer
+from dealer_limits.estimation.quantile import Bootstrap
+from dealer_limits.estimation.run import fit_column
 from dealer_limits.estimation.specifications import Specification, read_csv, seed_file
 from dealer_limits.estimation.wild_bootstrap import WildTest, coarser, draw_signs, prepare_tests
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
-from dealer_limits.montecarlo.panel_regressions import arrays, panel_specifications, read_methods
+from dealer_limits.montecarlo.panel_regressions import panel_specifications, panel_variables, read_methods
 from dealer_limits.montecarlo.processes import code_of, digest, finish, keep
 from dealer_limits.pseudo.parameters import WORLDS, Parameters, world_parameters
 
@@ -145,14 +147,8 @@ def estimate_world(task: tuple[int, Parameters]) -> list[Estimated]:
 
 def _estimate_column(panel: DeskPanel, row: Specification) -> Estimated:
     """One column with a single regressor."""
-    outcome, (usage,), mask, instruments = arrays(panel, row)
-    day, desk = np.nonzero(mask)
-    groups = {"desk_id": desk, "business_date": day, "firm_rssd": panel.firm[desk]}
-    names = [f"z{number}" for number in range(len(instruments))]
-    values = {"y": outcome[mask], "x": usage[mask]}
-    values |= {name: z[mask] for name, z in zip(names, instruments, strict=True)}
-    variables = take_out_effects(values, np.column_stack([groups[name] for name in row.absorb]))
-    fit = fit_linear(variables, "y", ["x"], endogenous=["x"] if names else [], instruments=names)
+    variables, groups = panel_variables(panel, row)
+    fit = fit_column(variables, row, Bootstrap())
     methods = read_methods().of[row.observations, row.kind]
     intervals = {}
     for method in methods:
@@ -163,14 +159,16 @@ def _estimate_column(panel: DeskPanel, row: Specification) -> Estimated:
     wild = [method for method in methods if method.kind == "wild"]
     return Estimated(
         float(fit.coef[0]),
-        intervals | _sets(variables, fit, names, groups),
-        _wild_tests(variables, wild, groups) if wild else {},
+        intervals | _sets(variables, fit, row, groups),
+        _wild_tests(variables, row, wild, groups) if wild else {},
     )
 
 
-def _wild_tests(variables: Variables, methods: list[Method], groups: dict[str, np.ndarray]) -> dict[str, WildTest]:
+def _wild_tests(
+    variables: Variables, row: Specification, methods: list[Method], groups: dict[str, np.ndarray]
+) -> dict[str, WildTest]:
     """All by desk, put together by firm where the method says so."""
-    (by_desk,) = prepare_tests(variables, "y", ["x"], groups["desk_id"])
+    (by_desk,) = prepare_tests(variables, row.dependent, row.regressors, groups["desk_id"])
     firm = groups["firm_rssd"][np.unique(groups["desk_id"], return_index=True)[1]]
     return {
         method.covariance: by_desk if method.clusters == ("desk_id",) else coarser(by_desk, firm) for method in methods
@@ -178,17 +176,18 @@ def _wild_tests(variables: Variables, methods: list[Method], groups: dict[str, n
 
 
 def _sets(
-    variables: Variables, fit: Fit, instruments: list[str], groups: dict[str, np.ndarray]
+    variables: Variables, fit: Fit, row: Specification, groups: dict[str, np.ndarray]
 ) -> dict[str, tuple[tuple[float, float], ...]]:
     """Anderson-Rubin sets of an instrumented column."""
-    if not instruments:
+    if not row.instruments:
         return {}
     clusters = (
         (cell_numbers(groups["firm_rssd"], groups["business_date"]), False),
         (groups["firm_rssd"], False),
         (groups["firm_rssd"], True),
     )
+    asked = (variables, fit.parts, row.dependent, row.endogenous[0], list(row.instruments), [])
     return {
-        name: anderson_rubin_set(project(variables, fit.parts, "y", "x", instruments, [], own, by_jackknife)).intervals
+        name: anderson_rubin_set(project(*asked, own, by_jackknife)).intervals
         for name, (own, by_jackknife) in zip(SETS, clusters, strict=True)
     }

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dealer_limits.estimation.observations import standardise
+from dealer_limits.estimation.panel import fit_linear, take_out_effects
 from dealer_limits.estimation.specifications import Specification, read_csv, seed_file
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
 from dealer_limits.montecarlo.panel_regressions import estimate_on, panel_specifications
@@ -38,7 +40,9 @@ def world_moments(
     for row in rows:
         fit = estimate_on(panel, row)
         moments[*row.key, "", "nobs"] = float(fit.nobs)
-        moments[*row.key, "", "r2"] = fit.r2
+        # two-stage least squares has none
+        if "r2" in fit.measures:
+            moments[*row.key, "", "r2"] = fit.measures["r2"]
         for place, term in enumerate(row.terms):
             moments[*row.key, term, "coef"] = float(fit.coef[place])
             moments[*row.key, term, "se"] = float(fit.se[place])
@@ -55,20 +59,15 @@ def illiquidity_moments(panel: DeskPanel) -> dict[Key, float]:
     for panel_name, name in ILLIQUIDITY_COLUMNS.items():
         outcome = panel.market[name]
         known = both & np.isfinite(outcome)
-        columns = np.stack([values[known] for values in (outcome, move, residual)], axis=1)
-        columns = (columns - columns.mean(axis=0)) / columns.std(axis=0, ddof=1)
-        y, x = columns[:, 0], np.column_stack([columns[:, 1:], np.ones(len(columns))])
-        bread = np.linalg.inv(x.T @ x)
-        coef = bread @ x.T @ y
-        error = y - x @ coef
-        scores = x * error[:, None]
-        covariance = bread @ (scores.T @ scores) @ bread * len(y) / (len(y) - 3)
+        columns = {"y": outcome, "move": move, "residual": residual}
+        variables = {name: standardise(values[known]) for name, values in columns.items()}
+        fit = fit_linear(take_out_effects(variables, np.empty((known.sum(), 0), dtype=int)), "y", ["move", "residual"])
         key = ("15", panel_name, "1")
-        moments[*key, "", "nobs"] = float(len(y))
-        moments[*key, "", "r2"] = float(1 - error @ error / (y @ y))
+        moments[*key, "", "nobs"] = float(fit.nobs)
+        moments[*key, "", "r2"] = fit.measures["r2"]
         for place, term in enumerate(ILLIQUIDITY_TERMS):
-            moments[*key, term, "coef"] = float(coef[place])
-            moments[*key, term, "se"] = float(np.sqrt(covariance[place, place]))
+            moments[*key, term, "coef"] = float(fit.coef[place])
+            moments[*key, term, "se"] = float(fit.se[place])
     return moments
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
+from dealer_limits.estimation.covariance import cluster_jackknife_covariance
 from dealer_limits.estimation.methods import Methods, build_methods
+from dealer_limits.estimation.panel import Fit, Variables, infer, take_out_effects
+from dealer_limits.estimation.quantile import Bootstrap
+from dealer_limits.estimation.run import fit_column
 from dealer_limits.estimation.specifications import Specification, read_csv, read_specifications, seed_file
-from dealer_limits.montecarlo.dense_effects import DenseFit, complete, fit_two_way
 from dealer_limits.montecarlo.desk_panel import OBSERVATIONS, DeskPanel
 
 # of intervals
@@ -51,17 +54,33 @@ def arrays(panel: DeskPanel, spec: Specification) -> tuple[np.ndarray, list[np.n
 
     (outcome,) = read((spec.dependent,))
     needed = read((*spec.regressors, *spec.instruments, *spec.also_observed))
-    mask = complete(outcome, list(needed), in_sample)
+    mask = np.logical_and.reduce([in_sample, *(np.isfinite(values) for values in (outcome, *needed))])
     return outcome, list(read(spec.regressors)), mask, list(read(spec.instruments))
 
 
-def estimate_on(panel: DeskPanel, spec: Specification) -> DenseFit:
-    """The regression that `dealer-limits estimate` runs on a warehouse, with the covariance of the row."""
+def panel_variables(panel: DeskPanel, spec: Specification) -> tuple[Variables, dict[str, np.ndarray]]:
+    """The variables (n,) of a column by name, effects taken out, and the desk, day and firm of each row."""
     outcome, regressors, mask, instruments = arrays(panel, spec)
-    clusters = panel.firm[: outcome.shape[1]] if spec.covariance == "jackknife_firm" else None
-    return fit_two_way(outcome, regressors, mask, instruments, "desk_id" in spec.absorb, clusters)
+    names = (spec.dependent, *spec.regressors, *spec.instruments)
+    values = {name: column[mask] for name, column in zip(names, (outcome, *regressors, *instruments), strict=True)}
+    day, desk = np.nonzero(mask)
+    groups = {"desk_id": desk, "business_date": day, "firm_rssd": panel.firm[desk]}
+    return take_out_effects(values, np.column_stack([groups[effect] for effect in spec.absorb])), groups
 
 
-def critical_values(fit: DenseFit) -> tuple[float, ...]:
+def estimate_on(panel: DeskPanel, spec: Specification) -> Fit:
+    """The regression that `dealer-limits estimate` runs on a warehouse, with the covariance of the row.
+
+    It takes about three milliseconds, with a jackknife by firm ten.
+    """
+    variables, groups = panel_variables(panel, spec)
+    fit = fit_column(variables, spec, Bootstrap())
+    if spec.covariance != "jackknife_firm":
+        return fit
+    covariance = cluster_jackknife_covariance(fit.parts, groups["firm_rssd"])
+    return infer(fit.coef, np.sqrt(np.diag(covariance.matrix)), fit.nobs, covariance.df, fit.measures)
+
+
+def critical_values(fit: Fit) -> tuple[float, ...]:
     """Ends of the intervals of LEVELS in errors, of the t distribution."""
-    return tuple(float(stats.t.ppf((1 + level) / 2, fit.df)) for level in LEVELS)
+    return tuple(float(stdtrit(fit.df_resid, (1 + level) / 2)) for level in LEVELS)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from dealer_limits.estimation.specifications import Specification
-from dealer_limits.montecarlo.dense_effects import RANK_TOLERANCE, Effects
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
 from dealer_limits.montecarlo.panel_regressions import arrays
 from dealer_limits.pseudo.parameters import Parameters
@@ -22,6 +21,8 @@ from dealer_limits.pseudo.parameters import Parameters
 IMPULSE_SPACING = 250
 # for how many days the lasting impulse lasts
 LASTING_DAYS = 10
+# eigenvalues of the desk system below this share of the largest belong to effects that the days span
+RANK_TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,13 @@ class CrossProducts:
 def cross_products(panel: DeskPanel, row: Specification) -> CrossProducts:
     """The sums of one history for one row."""
     outcome, regressors, mask, instruments = arrays(panel, row)
-    effects = Effects(mask, desk=False)
-    columns = [effects.without_days(values) for values in (outcome, *regressors, *instruments)]
     rows = mask.astype(float)
-    system = np.diag(rows.sum(axis=0)) - (rows * effects.inverse_of_day[:, None]).T @ rows
+    of_day = np.maximum(rows.sum(axis=1, keepdims=True), 1)
+    columns = []
+    for values in (outcome, *regressors, *instruments):
+        filled = np.where(mask, values, 0.0)
+        columns.append(np.where(mask, filled - filled.sum(axis=1, keepdims=True) / of_day, 0.0))
+    system = np.diag(rows.sum(axis=0)) - (rows / of_day).T @ rows
     by_desk = np.stack([values.sum(axis=0) for values in columns], axis=1)
     flat = np.stack([values.ravel() for values in columns])
     return CrossProducts(system, by_desk, flat @ flat.T)

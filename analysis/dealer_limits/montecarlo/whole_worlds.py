@@ -168,7 +168,7 @@ def estimate_world(warehouse: Path, bootstrap: Bootstrap) -> tuple[dict[Key, flo
     with open_warehouse(warehouse) as connection:
         registry = load_registry(connection)
         numbers |= {row[:5]: row[5] for row in summary_statistics(connection)}
-        for spec, fit in estimate(connection, registry, registry.specifications, bootstrap):
+        for spec, fit in estimate(connection, registry, registry.specifications, bootstrap, "arrays"):
             if isinstance(fit, str):
                 raise DealerLimitsError(f"{spec.label} cannot be estimated: {fit}")
             numbers |= {row[:5]: row[5] for row in long_rows(spec, fit)}
