@@ -20,8 +20,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from statsmodels.regression.linear_model import OLS
 
 from dealer_limits.estimation.panel import Parts, robust_covariance
+from dealer_limits.estimation.threads import one_blas_thread
 
 # of the largest eigenvalue: below it a direction is not there
 LEAST_SHARE = 1e-11
@@ -163,12 +165,16 @@ def driscoll_kraay_covariance(parts: Parts, days: np.ndarray, lags: int) -> Cova
 
 
 def newey_west_covariance(parts: Parts, lags: int) -> Covariance:
-    """For a single time series, its rows in the order of time."""
-    scores = parts.score_regressors * parts.residuals[:, None]
-    rows = len(scores)
-    factor = rows / (rows - parts.df_model)
-    meat = _bartlett(scores, lags)
-    return Covariance(parts.bread @ meat @ parts.bread * factor, rows - parts.df_model, lags=lags)
+    """For a single time series, its rows in the order of time; by statsmodels.
+
+    A regression of the residuals on the scores' regressors finds nothing, and has the same scores. Its correction
+    would count those regressors alone, and not the effects.
+    """
+    options = {"maxlags": lags, "use_correction": False}
+    with one_blas_thread():
+        matrix = OLS(parts.residuals, parts.score_regressors).fit(cov_type="HAC", cov_kwds=options).cov_params()
+    rows = len(parts.residuals)
+    return Covariance(matrix * rows / (rows - parts.df_model), rows - parts.df_model, lags=lags)
 
 
 def rule_of_thumb_lags(periods: int, least: int = 0) -> int:

@@ -12,6 +12,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 from scipy.stats import chi2
+from statsmodels.stats.multitest import multipletests
 
 from dealer_limits.estimation.covariance import (
     Covariance,
@@ -33,7 +34,7 @@ from dealer_limits.estimation.instruments import (
     project,
 )
 from dealer_limits.estimation.methods import Method, Methods, load_methods
-from dealer_limits.estimation.multiplicity import holm, romano_wolf
+from dealer_limits.estimation.multiplicity import romano_wolf
 from dealer_limits.estimation.observations import Rows, complete_rows, read_rows, variables_of
 from dealer_limits.estimation.panel import CollinearError, Fit, Variables, infer, stars
 from dealer_limits.estimation.quantile import Bootstrap
@@ -319,7 +320,7 @@ def _adjust(rows: pd.DataFrame, wild: dict[Specification, dict]) -> pd.DataFrame
     rows = rows.assign(p_holm=np.nan, p_romano_wolf=np.nan)
     slopes = rows[rows["term"] != "constant"]
     for _, family in slopes.groupby(["table", "covariance"], sort=False):
-        rows.loc[family.index, "p_holm"] = holm(family["p"].to_numpy())
+        rows.loc[family.index, "p_holm"] = multipletests(family["p"].to_numpy(), method="holm")[1]
     positions = {
         key: index
         for index, key in zip(rows.index, rows[[*KEYS, "covariance"]].itertuples(index=False, name=None), strict=True)

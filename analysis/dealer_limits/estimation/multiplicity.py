@@ -1,17 +1,8 @@
-"""p-values that allow for the many columns of a table."""
+"""p-values that allow for the many columns of a table, by joint draws; Holm's are of statsmodels."""
 
 from __future__ import annotations
 
 import numpy as np
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's (1979) adjusted p-values (m,): valid whatever the dependence between the tests."""
-    order = np.argsort(p_values, kind="stable")
-    steps = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(steps, 1.0)
-    return adjusted
 
 
 def romano_wolf(statistics: np.ndarray, draws: np.ndarray) -> np.ndarray:

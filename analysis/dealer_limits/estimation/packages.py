@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,12 @@ import pandas as pd
 import statsmodels.api as sm
 from linearmodels.iv import IV2SLS, AbsorbingLS, Interaction
 from linearmodels.panel.utility import AbsorbingEffectError
-from threadpoolctl import ThreadpoolController
 
 from dealer_limits.estimation.absorb import Effects
 from dealer_limits.estimation.panel import Fit, Variables, infer, project_regressors
 from dealer_limits.estimation.quantile import Bootstrap, fit_quantile
 from dealer_limits.estimation.specifications import Specification
+from dealer_limits.estimation.threads import one_blas_thread
 
 
 def prepare_packages(variables: Variables, bootstrap: Bootstrap) -> Callable[[Specification], Fit]:
@@ -26,14 +25,12 @@ def prepare_packages(variables: Variables, bootstrap: Bootstrap) -> Callable[[Sp
 
     A fit has the numbers of `fit_column` and the package's own object as `results`: AbsorbingLSResults where
     effects are absorbed, IVResults with instruments, RegressionResults of statsmodels where neither is there. Of
-    quantiles the estimate is the exact one, and `results` what QuantReg makes of them.
-
-    The packages' sums are made by BLAS, whose last digits depend on its threads: it has one meanwhile.
+    quantiles the estimate is the exact one, and `results` what QuantReg makes of them. BLAS has one thread meanwhile.
     """
     absorb = absorbed(variables.effects)
 
     def fit(spec: Specification) -> Fit:
-        with _thread_pools().limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             if spec.kind == "quantile":
                 return _fit_quantile(variables, spec, bootstrap)
             # the packages leave out, refuse or keep what is collinear, each in a way of its own
@@ -43,12 +40,6 @@ def prepare_packages(variables: Variables, bootstrap: Bootstrap) -> Callable[[Sp
             return _fit_effects(variables, spec, absorb) if spec.absorb else _fit_series(variables, spec)
 
     return fit
-
-
-@cache
-def _thread_pools() -> ThreadpoolController:
-    """The libraries that are loaded, which takes a while to find out."""
-    return ThreadpoolController()
 
 
 def absorbed(effects: Effects) -> Interaction:
