@@ -34,7 +34,7 @@ endif
 test: setup lint
 	$(BIN)/pytest --numprocesses 2
 
-# every estimate against other packages
+# every estimate by every engine and by pyfixest
 verify: setup
 	$(BIN)/dealer-limits verify
 

@@ -1,10 +1,10 @@
-"""How long all printed regressions take here, beside linearmodels and pyfixest one column at a time.
+"""How long the printed regressions take by every engine and by pyfixest, in one run.
 
-Ours is timed from the warehouse file to the fits, reading included; the packages get arrays that have been
-read beforehand, so that only their estimation counts. The columns are those of least squares and of
-instrumental variables with robust errors, 167 of 173. Quantile regressions are timed apart, once without
-and once with their bootstraps, which the two packages do not have. Times are only to be compared within a
-run, so no test does.
+An engine is timed from the warehouse file to the fits, reading included; pyfixest gets arrays that have been
+read beforehand, one column at a time, so that only its estimation counts. The columns are those of least squares
+and of instrumental variables with robust errors, 167 of 173; of those the engine sql has least squares of
+variables as they are, and leaves eight to the packages. Quantile regressions are timed apart, once without and
+once with their bootstraps, which no package has. Times are only to be compared within a run, so no test does.
 """
 
 from __future__ import annotations
@@ -15,26 +15,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dealer_limits.estimation.engines import ENGINES
 from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import estimate
 from dealer_limits.estimation.specifications import Registry, Specification, load_registry
-from dealer_limits.estimation.verify import (
-    Observations,
-    Reference,
-    absorbing_least_squares,
-    linearmodels_two_stages,
-    pyfixest_least_squares,
-    pyfixest_two_stages,
-    read_observations,
-)
+from dealer_limits.estimation.verify import pyfixest_least_squares, read_observations
 from dealer_limits.warehouse import open_warehouse
 
 PROJECT = Path(__file__).resolve().parents[1]
-
-PACKAGES: dict[str, dict[str, Callable[[Observations], Reference]]] = {
-    "linearmodels": {"ols": absorbing_least_squares, "iv": linearmodels_two_stages},
-    "pyfixest": {"ols": pyfixest_least_squares, "iv": pyfixest_two_stages},
-}
 
 
 def seconds_of(work: Callable[[], object], runs: int) -> float:
@@ -47,18 +35,14 @@ def seconds_of(work: Callable[[], object], runs: int) -> float:
     return min(times)
 
 
-def seconds_of_estimates(
-    warehouse: Path, specs: Sequence[Specification], registry: Registry, bootstrap: Bootstrap, runs: int
-) -> float:
+def estimate_all(
+    warehouse: Path, registry: Registry, specs: Sequence[Specification], bootstrap: Bootstrap, engine: str
+) -> None:
     """From the warehouse file to all fits."""
-
-    def work() -> None:
-        with open_warehouse(warehouse) as connection:
-            reasons = [fit for _, fit in estimate(connection, registry, specs, bootstrap) if isinstance(fit, str)]
-        if reasons:
-            raise SystemExit(reasons[0])
-
-    return seconds_of(work, runs)
+    with open_warehouse(warehouse) as connection:
+        for spec, fit in estimate(connection, registry, specs, bootstrap, engine):
+            if isinstance(fit, str):
+                raise SystemExit(f"{spec.label}: {fit}")
 
 
 def main() -> None:
@@ -70,38 +54,27 @@ def main() -> None:
 
     with open_warehouse(options.warehouse) as connection:
         registry = load_registry(connection)
-        linear = [spec for spec in registry.specifications if spec.covariance == "robust"]
-        quantile = [spec for spec in registry.specifications if spec.covariance == "bootstrap"]
-        observations = {spec: read_observations(connection, spec) for spec in linear}
+        linear = [spec for spec in registry.specifications if spec.kind != "quantile"]
+        quantile = [spec for spec in registry.specifications if spec.kind == "quantile"]
+        observations = [read_observations(connection, spec) for spec in linear]
 
-    bootstrap = Bootstrap()
-    seconds = {
-        f"here, {len(linear)} columns": seconds_of_estimates(
-            options.warehouse, linear, registry, bootstrap, options.runs
-        )
-    }
-    for package, estimators in PACKAGES.items():
-        # what a package compiles or imports at its first call is not counted
-        for estimator, fit in estimators.items():
-            fit(next(observations[spec] for spec in linear if spec.estimator == estimator))
+    def engine_on(specs: Sequence[Specification], bootstrap: Bootstrap, engine: str) -> Callable[[], None]:
+        return lambda: estimate_all(options.warehouse, registry, specs, bootstrap, engine)
 
-        def work(estimators: dict = estimators) -> None:
-            for spec in linear:
-                estimators[spec.estimator](observations[spec])
+    few, bootstrap = Bootstrap(draws=2), Bootstrap()
+    works = {f"{engine}, {len(linear)} columns": engine_on(linear, few, engine) for engine in ENGINES[1:]}
+    works["pyfixest, the same columns"] = lambda: [pyfixest_least_squares(rows) for rows in observations]
+    works[f"{len(quantile)} quantile columns, 2 draws"] = engine_on(quantile, few, "arrays")
+    works[f"the same, {bootstrap.draws:,} draws of pairs and of blocks"] = engine_on(quantile, bootstrap, "arrays")
+    # what is compiled or imported at the first call is not counted
+    for work in (engine_on(linear[:1], few, "packages"), lambda: pyfixest_least_squares(observations[0])):
+        work()
+    seconds = {name: seconds_of(work, options.runs) for name, work in works.items()}
 
-        seconds[f"{package}, the same columns"] = seconds_of(work, options.runs)
-    few = Bootstrap(draws=2)
-    seconds[f"here, {len(quantile)} quantile columns, 2 draws"] = seconds_of_estimates(
-        options.warehouse, quantile, registry, few, options.runs
-    )
-    seconds[f"here, the same, {bootstrap.draws:,} draws of pairs and of blocks"] = seconds_of_estimates(
-        options.warehouse, quantile, registry, bootstrap, options.runs
-    )
-
-    base = next(iter(seconds.values()))
-    print(f"{'':<60}{'seconds':>10}{'ratio':>8}")
+    base = seconds[f"arrays, {len(linear)} columns"]
+    print(f"{'':<60}{'seconds':>10}{'× arrays':>10}")
     for name, value in seconds.items():
-        print(f"{name:<60}{value:>10.2f}{value / base:>8.1f}")
+        print(f"{name:<60}{value:>10.2f}{value / base:>10.1f}")
     if options.out:
         options.out.write_text(json.dumps(seconds, indent=1), encoding="utf-8")
 

@@ -135,7 +135,7 @@ def verify(
     table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
     warehouse: Warehouse = WAREHOUSE,
 ) -> None:
-    """Compare every estimate with those of other packages; exit 1 if one differs."""
+    """Set every estimate of every engine beside the others' and pyfixest's; exit 1 if two differ."""
     from dealer_limits.estimation.verify import run_verification
 
     if not run_verification(warehouse, console, table):
