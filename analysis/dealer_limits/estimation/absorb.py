@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 
@@ -120,3 +120,27 @@ def _demean_once(effects: Effects, values: np.ndarray) -> np.ndarray:
         kept_part[system.free] = cho_solve((system.factor, True), unexplained[system.free])
     eliminated_part = (sums - system.rows_in_cell.T @ kept_part) / rows
     return values - kept_part[kept] - eliminated_part[eliminated]
+
+
+def coordinates_by_group(effects: Effects, values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """What the effects explain of the values (n,) of each group alone: (rank, G), on an orthonormal basis.
+
+    `group` (n,) has whole numbers from 0. A column is the projection of `values` in one group, zero
+    elsewhere: products of columns are those of what `demean` takes out, at the cost of sums by level.
+    """
+    count = int(group.max()) + 1
+
+    def sums(levels: np.ndarray) -> np.ndarray:
+        size = int(levels.max()) + 1
+        return np.bincount(levels * count + group, values, size * count).reshape(size, count)
+
+    if effects.elimination is None:
+        (levels,) = effects.levels
+        return sums(levels) / np.sqrt(np.bincount(levels))[:, None]
+    system = effects.elimination
+    kept, eliminated = effects.levels[system.kept], effects.levels[system.eliminated]
+    of_eliminated, rows = sums(eliminated), np.bincount(eliminated)[:, None]
+    unexplained = (sums(kept) - system.rows_in_cell @ (of_eliminated / rows))[system.free]
+    if system.free.any():
+        unexplained = solve_triangular(system.factor, unexplained, lower=True)
+    return np.vstack([of_eliminated / np.sqrt(rows), unexplained])

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from statsmodels.regression.linear_model import OLS
 
+from dealer_limits.estimation.absorb import number_levels
 from dealer_limits.estimation.panel import Parts, robust_covariance
 from dealer_limits.estimation.threads import one_blas_thread
 
@@ -56,13 +57,13 @@ def cluster_covariance(parts: Parts, *clusters: np.ndarray) -> Covariance:
     if len(clusters) not in (1, 2):
         raise ValueError(f"errors can be clustered in one way or in two, not in {len(clusters)}")
     scores = parts.score_regressors * parts.residuals[:, None]
-    ways = [np.unique(cluster, return_inverse=True)[1] for cluster in clusters]
+    ways = [number_levels(cluster) for cluster in clusters]
     smallest = min(way.max() + 1 for way in ways)
     if smallest < 2:
         raise ValueError("all rows are in one cluster")
     meat = sum(_outer(_sums_by(way, scores)) for way in ways)
     if len(ways) == 2:
-        both = np.unique(ways[0].astype(np.int64) * (ways[1].max() + 1) + ways[1], return_inverse=True)[1]
+        both = number_levels(ways[0].astype(np.int64) * (ways[1].max() + 1) + ways[1])
         meat = meat - _outer(_sums_by(both, scores))
     rows = len(scores)
     factor = smallest / (smallest - 1) * (rows - 1) / (rows - parameters_beside(parts, ways))
@@ -102,7 +103,7 @@ def leave_out(columns: np.ndarray, levels: Sequence[np.ndarray], clusters: np.nd
 
     Raises ValueError for fewer than two clusters.
     """
-    ways = np.unique(clusters, return_inverse=True)[1]
+    ways = number_levels(clusters)
     if ways.max() == 0:
         raise ValueError("all rows are in one cluster")
     lengths = np.sqrt(np.einsum("ni,ni->i", columns, columns))
@@ -189,8 +190,10 @@ def parameters_beside(parts: Parts, clusters: Iterable[np.ndarray]) -> int:
     for position, levels in enumerate(effects.levels):
         sizes[position] = int(levels.max()) + 1
         for cluster in clusters:
-            pairs = np.unique(levels.astype(np.int64) * (int(cluster.max()) + 1) + cluster)
-            if len(pairs) == sizes[position]:
+            # the cluster of a row of each level: of every row, where levels are nested
+            of_level = np.empty(sizes[position], dtype=cluster.dtype)
+            of_level[levels] = cluster
+            if np.array_equal(of_level[levels], cluster):
                 nested.append(position)
                 break
     components = sum(sizes.values()) - effects.rank

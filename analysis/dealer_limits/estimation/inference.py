@@ -14,6 +14,7 @@ from rich.progress import track
 from scipy.stats import chi2
 from statsmodels.stats.multitest import multipletests
 
+from dealer_limits.estimation.absorb import number_levels
 from dealer_limits.estimation.covariance import (
     Covariance,
     cluster_covariance,
@@ -40,7 +41,7 @@ from dealer_limits.estimation.panel import CollinearError, Fit, Variables, infer
 from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import fit_column, same_rows, same_variables
 from dealer_limits.estimation.specifications import Specification, load_registry
-from dealer_limits.estimation.wild_bootstrap import WildTest, coarser, draw_signs, prepare_tests
+from dealer_limits.estimation.wild_bootstrap import WildTest, coarser, draw_signs, prepare_tests, share_as_far
 from dealer_limits.warehouse import open_warehouse
 
 SEED = 20200316
@@ -197,7 +198,7 @@ def covariance_of(fit: Fit, method: Method, groups: dict[str, np.ndarray], horiz
 
 def cell_numbers(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """A whole number (n,) for every combination of two."""
-    return np.unique(first.astype(np.int64) * (int(second.max()) + 1) + second, return_inverse=True)[1]
+    return number_levels(first.astype(np.int64) * (int(second.max()) + 1) + second)
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
@@ -243,7 +244,7 @@ def _add_wild(
     for position, test in enumerate(_wild_tests(spec, variables, groups, method)):
         row = plain[position]
         t, draws = test.statistics(signs)
-        p_value = test.p_value(signs)
+        p_value = share_as_far(t, draws)
         low, high = test.interval(signs, row.se)
         inferred.rows.append(
             Inference(

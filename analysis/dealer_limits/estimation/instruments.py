@@ -16,6 +16,7 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from scipy.stats import chi2, f, ncx2
 
+from dealer_limits.estimation.absorb import number_levels
 from dealer_limits.estimation.covariance import jackknife, leave_out, parameters_beside
 from dealer_limits.estimation.panel import Parts, Variables
 
@@ -113,7 +114,7 @@ def project(
         both, z = (values - w @ np.linalg.lstsq(w, values)[0] for values in (both, z))
     y, x = both.T
     rows = len(y)
-    group = np.unique(clusters, return_inverse=True)[1]
+    group = number_levels(clusters)
     count = int(group.max()) + 1
     gram = z.T @ z
     reduced_form, first_stage = np.linalg.solve(gram, z.T @ both).T
