@@ -7,7 +7,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RAW := $(or $(RAW_DATA),data/raw)
 # nothing leaves the machine, and libraries do not look for updates
 export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -17,18 +16,7 @@ export GX_ANALYTICS_ENABLED := false
 	lock clean
 
 run: setup
-ifndef RAW_DATA
-	$(BIN)/dealer-limits pseudo
-endif
-	$(BIN)/dealer-limits build
-	$(BIN)/dealer-limits check
-ifndef RAW_DATA
-	$(BIN)/dealer-limits match-quality
-endif
-	$(BIN)/dealer-limits estimate
-	$(BIN)/dealer-limits inference
-	$(BIN)/dealer-limits diagnostics
-	$(BIN)/dealer-limits report
+	$(BIN)/dealer-limits run
 
 # in two processes, as dbt and sqlfluff have two
 test: setup lint

@@ -15,6 +15,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dealer_limits.errors import in_one_line
 
+# Matrices here are small, or are summed without BLAS: threads of it would cost more than they give, and round sums
+# otherwise on another number of cores. It is read when numpy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 app = typer.Typer(
     help="Dealers' risk limits: pseudo data, warehouse, estimates, data quality.",
     no_args_is_help=True,
@@ -81,6 +85,30 @@ def build(
     from dealer_limits.build import build_warehouse
 
     build_warehouse(console, variables=variables)
+
+
+@app.command()
+@one_line_errors
+def run(output: Output = Path("output")) -> None:
+    """Everything from raw files to the report, in one process; with RAW_DATA set, no pseudo data are made.
+
+    The commands are `pseudo`, `build`, `check`, `match-quality` (of pseudo data), `estimate`, `inference`,
+    `diagnostics` and `report`; the first that fails ends the run as it ends alone.
+    """
+    from dealer_limits.steps import Step, leave_dbt, run_steps
+
+    is_pseudo = not os.environ.get("RAW_DATA")
+    steps = [
+        *([Step("pseudo", pseudo)] if is_pseudo else []),
+        Step("build", lambda: leave_dbt(build)),
+        Step("check", lambda: check(output=output)),
+        *([Step("match-quality", lambda: match_quality(output=output))] if is_pseudo else []),
+        Step("estimate", lambda: estimate(output=output)),
+        Step("inference", lambda: inference(output=output)),
+        Step("diagnostics", lambda: diagnostics(output=output)),
+        Step("report", lambda: report(output=output)),
+    ]
+    run_steps(steps, console)
 
 
 @app.command()

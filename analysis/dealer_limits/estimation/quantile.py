@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.linalg import qr
@@ -71,15 +72,26 @@ def fit_quantile(
     if np.linalg.matrix_rank(x) < columns:
         raise CollinearError(regressors, within_effects=False)
     solution = solve_quantile(x, y, np.ones(rows), quantile)
-    errors = {
-        name: np.std(bootstrap_quantile(x, y, quantile, solution.basis, counts), axis=0, ddof=1)[:-1]
-        for name, counts in (("se", pair_counts(rows, bootstrap)), ("se_block", block_counts(rows, bootstrap)))
-    }
+    se, se_block = _bootstrap_errors(x.tobytes(), y.tobytes(), quantile, tuple(solution.basis), bootstrap)
     alone = np.sort(y)[int(np.ceil(rows * quantile - 1e-9)) - 1]
     pseudo_r2 = 1 - loss(y - x @ solution.coef, quantile) / loss(y - alone, quantile)
-    return infer(
-        solution.coef[:-1], errors.pop("se"), rows, rows - columns, {"pseudo_r2": float(pseudo_r2)}, other_errors=errors
+    measures, others = {"pseudo_r2": float(pseudo_r2)}, {"se_block": se_block}
+    return infer(solution.coef[:-1], se, rows, rows - columns, measures, other_errors=others)
+
+
+@lru_cache(maxsize=16)
+def _bootstrap_errors(
+    x: bytes, y: bytes, quantile: float, basis: tuple[int, ...], bootstrap: Bootstrap
+) -> tuple[np.ndarray, np.ndarray]:
+    """Errors (k - 1,) of pairs and of moving blocks; who infers after who has estimated does not draw again."""
+    outcome = np.frombuffer(y)
+    regressors = np.frombuffer(x).reshape(len(outcome), -1)
+    counts = pair_counts(len(outcome), bootstrap), block_counts(len(outcome), bootstrap)
+    start = np.array(basis)
+    pairs, blocks = (
+        np.std(bootstrap_quantile(regressors, outcome, quantile, start, each), axis=0, ddof=1)[:-1] for each in counts
     )
+    return pairs, blocks
 
 
 def loss(residuals: np.ndarray, quantile: float) -> float:

@@ -123,7 +123,6 @@ def prepare_tests(
 ) -> list[WildTest]:
     """One test per regressor of least squares with absorbed effects, clustered by `clusters` (n,)."""
     group = number_levels(clusters)
-    count = int(group.max()) + 1
     tests = []
     for position, regressor in enumerate(regressors):
         others = [name for place, name in enumerate(regressors) if place != position]

@@ -17,6 +17,10 @@ from dealer_limits.quality.validate import SuiteResult, validate
 from dealer_limits.variables import built_with
 from dealer_limits.warehouse import open_warehouse
 
+# What a file was found to be before it was published, by what it keeps when it is renamed: what this process has
+# judged it need not check again.
+_judged: dict[tuple[int, ...], dict[str, SuiteResult]] = {}
+
 
 def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
     """Check a warehouse against all suites; True if no critical rule is violated.
@@ -30,8 +34,12 @@ def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
     with open_warehouse(warehouse) as connection:
         suites = load_suites(built_with(connection))
         _check_tables(connection, suites)
+        judged = _judged.get(_identity(warehouse), {})
         results = [
-            check_suite(connection, suite) for suite in track(suites, "Checking", console=console, transient=True)
+            judged[suite.name]
+            if suite.name in judged and judged[suite.name].suite == suite
+            else check_suite(connection, suite)
+            for suite in track(suites, "Checking", console=console, transient=True)
         ]
     folder = output / "quality"
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,11 +59,9 @@ def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
             if (critical := tuple(rule for rule in suite.rules if rule.severity == CRITICAL))
         ]
         _check_tables(connection, suites)
-        violated = [
-            (result, verdict)
-            for result in (check_suite(connection, suite) for suite in suites)
-            for verdict in result.failed
-        ]
+        results = [check_suite(connection, suite) for suite in suites]
+    _judged[_identity(warehouse)] = {result.suite.name: result for result in results}
+    violated = [(result, verdict) for result in results for verdict in result.failed]
     if len(violated) > tolerated:
         result, verdict = violated[0]
         raise DealerLimitsError(
@@ -75,6 +81,11 @@ def check_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteRes
         # what else goes wrong does so on values, which its message would show
         raise DealerLimitsError(f"{suite.table} cannot be read: {type(error).__name__}") from error
     return validate(suite, frame)
+
+
+def _identity(file: Path) -> tuple[int, ...]:
+    status = file.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _check_tables(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> None:
