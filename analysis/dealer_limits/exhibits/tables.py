@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import pandas as pd
+import pyarrow as pa
 from great_tables import GT, html
 
 from dealer_limits.exhibits.layout import Cell, Panel
@@ -95,7 +97,7 @@ def frame_html(
     Columns in `raw` hold HTML. `spanners` heads groups of columns, whose own heading is then what stands
     after the last `|` of their name.
     """
-    table = GT(frame, rowname_col=frame.columns[0], id=identity)
+    table = _great_table(frame, rowname_col=frame.columns[0], id=identity)
     table = table.tab_stubhead(frame.columns[0]).cols_align("left")
     if numeric:
         table = table.cols_align("right", columns=list(numeric))
@@ -116,6 +118,13 @@ def bare_html(table: GT) -> str:
     return re.sub(r"\n\s*", "\n", element)
 
 
+def _great_table(frame: pd.DataFrame, **names: str | None) -> GT:
+    """A frame of text in great-tables, which sets cells one by one: in Arrow in a third of the time of pandas."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PyArrow Table support is currently experimental")
+        return GT(pa.Table.from_pandas(frame, preserve_index=False), **names)
+
+
 def _panel_table(panel: Panel, identity: str | None, render: Callable[[Cell], str]) -> GT:
     """A panel in great-tables; with an identity as HTML, else as LaTeX, whose cells `render` writes."""
     as_html = identity is not None
@@ -125,12 +134,12 @@ def _panel_table(panel: Panel, identity: str | None, render: Callable[[Cell], st
         for source in sources:
             frame[f"{source}_{position}"] = [render(getattr(row, source)[position]) for row in panel.rows]
     if as_html:
-        table = GT(frame, rowname_col="label", id=identity).fmt(
+        table = _great_table(frame, rowname_col="label", id=identity).fmt(
             lambda markup: markup, columns=[name for name in frame.columns if name != "label"]
         )
     else:
         # a column of row names would be set off by a vertical rule
-        table = GT(frame).cols_label(label="").cols_align("left", columns="label")
+        table = _great_table(frame).cols_label(label="").cols_align("left", columns="label")
     pairs = [[f"{source}_{position}" for source in sources] for position in range(len(panel.columns))]
     table = table.cols_align("right", columns=[name for pair in pairs for name in pair])
     for position, (column, pair) in enumerate(zip(panel.columns, pairs, strict=True)):
