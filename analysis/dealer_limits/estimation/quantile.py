@@ -153,19 +153,19 @@ def solve_quantile(
     x, y, weights = x[rows], y[rows], weights[rows].astype(float)
     basis = np.searchsorted(rows, basis)
     inverse = np.linalg.inv(x[basis])
-    below = y - x @ (inverse @ y[basis]) < 0
-    outside = np.ones(len(y), dtype=bool)
-    outside[basis] = False
+    residuals = y - x @ (inverse @ y[basis])
+    # the side of the fit on which a row is, above or below; none in the basis
+    side = np.where(residuals < 0, -1.0, 1.0)
+    side[basis] = 0
+    # what the rows outside pull the coefficients by: τ of each above, 1 - τ of each below the other way
+    pull = (weights * np.where(side < 0, quantile - 1, quantile) * np.abs(side)) @ x
     zero, zero_steps = RESIDUAL_TOLERANCE * np.max(np.abs(y)), 0
     for _ in range(MOST_STEPS_PER_ROW * len(y)):
-        coef = inverse @ y[basis]
-        scores = weights * (quantile - below)
-        scores[basis] = 0
-        slopes = -(scores @ x) @ inverse
+        slopes = -pull @ inverse
         # letting a fitted value of the basis rise, or fall
         edges = np.concatenate([slopes + weights[basis] * (1 - quantile), weights[basis] * quantile - slopes])
         if edges.min() >= -SLOPE_TOLERANCE:
-            return QuantileSolution(coef, rows[basis])
+            return QuantileSolution(inverse @ y[basis], rows[basis])
         edge = int(np.argmin(edges))
         cautious = zero_steps > MOST_ZERO_STEPS
         if cautious:
@@ -173,22 +173,30 @@ def solve_quantile(
             edge = int(downhill[np.argmin(basis[downhill % len(basis)])])
         rises, position = edge < len(basis), edge % len(basis)
         movement = x @ (inverse[:, position] if rises else -inverse[:, position])
-        movement[np.abs(movement) <= MOVEMENT_TOLERANCE * np.max(np.abs(movement))] = 0
-        crossing = np.flatnonzero(outside & np.where(below, movement < 0, movement > 0))
-        residuals = y[crossing] - x[crossing] @ coef
-        residuals[np.abs(residuals) <= zero] = 0
-        distances = np.maximum(residuals / movement[crossing], 0)
+        size = np.abs(movement)
+        movement[size <= MOVEMENT_TOLERANCE * size.max()] = 0
+        crossing = np.flatnonzero(side * movement > 0)
+        left = residuals[crossing]
+        left[np.abs(left) <= zero] = 0
+        distances = np.maximum(left / movement[crossing], 0)
         if cautious:
             # the nearest row, of equally near ones the first, and none is passed
             crossed = np.array([np.argmin(distances)])
         else:
-            gains = weights[crossing] * np.abs(movement[crossing])
+            gains = weights[crossing] * size[crossing]
             crossed = _line_search(distances, gains, -edges[edge])
-        zero_steps = zero_steps + 1 if distances[crossed[-1]] == 0 else 0
+        distance = distances[crossed[-1]]
+        zero_steps = zero_steps + 1 if distance == 0 else 0
         *passed, entering = crossing[crossed]
-        below[passed] = ~below[passed]
-        below[basis[position]] = rises
-        outside[basis[position]], outside[entering] = True, False
+        leaving = basis[position]
+        # a row that is passed changes by its whole weight, one that enters loses what it pulled by
+        pull = pull - (side[passed] * weights[passed]) @ x[passed]
+        pull = pull + weights[leaving] * (quantile - rises) * x[leaving]
+        pull = pull - weights[entering] * (quantile - (side[entering] < 0)) * x[entering]
+        side[passed] = -side[passed]
+        side[leaving], side[entering] = (-1.0 if rises else 1.0), 0
+        residuals = residuals - distance * movement
+        residuals[entering] = 0
         basis[position] = entering
         inverse = np.linalg.inv(x[basis])
     raise ValueError(f"no optimum after {MOST_STEPS_PER_ROW * len(y)} steps")
