@@ -9,13 +9,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import duckdb
 import pytest
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.exhibits.data_quality import gates_table, read_gates
-from dealer_limits.quality.run import refuse_violated, run_checks
-from dealer_limits.quality.suites import load_suites
+from dealer_limits.quality.run import check_suite, refuse_violated, run_checks
+from dealer_limits.quality.suites import WARNING, Suite, load_suites
+from dealer_limits.quality.validate import SuiteResult
 from quality_warehouse import DEFAULTS, write_warehouse
 from workspace import Workspace
 
@@ -125,6 +127,32 @@ def test_violated_critical_rules_refuse_a_warehouse_in_one_line_without_a_value(
     )
     assert SECRET_TEXT not in line
     refuse_violated(path, int(re.search(r"(\d+)\}", line).group(1)))
+
+
+def test_suite_judged_before_publishing_is_not_checked_again(
+    good: tuple[bool, Path, str], folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Those with warnings are: only critical rules are judged. A file that changed since is checked in full."""
+    incoming, published = folder / "incoming.duckdb", folder / "published.duckdb"
+    refuse_violated(write_warehouse(incoming))
+    incoming.rename(published)
+    checked: list[str] = []
+
+    def note(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteResult:
+        checked.append(suite.name)
+        return check_suite(connection, suite)
+
+    monkeypatch.setattr("dealer_limits.quality.run.check_suite", note)
+    run_checks(published, folder / "judged", console())
+    for name in ("index.html", "results.json"):
+        assert (folder / "judged" / "quality" / name).read_bytes() == (good[1] / name).read_bytes()
+    suites = load_suites(DEFAULTS)
+    with_warnings = [suite.name for suite in suites if any(rule.severity == WARNING for rule in suite.rules)]
+    assert checked == with_warnings
+    with duckdb.connect(published) as connection:
+        connection.execute("create table main.another as select 1")
+    run_checks(published, folder / "judged", console())
+    assert len(checked) == len(with_warnings) + len(suites)
 
 
 def test_same_warehouse_same_bytes(good: tuple[bool, Path, str], folder: Path):

@@ -1,0 +1,90 @@
+"""`dealer-limits run`: what the commands one after the other give, in one process, and how it ends where one fails."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import duckdb
+import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from rich.console import Console
+from typer.testing import CliRunner
+
+from dealer_limits import cli
+from dealer_limits.build import build_warehouse
+from dealer_limits.quality.run import refuse_violated
+from dealer_limits.steps import Step, leave_dbt, run_steps
+from workspace import Workspace, digest
+
+# those that leave something to be used again to one that follows in the same process
+COMMANDS = ("check", "estimate", "inference")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): digest(path) for path in files}
+
+
+def test_run_gives_the_files_that_the_commands_give_one_after_the_other(
+    warehouse: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A build that is there already is judged as before publishing; what shares nothing is left out."""
+    monkeypatch.setattr(cli, "build", lambda: refuse_violated(warehouse.published))
+    for name in ("diagnostics", "report"):
+        monkeypatch.setattr(cli, name, lambda output: None)
+    monkeypatch.setenv("RAW_DATA", str(warehouse.raw))
+    # sums of BLAS round otherwise on another number of threads, and this process has as many as it may
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", str(len(os.sched_getaffinity(0))))
+    monkeypatch.chdir(warehouse.folder)
+    together = CliRunner().invoke(cli.app, ["run", "--output", str(tmp_path / "together")])
+    assert together.exit_code == 0, together.output
+    for command in COMMANDS:
+        alone = warehouse.run("dealer-limits", command, "--output", str(tmp_path / "alone"))
+        assert alone.returncode == 0, alone.stderr
+    assert digests(tmp_path / "together") == digests(tmp_path / "alone")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without a warehouse to run in, where building does nothing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAW_DATA", str(tmp_path))
+    monkeypatch.setattr(cli, "build", lambda: None)
+    return tmp_path
+
+
+def test_first_step_that_fails_ends_the_run_as_it_ends_alone(elsewhere: Path):
+    run, alone = (CliRunner().invoke(cli.app, [command]) for command in ("run", "check"))
+    assert alone.exit_code == 2
+    assert (run.exit_code, run.stderr) == (alone.exit_code, alone.stderr)
+    assert not (elsewhere / "output").exists()
+
+
+def test_checks_that_fail_end_the_run_with_exit_code_1(elsewhere: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dealer_limits.quality.run.run_checks", lambda *arguments: False)
+    run = CliRunner().invoke(cli.app, ["run"])
+    assert run.exit_code == 1
+    assert "seconds" not in run.stdout
+
+
+def test_steps_run_in_their_order_and_each_has_its_seconds(capsys: pytest.CaptureFixture[str]):
+    done: list[str] = []
+    run_steps([Step(name, lambda name=name: done.append(name)) for name in ("first", "second")], Console(width=80))
+    assert done == ["first", "second"]
+    words = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert all([name, "0.0", "0.0"] in words for name in ("first", "second", "all"))
+
+
+def test_a_build_leaves_no_open_database_to_the_steps_after_it(
+    small_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+):
+    """One model is enough to open it."""
+    for name, value in small_workspace.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(small_workspace.project)
+    leave_dbt(lambda: build_warehouse(Console(quiet=True), ["--select", "base_reference__firms"]))
+    assert DuckDBConnectionManager._ENV is None
+    # in another mode than that in which dbt had it open
+    with duckdb.connect(small_workspace.build_file, read_only=True) as connection:
+        assert connection.execute("select count(*) from staging.base_reference__firms").fetchone()[0] > 0
