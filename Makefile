@@ -1,4 +1,4 @@
-# make run: from raw files to estimates beside the printed ones.  make test: every test.
+# make run: from raw files to the report.  make test: every test.
 # make bench-*: how long things take, beside a floor or a peer in the same run.
 # With RAW_DATA set, the raw files are yours and no pseudo data are made.
 SHELL := /bin/bash
@@ -12,8 +12,8 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint verify montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel setup \
-	lock clean
+.PHONY: run test lint verify montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel \
+	bench-run setup lock clean
 
 run: setup
 	$(BIN)/dealer-limits run
@@ -55,8 +55,8 @@ montecarlo: setup
 	$(BIN)/dealer-limits coverage
 	cp output/covariance_coverage.csv seeds/covariance_coverage.csv
 
-# up to 100 million rows: 6 GB of disk and 8 GiB of memory
-bench-matching bench-estimates bench-panel: setup
+# up to 100 million rows: 6 GB of disk and 8 GiB of memory; bench-run, up to 16 worlds: 40 GB of disk
+bench-matching bench-estimates bench-panel bench-run: setup
 	$(BIN)/python benchmarks/$(subst -,_,$@).py
 
 setup: $(VENV)/installed
