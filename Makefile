@@ -55,7 +55,7 @@ montecarlo: setup
 	$(BIN)/dealer-limits coverage
 	cp output/covariance_coverage.csv seeds/covariance_coverage.csv
 
-# up to 100 million rows: 6 GB of disk and 8 GiB of memory; bench-run, up to 16 worlds: 40 GB of disk
+# up to 100 million rows: 6 GB of disk and 8 GiB of memory
 bench-matching bench-estimates bench-panel bench-run: setup
 	$(BIN)/python benchmarks/$(subst -,_,$@).py
 

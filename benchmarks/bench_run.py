@@ -105,7 +105,7 @@ def main() -> None:
     options = parser.parse_args()
     measured: dict[float, dict[str, Measurement]] = {}
     for scale in options.scales:
-        # one at a time: the largest needs 40 GB of disk
+        # one at a time on the disk
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             measured[scale] = {step: measure(step, scale, Path(folder)) for step in STEPS}
         print("\n".join(table_lines(measured)), flush=True)
