@@ -60,10 +60,11 @@
 {% endmacro %}
 
 {% macro describe_account(name, account) %}
-    {%- do run_query('comment on table quality.' ~ name ~ ' is ' ~ text_literal(account.description)) -%}
+    {%- set comments = ['comment on table quality.' ~ name ~ ' is ' ~ text_literal(account.description)] -%}
     {%- for column, description in account.columns.items() -%}
-        {%- do run_query('comment on column quality.' ~ name ~ '.' ~ column ~ ' is ' ~ text_literal(description)) -%}
+        {%- do comments.append('comment on column quality.' ~ name ~ '.' ~ column ~ ' is ' ~ text_literal(description)) -%}
     {%- endfor -%}
+    {%- do run_query(comments | join('; ')) -%}
 {% endmacro %}
 
 {#- In the order in which they are made; those without columns are gone with the connection. -#}

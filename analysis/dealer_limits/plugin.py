@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class Plugin(BasePlugin):
             "raw_files": (lambda: json.dumps(self.ledger.files()), 0),
             "control_totals": (self._control_totals, 0),
             "remove_raw_copies": (self.ledger.remove_copies, 0),
-            "this_build": (lambda: json.dumps(self._this_build() | {"is_compared": bool(self._last_build())}), 0),
+            "this_build": (lambda: json.dumps(self._this_build | {"is_compared": bool(self._last_build())}), 0),
             "last_build": (lambda: json.dumps(self._last_build()), 0),
             "publish_warehouse": (self._publish, 1),
             "truth_file": (_truth_file, 1),
@@ -90,16 +91,19 @@ class Plugin(BasePlugin):
         sums = (total for total in self.ledger.control_totals() if total.column)
         return json.dumps([asdict(total) | {"value": f"{total.value:f}"} for total in sums])
 
-    def _variables(self) -> str:
-        values = in_effect(get_flags().VARS or {})
-        return json.dumps([{"variable": name, "value": json.dumps(values[name])} for name in sorted(values)])
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        return in_effect(get_flags().VARS or {})
 
+    @cached_property
     def _this_build(self) -> dict[str, str]:
-        sources = (table.source for table in self.ledger.contracts.values())
-        return this_build(sources, in_effect(get_flags().VARS or {}))
+        return this_build((table.source for table in self.ledger.contracts.values()), self._values)
+
+    def _variables(self) -> str:
+        return json.dumps([{"variable": name, "value": json.dumps(self._values[name])} for name in sorted(self._values)])
 
     def _last_build(self) -> dict[str, Any]:
-        return last_build(published_path(self.build_file), self._this_build(), self.ledger.files())
+        return last_build(published_path(self.build_file), self._this_build, self.ledger.files())
 
     def _publish(self, tolerated: str) -> str:
         return publish(self.build_file, lambda incoming: self._judge(incoming, float(tolerated)))
