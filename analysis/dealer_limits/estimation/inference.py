@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -320,8 +321,13 @@ def _adjust(rows: pd.DataFrame, wild: dict[Specification, dict]) -> pd.DataFrame
     """Add p_holm, over a table and covariance, and p_romano_wolf, of joint draws over a sample of it."""
     rows = rows.assign(p_holm=np.nan, p_romano_wolf=np.nan)
     slopes = rows[rows["term"] != "constant"]
-    for _, family in slopes.groupby(["table", "covariance"], sort=False):
-        rows.loc[family.index, "p_holm"] = multipletests(family["p"].to_numpy(), method="holm")[1]
+    # statsmodels collects garbage at each call: it need not look through all that is there already
+    gc.freeze()
+    try:
+        for _, family in slopes.groupby(["table", "covariance"], sort=False):
+            rows.loc[family.index, "p_holm"] = multipletests(family["p"].to_numpy(), method="holm")[1]
+    finally:
+        gc.unfreeze()
     positions = {
         key: index
         for index, key in zip(rows.index, rows[[*KEYS, "covariance"]].itertuples(index=False, name=None), strict=True)
