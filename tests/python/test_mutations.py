@@ -1,4 +1,4 @@
-"""Breaking one rule of the desk path and its marts at a time breaks the unit test that states it."""
+"""Breaking one rule of the models at a time breaks the unit test that states it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -212,6 +213,171 @@ MUTATIONS = {
         "obs_desk_horizon",
         {"net_position_of_zero_at_either_end_has_no_log_change"},
     ),
+}
+
+
+# one condition of a file, drawn at random from all in models with unit tests, its operator turned round
+DRAWN = (
+    (
+        "models/marts/fct_desk_day.sql",
+        "and desk_days.business_day_index - 1 = usages_before.business_day_index",
+        "and desk_days.business_day_index - 1 <> usages_before.business_day_index",
+        "desk_days_are_those_of_the_sample_and_their_lags_reach_back_before_it",
+    ),
+    (
+        "models/intermediate/desks/int_firm_limit_changes.sql",
+        "and today.firm_rssd = before.firm_rssd",
+        "and today.firm_rssd <> before.firm_rssd",
+        "desk_that_changes_firm_changes_no_limit_of_either",
+    ),
+    (
+        "models/intermediate/trades/int_trade_messages.sql",
+        "when trade_status = 'Y' or as_of_code = 'R' then 'reversed'",
+        "when trade_status <> 'Y' or as_of_code = 'R' then 'reversed'",
+        "messages_are_kept_whatever_their_own_par_and_price_hold",
+    ),
+    (
+        "models/quality/match_quality/qc_truth_awards.sql",
+        "qualify count(*) over () = count(sales.sold_par_usd) over ()",
+        "qualify count(*) over () <> count(sales.sold_par_usd) over ()",
+        "award_is_filled_by_all_sales_of_which_some_are_reported",
+    ),
+    (
+        "models/intermediate/trades/int_trade_messages_resolved.sql",
+        "when reports.reject_reason is not null then 'its report was rejected'",
+        "when reports.reject_reason is null then 'its report was rejected'",
+        "correction_undoes_the_report_and_its_corrected_version_stands",
+    ),
+    (
+        "models/observations/obs_desk_horizon.sql",
+        "when today.limit_usage_quartile is not null then 0",
+        "when today.limit_usage_quartile is null then 0",
+        "terms_are_of_the_day_and_samples_are_flags",
+    ),
+    (
+        "models/intermediate/desks/int_desk_var_limits_identified.sql",
+        "days_in_stretch > 0 or coalesce(median_relative_gap <= {{ var('var_limit_tolerance') }}, false)",
+        "days_in_stretch > 0 or coalesce(median_relative_gap < {{ var('var_limit_tolerance') }}, false)",
+        "limit_that_follows_var_in_a_stretch_is_identified_though_its_median_gap_is_not_within_the_tolerance",
+    ),
+    (
+        "models/intermediate/desks/int_desk_var_limits_daily.sql",
+        "and compared.firm_rssd = identified.firm_rssd",
+        "and compared.firm_rssd <> identified.firm_rssd",
+        "limit_of_a_stretch_that_is_not_reported_is_replaced_by_no_other",
+    ),
+    (
+        "models/quality/match_quality/qc_match_firm_days.sql",
+        "and sold.firm_rssd = matched.firm_rssd",
+        "and sold.firm_rssd <> matched.firm_rssd",
+        "firm_days_are_of_firms_of_the_sample_that_sold_or_are_matched",
+    ),
+    (
+        "models/intermediate/desks/int_desk_var_limits_compared.sql",
+        "and 2 * following_days_before >= compared_days_before",
+        "and 2 * following_days_before > compared_days_before",
+        "limits_that_swap_roles_each_follow_var_in_their_own_stretch",
+    ),
+    (
+        "models/intermediate/firms/int_dealer_firms.sql",
+        "when dealers.primary_from is null then 2",
+        "when dealers.primary_from is not null then 2",
+        "mpid_that_changes_firm_is_of_the_firm_of_the_day",
+    ),
+    (
+        "models/intermediate/matching/int_soma_matches_level_3.sql",
+        "qualify leg_par_usd > 0",
+        "qualify leg_par_usd >= 0",
+        "level_3_ends_where_the_award_is_used_up_to_the_dollar",
+    ),
+    (
+        "models/observations/obs_soma_sale.sql",
+        "'ge_10': 'years_to_maturity >= 10',",
+        "'ge_10': 'years_to_maturity > 10',",
+        "life_of_a_bond_is_in_one_bin_and_an_unknown_one_in_none",
+    ),
+    (
+        "models/intermediate/matching/int_soma_awards.sql",
+        "where accepted_par_usd > 0",
+        "where accepted_par_usd >= 0",
+        "award_is_a_purchase_with_results_and_par",
+    ),
+    (
+        "models/intermediate/desks/int_desk_dv01_limits_daily.sql",
+        "and desk_firms.firm_rssd = identified.firm_rssd",
+        "and desk_firms.firm_rssd <> identified.firm_rssd",
+        "dv01_limit_that_replaces_another_takes_over_on_its_day",
+    ),
+    (
+        "models/intermediate/desks/int_desk_limit_usages.sql",
+        "and desk_days.business_day_index = var_limits.business_day_index",
+        "and desk_days.business_day_index <> var_limits.business_day_index",
+        "limit_changed_yesterday_counts_and_limit_changed_today_does_not",
+    ),
+    (
+        "models/intermediate/matching/int_soma_operations_latest.sql",
+        "and operations.raw_file = detailed.raw_file",
+        "and operations.raw_file <> detailed.raw_file",
+        "version_updated_last_that_has_details_stands_whatever_its_file_is_called",
+    ),
+    (
+        "models/intermediate/desks/int_desk_market_shares.sql",
+        "and usages.limit_usage > 0",
+        "and usages.limit_usage >= 0",
+        "weights_are_of_past_volume_and_sum_to_one_over_desks_with_a_usage",
+    ),
+    (
+        "models/intermediate/desks/int_desk_profits_scaled.sql",
+        "when reported_var.var_usd > {{ var('least_var_usd') }} then cast(reported_var.var_usd as double)",
+        "when reported_var.var_usd >= {{ var('least_var_usd') }} then cast(reported_var.var_usd as double)",
+        "profit_is_over_a_var_above_the_least_only",
+    ),
+    (
+        "models/intermediate/desks/int_desk_positions_measured.sql",
+        "and business_date <= cast('{{ var(\"combined_positions_end\") }}' as date) as is_at_notional",
+        "and business_date < cast('{{ var(\"combined_positions_end\") }}' as date) as is_at_notional",
+        "no_combined_position_once_derivatives_are_at_market_value",
+    ),
+    (
+        "models/intermediate/trades/int_trades_cleaned.sql",
+        "when bills.cusip is null then trades.entered_price",
+        "when bills.cusip is not null then trades.entered_price",
+        "price_of_a_bill_is_decided_per_row_between_price_and_discount_rate",
+    ),
+    (
+        "models/marts/fct_soma_cumulative_sales.sql",
+        "case when usage_rank <= firms / 2 then 'high' else 'low' end as usage_group",
+        "case when usage_rank < firms / 2 then 'high' else 'low' end as usage_group",
+        "of_an_even_number_of_firms_half_are_of_high_usage",
+    ),
+    (
+        "models/quality/qc_firms_unjoined.sql",
+        "where slr_distance_pct is not null",
+        "where slr_distance_pct is null",
+        "firms_that_do_not_join_are_listed_with_the_side_that_lacks_them",
+    ),
+    (
+        "models/intermediate/trades/int_trades_classified.sql",
+        "and reports.control_number = undone.control_number",
+        "and reports.control_number <> undone.control_number",
+        "messages_and_what_they_undo_are_set_apart",
+    ),
+    (
+        "models/intermediate/matching/int_soma_trade_candidates.sql",
+        "and trades.trade_date >= primary_dealers.primary_from",
+        "and trades.trade_date > primary_dealers.primary_from",
+        "candidate_is_of_a_dealer_that_is_primary_on_the_day",
+    ),
+    (
+        "models/marts/fct_soma_award.sql",
+        "case when matches.match_kind = 'exact' then cast(searches.exact_subsets - 1 as integer) end",
+        "case when matches.match_kind <> 'exact' then cast(searches.exact_subsets - 1 as integer) end",
+        "alternatives_are_counted_of_exact_sums_alone_and_without_the_chosen_one",
+    ),
+)
+MUTATIONS |= {
+    f"{Path(file).stem}: {after}": Mutation(file, before, after, Path(file).stem, {caught_by})
+    for file, before, after, caught_by in DRAWN
 }
 
 
