@@ -7,11 +7,12 @@ first, and what is built once is built by the process that needs it first while 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import pytest
 
 from dealer_limits.pseudo.world import DEFAULT_SEED, write_world
 from other_forms import write_other_forms
-from workspace import FailedBuild, SecondBuild, Workspace, digest
+from workspace import ROOT, FailedBuild, SecondBuild, Workspace, digest, failed_nodes
 
 # enough for trades and operations of every kind; Treasury desks and the calendar are complete at any scale
 SCALE = 0.02
@@ -30,6 +31,13 @@ SMALL_ROWS = 200
 # a build has staged some tables and not all marts when its file has this size
 MIDWAY_BYTES = 8_000_000
 SECONDS_TO_MIDWAY = 60
+
+# what the pseudo world hangs on, and what a build of it hangs on beside
+PSEUDO = ("analysis/dealer_limits/pseudo/**/*", "requirements.lock", "tests/python/conftest.py")
+PROJECT = (
+    *("analysis/dealer_limits/**/*", "models/**/*", "macros/**/*", "seeds/*", "tests/*.sql", "tests/generic/*"),
+    *("dbt_project.yml", "profiles.yml", "selectors.yml", "tests/python/workspace.py"),
+)
 
 # files of tests that share a build which is not shared between processes run in one process
 TOGETHER = {"test_determinism": "second build", "test_publish": "second build"}
@@ -81,9 +89,27 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """The folder `name` of this run, which `make` fills once for all of its processes."""
     base = factory.getbasetemp()
-    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, made = run / name, run / f"{name}.made"
-    with (run / f"{name}.lock").open("w") as lock:
+    return _made(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base, name, make)
+
+
+def kept(name: str, content: Iterable[str], make: Callable[[Path], None]) -> Path:
+    """A folder that `make` fills once for all runs in which these files of the project hold the same."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in content for path in ROOT.glob(pattern)):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    base = ROOT / ".pytest_cache" / "kept"
+    base.mkdir(parents=True, exist_ok=True)
+    folder = f"{name}-{digest.hexdigest()[:16]}"
+    for other in base.glob(f"{name}-*"):
+        if not other.name.startswith(folder):
+            shutil.rmtree(other) if other.is_dir() else other.unlink(missing_ok=True)
+    return _made(base, folder, make)
+
+
+def _made(base: Path, name: str, make: Callable[[Path], None]) -> Path:
+    folder, made = base / name, base / f"{name}.made"
+    with (base / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -94,24 +120,20 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world() -> Path:
     """The folder that holds raw/ and truth/."""
-    return made_once(
-        tmp_path_factory,
-        "world",
-        lambda folder: write_world(folder, DEFAULT_SEED, SCALE, lambda step: None),
-    )
+    return kept("world", PSEUDO, lambda folder: write_world(folder, DEFAULT_SEED, SCALE, lambda step: None))
 
 
 @pytest.fixture(scope="session")
-def warehouse(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def warehouse(world: Path) -> Workspace:
     """A complete build, published, with all unit tests."""
 
     def build(folder: Path) -> None:
-        finished = Workspace(folder, world / "raw").run("dbt", "build", "--selector", "everything")
-        assert finished.returncode == 0, finished.stdout + finished.stderr
+        finished = Workspace(folder, world / "raw").dbt("build", "--selector", "everything", "--write-json")
+        assert finished.success, failed_nodes(finished)
 
-    return Workspace(made_once(tmp_path_factory, "first_build", build), world / "raw")
+    return Workspace(kept("warehouse", (*PSEUDO, *PROJECT), build), world / "raw")
 
 
 @pytest.fixture(scope="session")
@@ -175,11 +197,10 @@ def killed_build(second_workspace: Workspace) -> FailedBuild:
 def failed_build(second_workspace: Workspace, killed_build: FailedBuild) -> FailedBuild:
     """A build that allows the matching one operation per CUSIP and day where there are more: a test fails."""
     before = digest(second_workspace.published)
-    # what is parsed with other variables lies apart, so that the next build need not parse anew
-    apart = ("--target-path", str(second_workspace.folder / "failed_target"))
-    finished = second_workspace.run("dbt", "build", "--vars", "{most_awards_per_cusip_day: 1}", "--fail-fast", *apart)
-    assert finished.returncode == 1
-    return FailedBuild(before, digest(second_workspace.published), second_workspace.beside_published, finished.stdout)
+    finished = second_workspace.dbt("build", "--fail-fast", "--vars", "{most_awards_per_cusip_day: 1}")
+    assert not finished.success and finished.exception is None
+    output = " ".join(failed_nodes(finished))
+    return FailedBuild(before, digest(second_workspace.published), second_workspace.beside_published, output)
 
 
 @pytest.fixture(scope="session")

@@ -351,7 +351,7 @@ TOO_MANY = (
 def test_command_exits_with_2_and_one_line_on_standard_error(workspace: Workspace) -> None:
     append("market/DGS10.csv", f"2020-03-16,{SECRET},1".encode())(workspace.raw)
 
-    finished = workspace.run("dealer-limits", "build")
+    finished = workspace.run_here("dealer-limits", "build")
 
     assert finished.returncode == 2
     assert finished.stderr == TOO_MANY

@@ -212,7 +212,7 @@ def base(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(base: Path, tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
     """A build with every variable at another value, as a user runs it."""
     workspace = Workspace(tmp_path_factory.mktemp("variables"), base)
-    finished = workspace.run("dealer-limits", "build", "--vars", json.dumps(OTHERS))
+    finished = workspace.run_here("dealer-limits", "build", "--vars", json.dumps(OTHERS))
     assert finished.returncode == 0, finished.stdout + finished.stderr
     with workspace.connect() as connection:
         yield connection

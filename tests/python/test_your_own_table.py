@@ -69,7 +69,7 @@ def walk(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Walk:
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         place = next(place for place, each in enumerate(lines) if each.strip().startswith(line))
         file.write_text("".join([*lines[:place], text, *lines[place:]]), encoding="utf-8")
-    finished = walk.workspace.run("dbt", "build", "--vars", json.dumps(VARIABLES | EVENT | BOUNDS))
+    finished = walk.workspace.run_here("dealer-limits", "build", "--vars", json.dumps(VARIABLES | EVENT | BOUNDS))
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return walk
 
@@ -77,12 +77,13 @@ def walk(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Walk:
 @pytest.fixture(scope="module")
 def shown(walk: Walk) -> str:
     """What the terminal shows of the commands in "Where the results are"."""
-    texts = []
-    for command in RESULTS:
-        finished = walk.run(*command)
-        assert finished.returncode == 0, finished.stderr
-        texts.append(finished.stdout)
-    return "\n".join(texts)
+    assert {program for program, *_ in RESULTS} == {"dealer-limits"}
+    # one after the other in one process, which imports the packages once
+    program = "import json, sys; from dealer_limits.cli import app\n"
+    program += "for arguments in json.loads(sys.argv[1]): app(arguments, standalone_mode=False)"
+    finished = walk.run("python", "-c", program, json.dumps([arguments for _, *arguments in RESULTS]))
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
 
 
 @pytest.fixture(scope="module")

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
 from rich.console import Console
+from typer.testing import CliRunner
 
-from dealer_limits.build import build_warehouse
+from dealer_limits import build
+from dealer_limits.cli import app
 from dealer_limits.sources.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# what dbt has parsed of the checkout, kept between runs: it parses again what has changed
+_PARSED = ROOT / ".pytest_cache" / "dbt"
+# variables that no file is parsed with
+_READ_WHEN_RUN = {"gate_bounds", "most_awards_per_cusip_day"}
 
 # of a copy of the project
 _COPIED = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "tests", "docs", "README.md", "analysis")
@@ -39,6 +48,20 @@ def copy_project(folder: Path) -> Path:
         else:
             shutil.copy(ROOT / name, folder)
     return folder
+
+
+@cache
+def parsed_checkout() -> Manifest:
+    """What dbt makes of the project as it is, for all builds of this process that set no variable."""
+    _PARSED.mkdir(parents=True, exist_ok=True)
+    with (_PARSED / "lock").open("w") as lock:
+        # the other process of the tests finds it parsed
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        workspace = Workspace(_PARSED, _PARSED)
+        with workspace._as_environment():
+            parsed = dbtRunner().invoke(["--log-level", "none", "--no-write-json", "parse"])
+    assert parsed.success, parsed.exception
+    return parsed.result
 
 
 @cache
@@ -116,12 +139,31 @@ class Workspace:
     def dbt(self, *arguments: str) -> dbtRunnerResult:
         """dbt in this process: quicker than a process of its own."""
         with self._as_environment():
-            return dbtRunner().invoke(["--log-level", "none", *arguments])
+            return self._runner(arguments).invoke(["--log-level", "none", *arguments])
 
     def build(self, *arguments: str) -> None:
-        """`dealer-limits build` in this process; raises what it shows on standard error."""
-        with self._as_environment():
-            build_warehouse(Console(quiet=True), arguments)
+        """`dealer-limits build` in this process, of a part; raises what it shows on standard error."""
+        with self._as_environment(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(build, "dbtRunner", lambda **options: self._runner(("build", *arguments), **options))
+            build.build_warehouse(Console(quiet=True), arguments)
+
+    def run_here(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """`dealer-limits`, as `run` has it, in this process: what takes long there is to import packages."""
+        program, *arguments = command
+        assert program == "dealer-limits"
+        with self._as_environment(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(build, "dbtRunner", lambda **options: self._runner(arguments, **options))
+            shown = CliRunner().invoke(app, arguments)
+        if shown.exception is not None and not isinstance(shown.exception, SystemExit):
+            raise shown.exception
+        return subprocess.CompletedProcess(command, shown.exit_code, shown.stdout, shown.stderr)
+
+    def _runner(self, arguments: Sequence[str], **options: Any) -> dbtRunner:
+        """A runner that need not parse the checkout; a whole build with other variables does, as a user's."""
+        is_whole = arguments[0] == "build" and "--select" not in arguments
+        given = yaml.safe_load(arguments[arguments.index("--vars") + 1]) if "--vars" in arguments else {}
+        is_parsed = self.project == ROOT and not (is_whole and given.keys() - _READ_WHEN_RUN)
+        return dbtRunner(manifest=parsed_checkout() if is_parsed else None, **options)
 
     def inspect(self, source: str = "") -> Ledger:
         """The check of the raw files alone, of one source or all; raises what a build would show."""
@@ -144,6 +186,8 @@ class Workspace:
                 patch.delenv(name)
             for name, value in self.environment.items():
                 patch.setenv(name, value)
+            # which takes long, and hardly any test reads it
+            patch.setenv("DBT_WRITE_JSON", "false")
             # dbt changes to the folder of its project
             patch.chdir(self.project)
             yield
@@ -171,6 +215,11 @@ class SecondBuild:
     workspace: Workspace
     old_rows_before: int
     old_rows_after: int
+
+
+def failed_nodes(finished: dbtRunnerResult) -> list[str]:
+    """Names of the models and tests that failed in a run of dbt."""
+    return [result.node.name for result in finished.result.results if result.status in ("error", "fail")]
 
 
 def _without_raw_data(environment: Mapping[str, str]) -> dict[str, str]:
