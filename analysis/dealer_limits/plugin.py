@@ -100,7 +100,9 @@ class Plugin(BasePlugin):
         return this_build((table.source for table in self.ledger.contracts.values()), self._values)
 
     def _variables(self) -> str:
-        return json.dumps([{"variable": name, "value": json.dumps(self._values[name])} for name in sorted(self._values)])
+        return json.dumps(
+            [{"variable": name, "value": json.dumps(self._values[name])} for name in sorted(self._values)]
+        )
 
     def _last_build(self) -> dict[str, Any]:
         return last_build(published_path(self.build_file), self._this_build, self.ledger.files())
