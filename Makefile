@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint verify montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel \
+.PHONY: run test lint verify montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel bench-build \
 	bench-run setup lock clean
 
 run: setup
@@ -56,7 +56,7 @@ montecarlo: setup
 	cp output/covariance_coverage.csv seeds/covariance_coverage.csv
 
 # up to 100 million rows: 6 GB of disk and 8 GiB of memory
-bench-matching bench-estimates bench-panel bench-run: setup
+bench-matching bench-estimates bench-panel bench-build bench-run: setup
 	$(BIN)/python benchmarks/$(subst -,_,$@).py
 
 setup: $(VENV)/installed
