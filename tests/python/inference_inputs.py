@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Collection
 from itertools import product
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pytest
 
+from conftest import made_once
 from dealer_limits.estimation.inference import Inference, summarise
 from dealer_limits.estimation.panel import stars
 from dealer_limits.estimation.specification_curve import CHOICES, Point, draw_curve
 from dealer_limits.estimation.specifications import load_registry
 from dealer_limits.warehouse import open_warehouse
-from report_inputs import KEYS, make_estimates, write_inputs
+from report_inputs import KEYS, copy_inputs, make_estimates, write, write_inputs
 
 LABELS = {
     "robust": "robust (the paper's)",
@@ -42,9 +48,47 @@ COVERAGE = {
 WORLDS = ("null", "paper", "strong")
 
 
-def write_all(folder: Path, weak: bool = True) -> Path:
+def written_reports(factory: pytest.TempPathFactory) -> Path:
+    """Folders `base`, inputs without the files of inference and diagnostics, and `everything`, with their reports."""
+
+    def make(folder: Path) -> None:
+        for name, write_inputs_of in (("base", write_inputs), ("everything", write_all)):
+            (folder / name).mkdir()
+            write_inputs_of(folder / name)
+            write(folder / name)
+
+    return made_once(factory, "reports", make)
+
+
+def reports_of_another_process(factory: pytest.TempPathFactory) -> Path:
+    """The same inputs in other folders, their reports written by one process that hashes text otherwise."""
+
+    def make(folder: Path) -> None:
+        names = ("base", "everything")
+        for name in names:
+            copy_inputs(written_reports(factory) / name, folder / name)
+        program = (
+            "import sys; from pathlib import Path; from report_inputs import write\n"
+            "for folder in sys.argv[1:]: write(Path(folder))"
+        )
+        subprocess.run(
+            [sys.executable, "-c", program, *(str(folder / name) for name in names)],
+            cwd=Path(__file__).parent,
+            env=os.environ | {"PYTHONHASHSEED": "7"},
+            check=True,
+        )
+
+    return made_once(factory, "reports_of_another_process", make)
+
+
+def files_of(report: Path) -> dict[Path, bytes]:
+    """Every file of a report by its place in it."""
+    return {file.relative_to(report): file.read_bytes() for file in report.rglob("*.*")}
+
+
+def write_all(folder: Path, weak: bool = True, tables: Collection[str] = ()) -> Path:
     """The inputs of the report with every file of the other commands; returns the folder."""
-    write_inputs(folder)
+    write_inputs(folder, tables)
     output = folder / "output"
     rows = inference_rows()
     rows.to_parquet(output / "inference.parquet", index=False)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pytest
+from rich.console import Console
 
+from dealer_limits.exhibits import report
+from dealer_limits.exhibits.figures import Drawn, PaperFigure, write_figure
 from estimate_warehouse import write_registry
 from figure_marts import make_marts, write_marts
 from workspace import ROOT, contract_columns
@@ -54,13 +60,20 @@ def write_observations(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create table observations.{name} ({typed})")
 
 
-def write_inputs(folder: Path) -> Path:
-    """Write warehouse, estimates, truth and results of other commands to a folder; return the warehouse."""
+def write_inputs(folder: Path, tables: Collection[str] = ()) -> Path:
+    """Write warehouse, estimates, truth and results of other commands to a folder; return the warehouse.
+
+    With `tables`, of Table 1 and these alone: laying out all takes most of the time of a report.
+    """
     warehouse = write_marts(folder / "w.duckdb", make_marts())
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("create schema seeds; create schema quality")
         write_registry(connection)
         write_observations(connection)
+        if tables:
+            of_others = f'"table" not in {("1", *tables)}'
+            connection.execute(f"delete from seeds.specifications where {of_others}")
+            connection.execute(f"delete from seeds.printed_tables where {of_others}")
         connection.execute(
             """
             create table quality.qc_match_levels as
@@ -78,3 +91,37 @@ def write_inputs(folder: Path) -> Path:
     (folder / "truth").mkdir()
     (folder / "truth/world.json").write_text('{"seed": 777, "scale": 0.5}', encoding="utf-8")
     return warehouse
+
+
+_DRAWN: dict[tuple[str, str], Drawn] = {}
+
+
+def _draw_once(figure: PaperFigure, rows: pd.DataFrame, folder: Path) -> Drawn:
+    """`write_figure`, which copies what this process has drawn of the same rows already."""
+    key = figure.name, rows.to_csv()
+    if key not in _DRAWN:
+        _DRAWN[key] = write_figure(figure, rows, folder)
+    first = _DRAWN[key]
+    files = tuple(folder / file.name for file in first.files)
+    for source, file in zip(first.files, files, strict=True):
+        if source != file:
+            shutil.copyfile(source, file)
+    return Drawn(files, first.untitled_svg)
+
+
+def write(folder: Path, truth: str = "truth") -> Path:
+    """The report of the inputs in a folder; drawings take half of its time and are made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "write_figure", _draw_once)
+        return report.write_report(
+            folder / "w.duckdb",
+            folder / "output",
+            folder / truth,
+            folder / "no_run_results.json",
+            Console(quiet=True),
+        )
+
+
+def copy_inputs(source: Path, folder: Path) -> Path:
+    """The inputs in a folder, without the report, in another."""
+    return shutil.copytree(source, folder, ignore=shutil.ignore_patterns("report"), dirs_exist_ok=True)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from rich.console import Console
 
-from browser import BROWSER, NO_BROWSER, look_at
+from browser import BROWSER, NO_BROWSER, Look, look_at
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.specifications import (
     Registry,
@@ -25,10 +23,20 @@ from dealer_limits.estimation.specifications import (
     read_specifications,
     seed_file,
 )
-from dealer_limits.exhibits.definitions import load_definitions
+from dealer_limits.exhibits.definitions import Definitions, load_definitions
 from dealer_limits.exhibits.figures import FIGURES
-from dealer_limits.exhibits.report import inline_svg, write_report
-from report_inputs import DISTANCES, FACTS, NOT_ESTIMATED, make_estimates, read_printed, write_inputs
+from dealer_limits.exhibits.report import inline_svg
+from inference_inputs import files_of, reports_of_another_process, written_reports
+from report_inputs import (
+    DISTANCES,
+    FACTS,
+    NOT_ESTIMATED,
+    copy_inputs,
+    make_estimates,
+    read_printed,
+    write,
+    write_inputs,
+)
 from workspace import ROOT, contract_columns
 
 PRINTED_NUMBERS = 1034
@@ -96,21 +104,25 @@ class Tables(HTMLParser):
         cells[-1] = tuple(changed)
 
 
+@cache
 def paper_registry() -> Registry:
     return build_registry(read_specifications(seed_file("specifications")), contract_columns())
 
 
+@cache
+def paper_definitions() -> Definitions:
+    return load_definitions(paper_registry())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("report")
-    write_inputs(folder)
-    return folder
+    return written_reports(tmp_path_factory) / "base"
 
 
 @pytest.fixture(scope="module")
 def report(folder: Path) -> Path:
     """The folder of the report."""
-    return write(folder).parent
+    return folder / "output/report"
 
 
 @pytest.fixture(scope="module")
@@ -123,16 +135,6 @@ def tables(page: str) -> Tables:
     return Tables(page)
 
 
-def write(folder: Path, truth: str = "truth") -> Path:
-    return write_report(
-        folder / "w.duckdb",
-        folder / "output",
-        folder / truth,
-        folder / "no_run_results.json",
-        Console(quiet=True),
-    )
-
-
 def as_printed(text: str) -> str:
     """A displayed number with the characters of the seed."""
     return text.replace("−", "-").replace(",", "").strip("()*")
@@ -140,7 +142,7 @@ def as_printed(text: str) -> str:
 
 def find(tables: Tables, table: str, panel: str, column: str, term: str, statistic: str) -> list:
     """The pair of cells, ours and printed, of a printed number."""
-    definitions = load_definitions(paper_registry())
+    definitions = paper_definitions()
     (definition,) = [each for each in definitions.tables if each.number == table]
     rows = tables.rows[f"table_{table}/{list(definition.panels).index(panel)}"]
     names = [name for name, _ in rows]
@@ -236,7 +238,7 @@ def test_columns_without_estimates_say_so_beside_the_printed_numbers(tables: Tab
 
 def test_registry_exposures_and_page_have_the_same_exhibits(tables: Tables):
     registry = paper_registry()
-    definitions = load_definitions(registry)
+    definitions = paper_definitions()
     exposures = yaml.safe_load((ROOT / "models/exposures.yml").read_text(encoding="utf-8"))["exposures"]
     assert [exposure["name"] for exposure in exposures] == list(definitions.exhibits)
     assert ["1", *dict.fromkeys(spec.table for spec in registry.specifications)] == [
@@ -286,7 +288,7 @@ def test_results_of_other_commands_are_shown_where_they_are_there(page: str, tmp
     assert "as with real data" in page
     assert "1,234" in page
     assert "! warning" in page
-    write_inputs(tmp_path)
+    write_inputs(tmp_path, tables=("14",))
     (tmp_path / "output/quality/results.json").unlink()
     (tmp_path / "output/shadow_cost.csv").write_text(
         "panel,column,outcome,horizon,reading,usage,shadow_cost,se,unit\n"
@@ -306,8 +308,13 @@ def test_results_of_other_commands_are_shown_where_they_are_there(page: str, tmp
     (tmp_path / "no_run_results.json").write_text(
         '{"args": {"which": "build"}, "elapsed_time": 61.4, "results": [1, 2]}', encoding="utf-8"
     )
+    # a world that an earlier version wrote
+    world = tmp_path / "truth/world.json"
+    record = world.read_bytes()
+    world.unlink()
     other = write(tmp_path).read_text(encoding="utf-8")
     assert "as with real data" not in other
+    assert "Pseudo data, seed not recorded." in other
     shown = Tables(other)
     assert [(name, *(cell[2] for cell in cells)) for name, cells in shown.rows["shadow_cost/0"]] == [
         ("β / U at usage 0.40", "0.109", "0.300"),
@@ -320,27 +327,17 @@ def test_results_of_other_commands_are_shown_where_they_are_there(page: str, tmp
     assert "Not checked yet" in other
     assert "<dd>61 s</dd>" in other
     # the match quality of an earlier pseudo world says nothing about own data
+    world.write_bytes(record)
     own = write(tmp_path, truth="nowhere").read_text(encoding="utf-8")
     assert "Own data." in own
     assert "seed 777" not in own
     assert "as with real data" in own
-    # a world that an earlier version wrote
-    (tmp_path / "truth/world.json").unlink()
-    assert "Pseudo data, seed not recorded." in write(tmp_path).read_text(encoding="utf-8")
 
 
-def test_same_inputs_same_bytes_in_another_process(folder: Path, report: Path):
-    before = {file.relative_to(report): file.read_bytes() for file in report.rglob("*.*")}
-    program = (
-        "import sys; from pathlib import Path; from rich.console import Console\n"
-        "from dealer_limits.exhibits.report import write_report\n"
-        "folder = Path(sys.argv[1])\n"
-        "paths = [folder / name for name in ('w.duckdb', 'output', 'truth', 'no_run_results.json')]\n"
-        "write_report(*paths, Console(quiet=True))"
-    )
-    subprocess.run([sys.executable, "-c", program, str(folder)], env=os.environ | {"PYTHONHASHSEED": "7"}, check=True)
-    assert before
-    assert {file.relative_to(report): file.read_bytes() for file in report.rglob("*.*")} == before
+def test_same_inputs_same_bytes_in_another_process(report: Path, tmp_path_factory: pytest.TempPathFactory):
+    again = reports_of_another_process(tmp_path_factory) / "base/output/report"
+    assert files_of(report)
+    assert files_of(again) == files_of(report)
 
 
 def test_csv_of_a_table_is_the_table_as_shown(report: Path):
@@ -395,8 +392,8 @@ def test_inline_svg_keeps_names_apart_and_drops_what_a_page_does_not_need():
     )
 
 
-def test_missing_estimates_and_broken_records_are_said_in_one_line(tmp_path: Path):
-    write_inputs(tmp_path)
+def test_missing_estimates_and_broken_records_are_said_in_one_line(folder: Path, tmp_path: Path):
+    copy_inputs(folder, tmp_path)
     (tmp_path / "truth/world.json").write_text("{", encoding="utf-8")
     with pytest.raises(DealerLimitsError, match=r"world\.json is not JSON") as caught:
         write(tmp_path)
@@ -406,39 +403,30 @@ def test_missing_estimates_and_broken_records_are_said_in_one_line(tmp_path: Pat
         write(tmp_path)
 
 
-@pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
-@pytest.mark.parametrize("width", [390, 1440])
-def test_page_fits_a_window_of(width: int, page: str, tmp_path: Path):
-    """Wide tables scroll in their own containers, also with every detail open."""
-    measure = """(() => {
-      document.querySelectorAll("details").forEach(element => element.open = true);
-      const root = document.documentElement;
-      const overflow = root.scrollWidth - root.clientWidth;
-      const boxes = [...document.querySelectorAll(".scroll")];
-      const scrolling = boxes.filter(box => box.scrollWidth > box.clientWidth);
-      return `width ${innerWidth}, overflow ${overflow}, some scroll ${scrolling.length > 0}`;
-    })()"""
-    look = look_at(page, width, measure, tmp_path)
-    assert look.posted == f"width {width}, overflow 0, some scroll true"
-    assert look.console == ()
-    assert look.picture.stat().st_size > 10_000
-
-
-@pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
-@pytest.mark.parametrize(
-    ("words", "far", "expected"),
-    [
-        # Tables 4 and 5 have the interaction; of its rows, coefficient and error stay
-        ("× lagged slr", False, "table_4 table_5: 12 rows"),
-        ("figure 3", False, "figure_3: 0 rows"),
-        ("nowhere to be found", False, ": 0 rows"),
-        # of Table 6 the coefficient and its error, which is far in some columns, not R² and N
-        ("table 6", True, "table_6: 2 rows"),
-        ("Table 1 VaR limit", False, "table_1: 1 rows"),
-    ],
+MEASURE = """(() => {
+  document.querySelectorAll("details").forEach(element => element.open = true);
+  const root = document.documentElement;
+  const overflow = root.scrollWidth - root.clientWidth;
+  const boxes = [...document.querySelectorAll(".scroll")];
+  const scrolling = boxes.filter(box => box.scrollWidth > box.clientWidth);
+  return `width ${innerWidth}, overflow ${overflow}, some scroll ${scrolling.length > 0}`;
+})()"""
+WIDTHS = (390, 1440)
+# words, whether only rows with a coefficient far from the printed one, what is left of the page
+SEARCHES = (
+    # Tables 4 and 5 have the interaction; of its rows, coefficient and error stay
+    ("× lagged slr", False, "table_4 table_5: 12 rows"),
+    ("figure 3", False, "figure_3: 0 rows"),
+    ("nowhere to be found", False, ": 0 rows"),
+    # of Table 6 the coefficient and its error, which is far in some columns, not R² and N
+    ("table 6", True, "table_6: 2 rows"),
+    ("Table 1 VaR limit", False, "table_1: 1 rows"),
 )
-def test_search_leaves_matching_exhibits_and_rows(words: str, far: bool, expected: str, page: str, tmp_path: Path):
-    search = f"""(() => {{
+
+
+def search(words: str, far: bool) -> str:
+    """What is left of the page, as an expression."""
+    return f"""(() => {{
       const field = document.getElementById("search"), far = document.getElementById("far");
       field.value = {words!r};
       far.checked = {str(far).lower()};
@@ -448,6 +436,27 @@ def test_search_leaves_matching_exhibits_and_rows(words: str, far: bool, expecte
       const rows = shown.flatMap(section => [...section.querySelectorAll(visible)]);
       return `${{shown.map(section => section.id).join(" ")}}: ${{rows.length}} rows`;
     }})()"""
-    look = look_at(page, 1440, search, tmp_path)
-    assert look.posted == expected
+
+
+@pytest.fixture(scope="module")
+def look(page: str, tmp_path_factory: pytest.TempPathFactory) -> Look:
+    """The page in windows of WIDTHS, then in one in which the SEARCHES follow each other."""
+    searches = f"[{', '.join(search(words, far) for words, far, _ in SEARCHES)}].join('\\n')"
+    scripts = [*((width, MEASURE) for width in WIDTHS), (1440, searches)]
+    return look_at(page, scripts, tmp_path_factory.mktemp("browser"))
+
+
+@pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_page_fits_a_window_of(width: int, look: Look):
+    """Wide tables scroll in their own containers, also with every detail open."""
+    assert look.posted[WIDTHS.index(width)] == f"width {width}, overflow 0, some scroll true"
+    assert look.console == ()
+    assert look.picture.stat().st_size > 10_000
+
+
+@pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
+@pytest.mark.parametrize("turn", range(len(SEARCHES)), ids=[words for words, _, _ in SEARCHES])
+def test_search_leaves_matching_exhibits_and_rows(turn: int, look: Look):
+    assert look.posted[-1].split("\n")[turn] == SEARCHES[turn][-1]
     assert look.console == ()

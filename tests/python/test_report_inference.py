@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from dataclasses import fields
 from html import unescape
 from pathlib import Path
@@ -13,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from browser import BROWSER, NO_BROWSER, look_at
+from browser import BROWSER, NO_BROWSER, Look, look_at
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.inference import Inference, summarise
 from dealer_limits.estimation.specification_curve import Point
@@ -22,19 +19,30 @@ from dealer_limits.exhibits.definitions import load_definitions
 from dealer_limits.exhibits.result_files import CURVE, DIAGNOSTICS, INFERENCE
 from dealer_limits.exhibits.survival import make_survival
 from dealer_limits.warehouse import open_warehouse
-from inference_inputs import inference_rows, instrument_rows, write_all
-from report_inputs import KEYS, make_estimates, write_inputs
-from test_report import write
+from inference_inputs import (
+    files_of,
+    inference_rows,
+    instrument_rows,
+    reports_of_another_process,
+    write_all,
+    written_reports,
+)
+from report_inputs import KEYS, copy_inputs, make_estimates, write, write_inputs
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_all(tmp_path_factory.mktemp("inference"))
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written_reports(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def folder(folders: Path) -> Path:
+    return folders / "everything"
 
 
 @pytest.fixture(scope="module")
 def page(folder: Path) -> str:
-    return write(folder).read_text(encoding="utf-8")
+    return (folder / "output/report/index.html").read_text(encoding="utf-8")
 
 
 def plain(markup: str) -> str:
@@ -207,7 +215,7 @@ def test_weak_instruments_are_warned_of_on_the_table_and_their_sets_may_have_no_
 
 
 def test_strong_instruments_get_no_warning(tmp_path: Path):
-    write_inputs(tmp_path)
+    write_inputs(tmp_path, tables=("8",))
     instrument_rows(weak=False).to_parquet(tmp_path / "output/instruments.parquet")
     page = write(tmp_path).read_text(encoding="utf-8")
     assert "Weak instruments" not in page
@@ -225,7 +233,7 @@ def test_specification_curve_is_drawn_and_counted(page: str, folder: Path):
 
 
 def test_errors_of_other_estimates_are_not_shown(tmp_path: Path):
-    write_all(tmp_path)
+    write_all(tmp_path, tables=("2", "8"))
     path = tmp_path / "output/inference_summary.parquet"
     summary = pd.read_parquet(path)
     summary["coef"] *= 1.0001
@@ -236,9 +244,8 @@ def test_errors_of_other_estimates_are_not_shown(tmp_path: Path):
     assert "instruments_table" not in page
 
 
-def test_without_the_files_the_page_names_the_command_that_makes_each(tmp_path: Path):
-    write_inputs(tmp_path)
-    page = write(tmp_path).read_text(encoding="utf-8")
+def test_without_the_files_the_page_names_the_command_that_makes_each(folders: Path):
+    page = (folders / "base/output/report/index.html").read_text(encoding="utf-8")
     assert "<code>dealer-limits inference</code> makes" in section(page, "survival")
     part = section(page, "credibility")
     assert "<code>dealer-limits diagnostics</code> makes" in part
@@ -254,8 +261,10 @@ def test_without_the_files_the_page_names_the_command_that_makes_each(tmp_path: 
         ("diagnostics.csv", ",".join(DIAGNOSTICS.columns) + "\n", r"has no rows: run"),
     ],
 )  # fmt: skip
-def test_files_that_cannot_be_used_are_named_in_one_line(name: str, content: str, message: str, tmp_path: Path):
-    write_inputs(tmp_path)
+def test_files_that_cannot_be_used_are_named_in_one_line(
+    name: str, content: str, message: str, folders: Path, tmp_path: Path
+):
+    copy_inputs(folders / "base", tmp_path)
     (tmp_path / "output" / name).write_text(content, encoding="utf-8")
     with pytest.raises(DealerLimitsError, match=message) as caught:
         write(tmp_path)
@@ -280,40 +289,43 @@ def test_page_with_everything_needs_nothing_but_itself(page: str, folder: Path):
     assert len(page.encode()) < 5_000_000
 
 
-def test_same_files_same_bytes_in_another_process(page: str, folder: Path):
-    program = (
-        "import sys; from pathlib import Path; from rich.console import Console\n"
-        "from dealer_limits.exhibits.report import write_report\n"
-        "folder = Path(sys.argv[1])\n"
-        "paths = [folder / name for name in ('w.duckdb', 'output', 'truth', 'no_run_results.json')]\n"
-        "write_report(*paths, Console(quiet=True))"
-    )
-    subprocess.run([sys.executable, "-c", program, str(folder)], env=os.environ | {"PYTHONHASHSEED": "7"}, check=True)
-    assert (folder / "output/report/index.html").read_text(encoding="utf-8") == page
+def test_same_files_same_bytes_in_another_process(folder: Path, tmp_path_factory: pytest.TempPathFactory):
+    again = reports_of_another_process(tmp_path_factory) / "everything/output/report"
+    assert files_of(folder / "output/report")
+    assert files_of(again) == files_of(folder / "output/report")
+
+
+MEASURE = """(() => {
+  document.querySelectorAll("details").forEach(element => element.open = true);
+  const root = document.documentElement;
+  // what sticks out of a section, and is in no box that scrolls
+  const all = [...document.querySelectorAll("#credibility *, #survival *, #table_8 *")];
+  const right = element => element.getBoundingClientRect().right;
+  const loose = all.filter(each => !each.closest(".scroll") && right(each) > innerWidth);
+  return `width ${innerWidth}, overflow ${root.scrollWidth - root.clientWidth}, loose ${loose.length}`;
+})()"""
+CLICK = """(() => {
+  const fold = document.getElementById("survival_2"), before = fold.open;
+  document.querySelector('a[href="#survival_2"]').click();
+  return `${before} ${fold.open}`;
+})()"""
+WIDTHS = (390, 1440)
+
+
+@pytest.fixture(scope="module")
+def look(page: str, tmp_path_factory: pytest.TempPathFactory) -> Look:
+    """The page in windows of WIDTHS, then in one in which a link is followed."""
+    scripts = [*((width, MEASURE) for width in WIDTHS), (1440, CLICK)]
+    return look_at(page, scripts, tmp_path_factory.mktemp("browser"))
 
 
 @pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
-@pytest.mark.parametrize("width", [390, 1440])
-def test_everything_unfolded_fits_a_window_of(width: int, page: str, tmp_path: Path):
-    measure = """(() => {
-      document.querySelectorAll("details").forEach(element => element.open = true);
-      const root = document.documentElement;
-      // what sticks out of a section, and is in no box that scrolls
-      const all = [...document.querySelectorAll("#credibility *, #survival *, #table_8 *")];
-      const right = element => element.getBoundingClientRect().right;
-      const loose = all.filter(each => !each.closest(".scroll") && right(each) > innerWidth);
-      return `width ${innerWidth}, overflow ${root.scrollWidth - root.clientWidth}, loose ${loose.length}`;
-    })()"""
-    look = look_at(page, width, measure, tmp_path)
-    assert look.posted == f"width {width}, overflow 0, loose 0"
+@pytest.mark.parametrize("width", WIDTHS)
+def test_everything_unfolded_fits_a_window_of(width: int, look: Look):
+    assert look.posted[WIDTHS.index(width)] == f"width {width}, overflow 0, loose 0"
     assert look.console == ()
 
 
 @pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
-def test_link_to_a_folded_table_opens_it(page: str, tmp_path: Path):
-    click = """(() => {
-      const fold = document.getElementById("survival_2"), before = fold.open;
-      document.querySelector('a[href="#survival_2"]').click();
-      return `${before} ${fold.open}`;
-    })()"""
-    assert look_at(page, 1440, click, tmp_path).posted == "false true"
+def test_link_to_a_folded_table_opens_it(look: Look):
+    assert look.posted[-1] == "false true"
