@@ -15,23 +15,28 @@ from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.inference import SEED
 from dealer_limits.estimation.instruments import RECOMMENDED_SET, SETS
 from dealer_limits.estimation.wild_bootstrap import draw_signs
-from dealer_limits.montecarlo import coverage
-from dealer_limits.montecarlo.coverage import coverage_rows, estimate_world, run_coverage
-from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
+from dealer_limits.montecarlo import coverage, processes
+from dealer_limits.montecarlo.coverage import Estimated, coverage_rows, estimate_world, run_coverage
+from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
 from dealer_limits.montecarlo.panel_regressions import critical_values, estimate_on, read_methods
 from dealer_limits.project import SEEDS
 from dealer_limits.pseudo.parameters import world_parameters
+from worker_tasks import one_process
 
 SEED_OF_WORLD = 7_000_001
 
 
 @pytest.fixture(scope="module")
-def estimated():
+def panel() -> DeskPanel:
+    return simulate_desk_panel(SEED_OF_WORLD, dict(world_parameters("paper")))
+
+
+@pytest.fixture(scope="module")
+def estimated() -> list[Estimated]:
     return estimate_world((SEED_OF_WORLD, dict(world_parameters("paper"))))
 
 
-def test_coefficients_and_robust_intervals_are_those_of_the_monte_carlo(estimated):
-    panel = simulate_desk_panel(SEED_OF_WORLD, dict(world_parameters("paper")))
+def test_coefficients_and_robust_intervals_are_those_of_the_monte_carlo(estimated: list[Estimated], panel: DeskPanel):
     for row, own in zip(coverage_rows(), estimated, strict=True):
         fit = estimate_on(panel, row)
         assert own.coef == pytest.approx(fit.coef[0], rel=1e-8)
@@ -39,8 +44,7 @@ def test_coefficients_and_robust_intervals_are_those_of_the_monte_carlo(estimate
         assert (low + high) / 2 == pytest.approx(fit.coef[0], rel=1e-8)
 
 
-def test_jackknife_intervals_are_those_of_the_diagnostics(estimated):
-    panel = simulate_desk_panel(SEED_OF_WORLD, dict(world_parameters("paper")))
+def test_jackknife_intervals_are_those_of_the_diagnostics(estimated: list[Estimated], panel: DeskPanel):
     for row, own in zip(coverage_rows(), estimated, strict=True):
         fit = estimate_on(panel, replace(row, covariance="jackknife_firm"))
         ((low, high),) = own.intervals["jackknife_firm"]
@@ -63,7 +67,21 @@ def test_wild_intervals_cover_what_the_bootstrap_does_not_reject(estimated):
         assert estimated[0].covers("wild_desk", value) == (low <= value <= high)
 
 
+def methods_of(kind: str) -> int:
+    return len(read_methods().of["obs_desk_horizon", kind])
+
+
+def test_every_column_has_every_covariance_of_its_kind_and_every_set(estimated: list[Estimated]):
+    found = [len(own.intervals) + len(own.tests) for own in estimated]
+    assert found == [methods_of("ols") if row.table == "2" else methods_of("iv") + len(SETS) for row in coverage_rows()]
+    assert sum(found) == 12 * methods_of("ols") + 6 * (methods_of("iv") + len(SETS))
+
+
 def test_coverage_counts_worlds_and_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # the columns do not depend on each other: one of each table
+    columns = [next(row for row in coverage_rows() if row.table == table) for table in coverage.TABLES]
+    monkeypatch.setattr(coverage, "coverage_rows", lambda: tuple(columns))
+    monkeypatch.setattr(processes, "worker_pool", one_process)
     monkeypatch.setattr(coverage, "BLOCK", 1)
     run_coverage("null", 2, tmp_path, Console(file=io.StringIO()))
     whole = (tmp_path / "covariance_coverage.csv").read_bytes()
@@ -73,8 +91,7 @@ def test_coverage_counts_worlds_and_goes_on_where_it_was_stopped(tmp_path: Path,
     frame = run_coverage("null", 2, tmp_path, Console(file=io.StringIO()))
     assert kept.stat().st_mtime_ns == before and lost.exists()
     assert (tmp_path / "covariance_coverage.csv").read_bytes() == whole
-    ols, iv = (len(read_methods().of["obs_desk_horizon", name]) for name in ("ols", "iv"))
-    assert len(frame) == 12 * ols + 6 * (iv + len(SETS))
+    assert len(frame) == methods_of("ols") + methods_of("iv") + len(SETS)
     assert set(np.round(frame["coverage"] * 2, 9)) <= {0.0, 1.0, 2.0}
     assert (tmp_path / "covariance_coverage.csv").read_text().count("\n") == len(frame) + 1
 

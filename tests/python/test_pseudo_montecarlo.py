@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.specifications import Specification, read_csv, read_specifications, seed_file
+from dealer_limits.montecarlo import processes, repeat_desk_panel
 from dealer_limits.montecarlo.committed import SIZE_RANGE, read_montecarlo
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
 from dealer_limits.montecarlo.panel_regressions import estimate_on, panel_specifications
@@ -27,6 +30,7 @@ from dealer_limits.montecarlo.repeat_desk_panel import (
 )
 from dealer_limits.project import DOCS, SEEDS
 from dealer_limits.pseudo.parameters import WORLDS, parameter_rows, world_parameters
+from worker_tasks import THREADS, note_process, one_process
 
 KEYS = ["table", "panel", "column"]
 
@@ -83,7 +87,14 @@ def test_worlds_differ_in_reactions_only() -> None:
                 assert world_parameters(world)[row.parameter] == paper[row.parameter] * expected
 
 
-def test_a_run_that_was_stopped_gives_the_same_as_one_that_was_not(tmp_path: Path) -> None:
+def test_a_run_that_was_stopped_gives_the_same_as_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # of 222 rows one of each kind: who does what again does not depend on how many there are
+    some = [row_of("specifications", *key) for key in (("2", "a", "1"), ("8", "", "2"), ("14", "a", "1"))]
+    corrected = next(row for row in panel_specifications("diagnostics") if row.covariance == "jackknife_firm")
+    monkeypatch.setattr(repeat_desk_panel, "panel_rows", lambda: (*some, corrected))
+    monkeypatch.setattr(processes, "worker_pool", one_process)
     quiet = Console(file=io.StringIO())
     few = {"block_size": 1, "histories": 2, "structural_seeds": (1,)}
     run_montecarlo("paper", 2, tmp_path, quiet, **few)
@@ -97,7 +108,21 @@ def test_a_run_that_was_stopped_gives_the_same_as_one_that_was_not(tmp_path: Pat
     run_montecarlo("paper", 2, tmp_path, quiet, **few)
 
     assert (tmp_path / "montecarlo_paper.csv").read_bytes() == whole
+    assert {row.split(",")[1] for row in whole.decode().splitlines()[1:]} >= {"2", "8", "14"}
     assert first.stat().st_mtime_ns == finished
+
+
+def test_what_is_missing_is_done_by_processes_of_one_thread_each(tmp_path: Path) -> None:
+    tasks = {tmp_path / f"{number}.block": (number,) for number in range(3)}
+    done = next(iter(tasks))
+    done.write_bytes(pickle.dumps("finished before"))
+
+    found = processes.finish(note_process, tasks, "work", Console(file=io.StringIO()))
+
+    assert found[0] == "finished before"
+    assert [number for number, _, _ in found[1:]] == [1, 2]
+    assert os.getpid() not in {process for _, process, _ in found[1:]}
+    assert all(threads == ["1"] * len(THREADS) for _, _, threads in found[1:])
 
 
 def test_unknown_worlds_and_odd_numbers_of_worlds_are_refused(tmp_path: Path) -> None:
