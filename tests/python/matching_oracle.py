@@ -50,6 +50,8 @@ MODELS = (
     "int_soma_matches",
 )
 MATCHING_FOLDER = "models/intermediate/matching"
+# stands for any number of listed trades
+_LISTED_TRADES = 987_654_321
 NOON = datetime(2020, 4, 1, 12)
 TRADE_COLUMNS = ["trade_id", "cusip", "executed_at", "cents", "millionths"]
 
@@ -231,14 +233,23 @@ class MatchingSql:
 @cache
 def compile_matching(listed_trades: int) -> MatchingSql:
     """The SQL of the matching models; needs no raw files."""
+    written = str(_LISTED_TRADES)
+    statements = {model: sql.replace(written, str(listed_trades)) for model, sql in _compiled().items()}
+    # the setting is a number in the SQL and nothing else hangs on it
+    assert [model for model, sql in _compiled().items() if written in sql] == ["int_soma_exact_searches"]
+    return MatchingSql(statements, listed_trades)
+
+
+@cache
+def _compiled() -> dict[str, str]:
+    """The models as dbt compiles them, which takes it seconds, with `_LISTED_TRADES` where the setting goes."""
     with TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder), Path(folder) / "raw")
-        variables = f"{{listed_trades: {listed_trades}}}"
+        variables = f"{{listed_trades: {_LISTED_TRADES}}}"
         result = workspace.dbt("compile", "--select", MATCHING_FOLDER, "--vars", variables)
         assert result.success, result.exception
         compiled = workspace.folder / "target" / "compiled" / "dealer_limits" / MATCHING_FOLDER
-        statements = {model: (compiled / f"{model}.sql").read_text() for model in MODELS}
-    return MatchingSql(statements, listed_trades)
+        return {model: (compiled / f"{model}.sql").read_text() for model in MODELS}
 
 
 def _write_inputs(connection: duckdb.DuckDBPyConnection, days: Sequence[CusipDay]) -> None:

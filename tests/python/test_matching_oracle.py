@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from matching_oracle import RULES, Award, CusipDay, Match, MatchingSql, Trade, compile_matching, match
 
 # one run of the models matches them all: the models take a second for one CUSIP-day or for two hundred
-DAYS_PER_EXAMPLE = 25
-EXAMPLES = 16
+DAYS_PER_EXAMPLE = 100
+EXAMPLES = 4
 RANDOM_DAYS = 2000
 
 MN = 100_000_000
