@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
@@ -31,18 +32,13 @@ def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
 
     Raises DealerLimitsError where the warehouse, or a table or column that a suite reads, is missing.
     """
+    folder = output / "quality"
     with open_warehouse(warehouse) as connection:
         suites = load_suites(built_with(connection))
         _check_tables(connection, suites)
-        judged = _judged.get(_identity(warehouse), {})
-        results = [
-            judged[suite.name]
-            if suite.name in judged and judged[suite.name].suite == suite
-            else check_suite(connection, suite)
-            for suite in track(suites, "Checking", console=console, transient=True)
-        ]
-    folder = output / "quality"
-    folder.mkdir(parents=True, exist_ok=True)
+        # before the checks, which take minutes: what stands in the way is said at once
+        folder.mkdir(parents=True, exist_ok=True)
+        results = _judge(connection, warehouse, track(suites, "Checking", console=console, transient=True))
     write_json(folder / "results.json", results)
     write_page(folder / "index.html", results)
     show_results(console, results)
@@ -59,7 +55,7 @@ def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
             if (critical := tuple(rule for rule in suite.rules if rule.severity == CRITICAL))
         ]
         _check_tables(connection, suites)
-        results = [check_suite(connection, suite) for suite in suites]
+        results = _judge(connection, warehouse, suites)
     _judged[_identity(warehouse)] = {result.suite.name: result for result in results}
     violated = [(result, verdict) for result in results for verdict in result.failed]
     if len(violated) > tolerated:
@@ -73,14 +69,28 @@ def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
 
 def check_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteResult:
     """Read what a suite checks, and check it."""
+    return validate(suite, _answer(connection, suite, suite.query))
+
+
+def _judge(connection: duckdb.DuckDBPyConnection, warehouse: Path, suites: Iterable[Suite]) -> list[SuiteResult]:
+    """What becomes of each suite, of those that this process has judged already what became of them."""
+    judged = _judged.get(_identity(warehouse), {})
+    return [
+        judged[suite.name]
+        if suite.name in judged and judged[suite.name].suite == suite
+        else check_suite(connection, suite)
+        for suite in suites
+    ]
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, suite: Suite, query: str) -> pd.DataFrame:
     try:
-        frame = connection.execute(suite.query).df()
+        return connection.execute(query).df()
     except duckdb.BinderException as error:
         raise DealerLimitsError(f"{suite.table}: {str(error).splitlines()[0]}") from error
     except duckdb.Error as error:
         # what else goes wrong does so on values, which its message would show
         raise DealerLimitsError(f"{suite.table} cannot be read: {type(error).__name__}") from error
-    return validate(suite, frame)
 
 
 def _identity(file: Path) -> tuple[int, ...]:
@@ -88,7 +98,8 @@ def _identity(file: Path) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _check_tables(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> None:
+def _check_tables(connection: duckdb.DuckDBPyConnection, suites: Sequence[Suite]) -> None:
+    """Raise DealerLimitsError for a table or column that a suite reads and the warehouse has not."""
     present = {
         f"{schema}.{name}"
         for schema, name in connection.execute(
@@ -98,3 +109,6 @@ def _check_tables(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]
     for suite in suites:
         if suite.table not in present:
             raise DealerLimitsError(f"the warehouse has no table {suite.table}: run `dbt build` first")
+    for suite in suites:
+        # binds the columns and reads no row
+        _answer(connection, suite, f"describe {suite.query}")
