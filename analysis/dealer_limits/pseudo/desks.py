@@ -320,10 +320,13 @@ def write_desk_world(world: DeskWorld, raw: Path, truth: Path, advance: Callable
         advance(f"fr_vv1/{name}")
     folder = raw / "fr_y9c"
     folder.mkdir(parents=True, exist_ok=True)
-    by_quarter = world.fr_y9c.groupby("RSSD9999", sort=False)
+    # hundreds of columns of text: a frame would be taken apart column by column for each quarter
+    names, text = world.fr_y9c.columns.to_numpy(object), world.fr_y9c.to_numpy(object)
+    present, quarters = world.fr_y9c.notna().to_numpy(), world.fr_y9c["RSSD9999"].to_numpy(object)
     for quarter in QUARTERS:
-        table = by_quarter.get_group(quarter).dropna(axis="columns", how="all")
-        lines = ["^".join(table.columns), *("^".join(row) for row in table.to_numpy(object))]
+        rows = quarters == quarter
+        columns = present[rows].any(axis=0)
+        lines = ["^".join(names[columns]), *("^".join(row) for row in text[rows][:, columns])]
         (folder / f"BHCF{quarter}.txt").write_bytes(("\n".join(lines) + "\n").encode("latin-1"))
         advance(f"fr_y9c/BHCF{quarter}")
     for table, (stem, float_format) in MARKET_FILES.items():
