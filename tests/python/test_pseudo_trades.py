@@ -17,11 +17,12 @@ from dealer_limits.pseudo.trades import TradeWorld, simulate_trade_world, write_
 from trace_layouts import REPORTS
 
 SEED = 20200316
-SMALL = 0.02
+# messages of every kind on most days
+TINY = 0.002
 
 
 def write(folder: Path, seed: int) -> Path:
-    world = simulate_trade_world(seed, SMALL, None)
+    world = simulate_trade_world(seed, TINY, None)
     write_trade_world(world, folder / "raw", folder / "truth", lambda label: None)
     return folder
 
@@ -37,30 +38,25 @@ def full_world() -> TradeWorld:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(tmp_path_factory.mktemp("trades"), SEED)
-
-
-@pytest.fixture(scope="module")
-def reports(written: Path) -> duckdb.DuckDBPyConnection:
+def reports(world: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    connection.execute(f"create table reports as {REPORTS.format(raw=written / 'raw' / 'trace')}")
-    connection.execute(f"create table fills as select * from '{written}/truth/soma_fills.parquet'")
+    connection.execute(f"create table reports as {REPORTS.format(raw=world / 'raw' / 'trace')}")
+    connection.execute(f"create table fills as select * from '{world}/truth/soma_fills.parquet'")
     return connection
 
 
 @pytest.fixture(scope="module")
-def operations(written: Path) -> list[dict]:
+def operations(world: Path) -> list[dict]:
     """Every operation as last published: file names sort by publication."""
     latest = {}
-    for path in sorted((written / "raw" / "soma").glob("*.json")):
+    for path in sorted((world / "raw" / "soma").glob("*.json")):
         for auction in json.loads(path.read_text())["treasury"]["auctions"]:
             latest[auction["operationId"]] = auction
     return list(latest.values())
 
 
-def test_same_seed_same_bytes_and_another_seed_other_bytes(written: Path, tmp_path: Path) -> None:
-    first = digests(written)
+def test_same_seed_same_bytes_and_another_seed_other_bytes(tmp_path: Path) -> None:
+    first = digests(write(tmp_path / "first", SEED))
     assert first == digests(write(tmp_path / "again", SEED))
     other = digests(write(tmp_path / "other", SEED + 1))
     assert first.keys() == other.keys()
@@ -97,7 +93,7 @@ def test_sellers_follow_the_planted_effects(full_world: TradeWorld) -> None:
     assert ((sold[march] > 0) * within).sum() > 0
 
 
-def test_operation_totals_equal_their_details_and_prices_follow_later(operations: list[dict], written: Path) -> None:
+def test_operation_totals_equal_their_details_and_prices_follow_later(operations: list[dict], world: Path) -> None:
     for auction in operations:
         accepted = sum(int(row["parAmountAccepted"] or 0) for row in auction["details"])
         assert int(auction["totalParAmtAccepted"]) == accepted
@@ -105,7 +101,7 @@ def test_operation_totals_equal_their_details_and_prices_follow_later(operations
             bought = int(row["parAmountAccepted"] or 0) > 0
             assert bought == (row["weightedAvgAccptPrice"] not in ("", "NA"))
             assert (row["inclusionIndicator"] == "E") == (row["parAmountAccepted"] == "")
-    first_file = json.loads(min((written / "raw" / "soma").glob("*.json")).read_text())
+    first_file = json.loads(min((world / "raw" / "soma").glob("*.json")).read_text())
     last = first_file["treasury"]["auctions"][-1]["details"]
     assert {row["weightedAvgAccptPrice"] for row in last} == {""}
     assert {"Cancelled", "Results"} == {auction["auctionStatus"] for auction in operations}
@@ -193,4 +189,4 @@ def test_usage_with_a_gap_is_refused() -> None:
     days = pd.bdate_range("2020-03-02", "2020-06-30")
     usage = pd.DataFrame(0.5, index=days, columns=[9900017])
     with pytest.raises(ValueError, match="every firm and business day"):
-        simulate_trade_world(SEED, SMALL, usage)
+        simulate_trade_world(SEED, TINY, usage)
