@@ -94,7 +94,8 @@ def test_what_stands_in_the_way_costs_one_line_and_exit_code_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("where a folder should be")
-    (tmp_path / "torn.duckdb").write_bytes(warehouse.published.read_bytes()[:100_000])
+    with warehouse.published.open("rb") as whole:
+        (tmp_path / "torn.duckdb").write_bytes(whole.read(100_000))
     with duckdb.connect(tmp_path / "foreign.duckdb") as connection:
         connection.execute("create table others (a integer)")
     (tmp_path / "results").mkdir()

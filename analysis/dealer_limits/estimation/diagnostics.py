@@ -43,6 +43,8 @@ def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataF
     """
     with open_warehouse(warehouse) as connection:
         registry = load_registry(connection, seed="diagnostics")
+        # before anything is estimated: what stands in the way is said at once
+        output.mkdir(parents=True, exist_ok=True)
         rows = []
         for spec in registry.specifications:
             try:
@@ -60,7 +62,6 @@ def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataF
         found = found[[*KEYS, "term", *WORLD_COLUMNS]]
         found = found.rename(columns={name: f"{world}_{name}" for name in WORLD_COLUMNS})
         estimates = estimates.merge(found, on=[*KEYS, "term"], how="left", validate="1:1")
-    output.mkdir(parents=True, exist_ok=True)
     estimates.to_csv(output / "diagnostics.csv", index=False, float_format="%.10g", lineterminator="\n")
     estimates.to_parquet(output / "diagnostics.parquet", index=False)
     _show(console, estimates)
