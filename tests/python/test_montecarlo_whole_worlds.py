@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,13 @@ from rich.console import Console
 
 from conftest import SCALE
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimation.panel import Fit
 from dealer_limits.estimation.quantile import Bootstrap
+from dealer_limits.estimation.run import estimate
+from dealer_limits.estimation.specifications import Specification, build_registry, read_specifications, seed_file
 from dealer_limits.montecarlo import processes, whole_worlds
 from dealer_limits.montecarlo.calibration_check import check_numbers
-from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
+from dealer_limits.montecarlo.desk_panel import OBSERVATIONS, simulate_desk_panel
 from dealer_limits.montecarlo.desk_panel_moments import printed_numbers
 from dealer_limits.montecarlo.panel_regressions import estimate_on, panel_specifications
 from dealer_limits.montecarlo.whole_worlds import (
@@ -29,40 +33,85 @@ from dealer_limits.montecarlo.whole_worlds import (
     run_worlds,
     simulate_world,
 )
+from dealer_limits.project import PROJECT
 from dealer_limits.pseudo.parameters import WORLDS, world_parameters
 from dealer_limits.pseudo.world import DEFAULT_SEED
+from dealer_limits.warehouse import open_warehouse
+from workspace import Workspace, contract_columns
 
 QUICK = Bootstrap(draws=2)
 QUIET = Console(file=io.StringIO())
 
 
 @pytest.fixture(scope="module")
-def whole(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[WholeWorld, set[str]]:
-    """The raw files that the tests share as a whole world, and what is left in its folder besides."""
+def whole(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tuple[WholeWorld, set[str]]:
+    """The raw files and the build that the tests share as a whole world, and what is left in its folder besides."""
 
     def same_files(out: Path, *_: object) -> None:
         out.mkdir(parents=True)
-        (out / "raw").symlink_to(world / "raw")
+        (out / "raw").symlink_to(warehouse.raw)
+
+    def same_build(raw: Path, folder: Path) -> Path:
+        assert raw.resolve() == warehouse.raw.resolve()
+        (folder / "warehouse").mkdir()
+        return Path(shutil.copy(warehouse.published, folder / "warehouse"))
 
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(whole_worlds, "write_world", same_files)
+        patch.setattr(whole_worlds, "build_marts", same_build)
         path = simulate_world((DEFAULT_SEED, "paper", SCALE, QUICK, folder / f"{DEFAULT_SEED}.world"))
     left = {found.name for found in folder.glob("*.building/*")} | {found.name for found in folder.iterdir()}
     return pickle.loads(path.read_bytes()), left
 
 
-def test_whole_world_gives_what_the_panel_in_memory_gives(whole: tuple[WholeWorld, set[str]]) -> None:
-    numbers = whole[0].numbers
+@pytest.fixture(scope="module")
+def of_the_panel() -> list[tuple[Specification, Fit]]:
+    """Table 2 on the panel in memory."""
     panel = simulate_desk_panel(DEFAULT_SEED, world_parameters(), SCALE)
-    rows = [row for row in panel_specifications() if row.table == "2"]
-    assert len(rows) == 12
-    for row in rows:
-        fit = estimate_on(panel, row)
+    return [(row, estimate_on(panel, row)) for row in panel_specifications() if row.table == "2"]
+
+
+def test_whole_world_gives_what_the_panel_in_memory_gives(
+    whole: tuple[WholeWorld, set[str]], of_the_panel: list[tuple[Specification, Fit]]
+) -> None:
+    numbers = whole[0].numbers
+    assert len(of_the_panel) == 12
+    for row, fit in of_the_panel:
         # all but the last digits of a double
         assert numbers[*row.key, "log_limit_usage", "coef"] == pytest.approx(fit.coef[0], abs=1e-9)
         assert numbers[*row.key, "log_limit_usage", "se"] == pytest.approx(fit.se[0], abs=1e-9)
         assert numbers[*row.key, "", "nobs"] == fit.nobs
+
+
+def test_marts_that_a_world_builds_give_what_the_panel_in_memory_gives(
+    world: Path,
+    of_the_panel: list[tuple[Specification, Fit]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # trades take most of the time of a build, and Table 2 has none
+    monkeypatch.setattr(whole_worlds, "READ", (OBSERVATIONS,))
+    built = build_marts(world / "raw", tmp_path)
+    registry = build_registry(read_specifications(seed_file("specifications")), contract_columns())
+    with open_warehouse(built) as connection:
+        (seeds,) = connection.execute(
+            "select list(table_name order by table_name) from duckdb_tables() where schema_name = 'seeds'"
+        ).fetchone()
+        assert set(whole_worlds.REGISTRY_SEEDS) <= set(seeds)
+        found = {spec.key: fit for spec, fit in estimate(connection, registry, registry.of_tables(["2"]), QUICK)}
+    for row, fit in of_the_panel:
+        assert found[row.key].coef == pytest.approx(fit.coef, abs=1e-9)
+        assert found[row.key].se == pytest.approx(fit.se, abs=1e-9)
+        assert found[row.key].nobs == fit.nobs
+
+
+def test_what_estimation_reads_is_built() -> None:
+    """Models by folder, besides a mart: of every observation model that a specification names."""
+    assert whole_worlds.READ == ("observations", "fct_summary_statistics")
+    read = {spec.observations for spec in read_specifications(seed_file("specifications"))}
+    assert read <= {path.stem for path in (PROJECT / "models/observations").glob("*.sql")}
+    assert (PROJECT / "models/marts/fct_summary_statistics.sql").is_file()
 
 
 def test_every_printed_number_is_checked(whole: tuple[WholeWorld, set[str]]) -> None:
