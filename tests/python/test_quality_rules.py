@@ -320,6 +320,18 @@ def test_wrong_warehouse_violates(name: str, column: str, change: str, world: du
     assert any(not verdict.passed for verdict in verdicts)
 
 
+def test_count_that_is_not_zero_is_told_from_those_that_are(world: duckdb.DuckDBPyConnection):
+    """Counts that are all zero are validated as one."""
+    suite = SUITES["contract of trace.reports"]
+    assert sum(rule.is_none for rule in suite.rules) > 10
+    world.execute(
+        "update staging.stg_trace__reports set par_usd = 0 where control_number in ('control 3', 'control 4')"
+    )
+    for verdict in check_suite(world, suite).verdicts:
+        is_about_par = verdict.rule.columns == ("par_usd_above",)
+        assert (verdict.checked, verdict.violating, verdict.passed) == (1, int(is_about_par), not is_about_par)
+
+
 def test_column_of_another_type_is_said_without_its_values(world: duckdb.DuckDBPyConnection):
     world.execute("alter table staging.stg_market__volatility alter move type varchar")
     world.execute("update staging.stg_market__volatility set move = 'SECRET'")

@@ -22,13 +22,16 @@ WARNING = "warning"
 # In the frame of a grouped suite: how many rows of the table a row of the frame stands for.
 ROW_COUNT = "row_count"
 
+# Of a count that has to be zero.
+NONE = {"value_set": [0]}
+
 # Arguments of expectations that name columns.
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
 # The kinds of rules in `suites.yml`: the expectation, and arguments that all rules of the kind have.
 _KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "holds": ("ExpectColumnValuesToBeInSet", {"value_set": [True]}),
-    "zero": ("ExpectColumnValuesToBeInSet", {"value_set": [0]}),
+    "zero": ("ExpectColumnValuesToBeInSet", NONE),
     "among": ("ExpectColumnValuesToBeInSet", {}),
     "between": ("ExpectColumnValuesToBeBetween", {}),
     "no_less": ("ExpectColumnPairValuesAToBeGreaterThanB", {"or_equal": True}),
@@ -64,6 +67,11 @@ class Rule:
     def limits(self) -> dict[str, Any]:
         """The arguments that are not columns: bounds, sets, patterns."""
         return {name: value for name, value in self.arguments.items() if name not in _COLUMN_ARGUMENTS}
+
+    @property
+    def is_none(self) -> bool:
+        """Whether the rule is that a column is zero."""
+        return self.expectation == "ExpectColumnValuesToBeInSet" and self.limits == NONE
 
 
 @dataclass(frozen=True)
@@ -141,8 +149,7 @@ def suite_of_contract(table: Table) -> Suite:
         name: sql if name == "repeated_keys" else f"count(*) filter (where {sql})" for name, (sql, _) in counts.items()
     }
     none = [
-        Rule(meaning, "ExpectColumnValuesToBeInSet", {"column": name, "value_set": [0]})
-        for name, (_, meaning) in counts.items()
+        Rule(meaning, "ExpectColumnValuesToBeInSet", {"column": name, **NONE}) for name, (_, meaning) in counts.items()
     ]
     some = Rule("There are rows.", "ExpectColumnValuesToBeBetween", {"column": ROW_COUNT, "min_value": 1})
     return Suite(

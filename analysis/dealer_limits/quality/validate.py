@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import pandas as pd
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.quality.suites import CRITICAL, ROW_COUNT, Rule, Suite
+from dealer_limits.quality.suites import CRITICAL, NONE, ROW_COUNT, Rule, Suite
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,35 @@ def validate(suite: Suite, frame: pd.DataFrame) -> SuiteResult:
 
     Raises DealerLimitsError where a rule cannot be evaluated, such as on a column of another type.
     """
+    verdicts = _when_all_are_none(suite, frame)
+    left = {position: rule for position, rule in enumerate(suite.rules) if position not in verdicts}
+    for position, result in _ask(suite.name, left, frame).items():
+        verdicts[position] = _verdict(suite, suite.rules[position], result.success, result.result, len(frame))
+    rows = int(frame[ROW_COUNT].sum()) if suite.grouped else len(frame)
+    return SuiteResult(suite, rows, len(frame), tuple(verdicts[position] for position in range(len(suite.rules))))
+
+
+def _when_all_are_none(suite: Suite, frame: pd.DataFrame) -> dict[int, Verdict]:
+    """Verdicts, by position, on the counts in the only row of a frame that have to be zero, where all are.
+
+    A contract is dozens of them, and an expectation takes as long on one value as on thousands: they are one
+    column of one expectation. Where any is not zero, there is no verdict on any.
+    """
+    rules = {position: rule for position, rule in enumerate(suite.rules) if rule.is_none}
+    if len(frame) != 1 or len(rules) < 2:
+        return {}
+    counts = pd.DataFrame({"count": [frame[column].iloc[0] for rule in rules.values() for column in rule.columns]})
+    all_none = replace(next(iter(rules.values())), arguments={"column": "count", **NONE})
+    result = _ask(suite.name, {0: all_none}, counts)[0]
+    if not result.success or result.result.get("missing_count"):
+        return {}
+    return {position: Verdict(rule, 1, 0, True) for position, rule in rules.items()}
+
+
+def _ask(name: str, rules: Mapping[int, Rule], frame: pd.DataFrame) -> dict[int, Any]:
+    """What Great Expectations finds of each rule, by position; it answers in an order of its own."""
+    if not rules:
+        return {}
     batches = _batches()
     import great_expectations as gx
 
@@ -61,21 +91,14 @@ def validate(suite: Suite, frame: pd.DataFrame) -> SuiteResult:
         getattr(gx.expectations, rule.expectation)(
             **rule.arguments, severity=rule.severity, description=rule.meaning, meta={"position": position}
         )
-        for position, rule in enumerate(suite.rules)
+        for position, rule in rules.items()
     ]
     outcome = batches.get_batch({"dataframe": frame}).validate(
-        gx.ExpectationSuite(name=suite.name, expectations=expectations),
+        gx.ExpectationSuite(name=name, expectations=expectations),
         # of the format's counts and samples of values, only the counts
         result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
     )
-    # Great Expectations answers in an order of its own
-    by_position = {result.expectation_config.meta["position"]: result for result in outcome.results}
-    verdicts = tuple(
-        _verdict(suite, rule, by_position[position].success, by_position[position].result, len(frame))
-        for position, rule in enumerate(suite.rules)
-    )
-    rows = int(frame[ROW_COUNT].sum()) if suite.grouped else len(frame)
-    return SuiteResult(suite, rows, len(frame), verdicts)
+    return {result.expectation_config.meta["position"]: result for result in outcome.results}
 
 
 def _verdict(suite: Suite, rule: Rule, success: bool, counts: dict, units: int) -> Verdict:
