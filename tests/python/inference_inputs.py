@@ -19,7 +19,8 @@ from dealer_limits.estimation.panel import stars
 from dealer_limits.estimation.specification_curve import CHOICES, Point, draw_curve
 from dealer_limits.estimation.specifications import load_registry
 from dealer_limits.warehouse import open_warehouse
-from report_inputs import KEYS, copy_inputs, make_estimates, write, write_inputs
+from report_inputs import KEYS, make_estimates, write_inputs
+from report_writing import copy_inputs, write
 
 LABELS = {
     "robust": "robust (the paper's)",
@@ -68,7 +69,7 @@ def reports_of_another_process(factory: pytest.TempPathFactory) -> Path:
         for name in names:
             copy_inputs(written_reports(factory) / name, folder / name)
         program = (
-            "import sys; from pathlib import Path; from report_inputs import write\n"
+            "import sys; from pathlib import Path; from report_writing import write\n"
             "for folder in sys.argv[1:]: write(Path(folder))"
         )
         subprocess.run(

@@ -31,12 +31,11 @@ from report_inputs import (
     DISTANCES,
     FACTS,
     NOT_ESTIMATED,
-    copy_inputs,
     make_estimates,
     read_printed,
-    write,
     write_inputs,
 )
+from report_writing import copy_inputs, write
 from workspace import ROOT, contract_columns
 
 PRINTED_NUMBERS = 1034

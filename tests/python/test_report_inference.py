@@ -27,7 +27,8 @@ from inference_inputs import (
     write_all,
     written_reports,
 )
-from report_inputs import KEYS, copy_inputs, make_estimates, write, write_inputs
+from report_inputs import KEYS, make_estimates, write_inputs
+from report_writing import copy_inputs, write
 
 
 @pytest.fixture(scope="module")
