@@ -39,28 +39,39 @@ PROJECT = (
     *("dbt_project.yml", "profiles.yml", "selectors.yml", "tests/python/workspace.py"),
 )
 
-# files of tests that share a build which is not shared between processes run in one process
-TOGETHER = {"test_determinism": "second build", "test_publish": "second build"}
+# files of tests that share what is not shared between processes run in one process
+TOGETHER = {
+    **dict.fromkeys(("test_determinism", "test_publish"), "second build"),
+    **dict.fromkeys(("test_report", "test_report_inference"), "reports"),
+    **dict.fromkeys(("test_matching_oracle", "test_matching_adversarial"), "matching"),
+}
 # by measured processor time, so that both processes end together; the others follow as they are
 LONGEST_FIRST = (
     "test_gates",
     "test_determinism",
     "test_publish",
-    "test_bad_input",
+    "test_your_own_table",
     "test_variables",
     "test_mutations",
-    "test_your_own_table",
+    "test_bad_input",
     "test_hostile_inputs",
     "test_report",
+    "test_report_inference",
+    "test_steps",
+    "test_confidential",
+    "test_estimate_in_database",
+    "test_estimate_engines",
     "test_montecarlo_whole_worlds",
     "test_quality_report",
-    "test_confidential",
+    "test_matching_oracle",
+    "test_matching_adversarial",
     "test_trace_layouts",
     "test_pseudo_montecarlo",
-    "test_estimate_in_database",
-    "test_matching_oracle",
     "test_quality_rules",
+    "test_pseudo_trades",
     "test_montecarlo_covariances",
+    "test_trace_messages",
+    "test_pseudo_desks",
     "test_cli",
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -67,14 +69,25 @@ def test_build_file_that_old_clients_cannot_open_is_made_anew(small_workspace: W
 def test_second_build_at_once_is_refused_in_one_line(small_workspace: Workspace, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, small_workspace.raw)
     workspace.build_file.parent.mkdir(parents=True)
-    with duckdb.connect(workspace.build_file, config={"storage_compatibility_version": "v1.1.0"}) as first:
-        first.execute("create table of_the_first_build as select 1")
+    first = (
+        "import duckdb, sys\n"
+        "connection = duckdb.connect(sys.argv[1], config={'storage_compatibility_version': 'v1.1.0'})\n"
+        "connection.execute('create table of_the_first_build as select 1')\n"
+        "print('is building', flush=True)\n"
+        "sys.stdin.read()\n"
+        "print(connection.execute('from of_the_first_build').fetchall())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", first, workspace.build_file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "is building\n"
 
-        second = workspace.run("dealer-limits", "build")
+        second = workspace.run_here("dealer-limits", "build")
 
         assert second.returncode == 2
         assert second.stderr == f"{workspace.build_file} is in use: another build is running\n"
-        assert first.execute("from of_the_first_build").fetchall() == [(1,)]
+        rows, _ = process.communicate("")
+        assert rows == "[(1,)]\n"
 
 
 def test_half_copied_warehouse_of_a_killed_publication_is_replaced(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -13,12 +15,9 @@ from typer.testing import CliRunner
 
 from dealer_limits import cli
 from dealer_limits.build import build_warehouse
-from dealer_limits.quality.run import refuse_violated
 from dealer_limits.steps import Step, leave_dbt, run_steps
+from estimate_warehouse import make_world, write_warehouse
 from workspace import Workspace, digest
-
-# those that leave something to be used again to one that follows in the same process
-COMMANDS = ("check", "estimate", "inference")
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -27,22 +26,25 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def test_run_gives_the_files_that_the_commands_give_one_after_the_other(
-    warehouse: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A build that is there already is judged as before publishing; what shares nothing is left out."""
-    monkeypatch.setattr(cli, "build", lambda: refuse_violated(warehouse.published))
-    for name in ("diagnostics", "report"):
-        monkeypatch.setattr(cli, name, lambda output: None)
-    monkeypatch.setenv("RAW_DATA", str(warehouse.raw))
-    # sums of BLAS round otherwise on another number of threads, and this process has as many as it may
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", str(len(os.sched_getaffinity(0))))
-    monkeypatch.chdir(warehouse.folder)
-    together = CliRunner().invoke(cli.app, ["run", "--output", str(tmp_path / "together")])
+    """Of estimates and inference, which share bootstraps; the other process has as many threads as it may."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "warehouse").mkdir()
+    warehouse = write_warehouse(tmp_path / "warehouse/dealer_limits.duckdb", make_world(days=60))
+    monkeypatch.setenv("RAW_DATA", str(tmp_path))
+    for name in ("build", "check", "diagnostics", "report"):
+        monkeypatch.setattr(cli, name, lambda **options: None)
+    together = CliRunner().invoke(cli.app, ["run", "--output", "together"])
     assert together.exit_code == 0, together.output
-    for command in COMMANDS:
-        alone = warehouse.run("dealer-limits", command, "--output", str(tmp_path / "alone"))
-        assert alone.returncode == 0, alone.stderr
-    assert digests(tmp_path / "together") == digests(tmp_path / "alone")
+    program = "from dealer_limits.cli import app; app()"
+    alone = ["inference", "--warehouse", str(warehouse), "--output", "alone"]
+    threads = {"OPENBLAS_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
+    subprocess.run([sys.executable, "-c", program, *alone], check=True, env=os.environ | threads)
+    found, expected = digests(tmp_path / "together"), digests(tmp_path / "alone")
+    assert {"inference.parquet", "instruments.parquet", "figures/specification_curve.parquet"} <= expected.keys()
+    assert {name: found[name] for name in expected} == expected
+    assert {"estimates.parquet", "comparison.csv"} <= found.keys()
 
 
 @pytest.fixture

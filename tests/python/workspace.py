@@ -18,7 +18,9 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from click.testing import CliRunner as ClickRunner
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import cli as dbt_cli
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 from rich.console import Console
@@ -148,12 +150,18 @@ class Workspace:
             build.build_warehouse(Console(quiet=True), arguments)
 
     def run_here(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """`dealer-limits`, as `run` has it, in this process: what takes long there is to import packages."""
+        """As `run`, in this process: what takes long there is to import packages and to parse.
+
+        What dbt says once its process ends is not there.
+        """
         program, *arguments = command
-        assert program == "dealer-limits"
         with self._as_environment(), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(build, "dbtRunner", lambda **options: self._runner(arguments, **options))
-            shown = CliRunner().invoke(app, arguments)
+            patch.setattr(build, "dbtRunner", lambda **options: self._runner(("build", *arguments), **options))
+            if program == "dbt":
+                parsed = {"manifest": parsed_checkout(), "callbacks": [], "dbt_runner_command_args": arguments}
+                shown = ClickRunner().invoke(dbt_cli, arguments, obj=parsed)
+            else:
+                shown = CliRunner().invoke(app, arguments)
         if shown.exception is not None and not isinstance(shown.exception, SystemExit):
             raise shown.exception
         return subprocess.CompletedProcess(command, shown.exit_code, shown.stdout, shown.stderr)

@@ -23,12 +23,14 @@ from dealer_limits.estimation.observations import complete_rows, read_rows, vari
 from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import fit_column
 from dealer_limits.estimation.specifications import Specification, load_registry
+from dealer_limits.estimation.threads import one_blas_thread
 from dealer_limits.warehouse import open_warehouse
 
 KEYS = ["table", "panel", "column"]
 WORLD_COLUMNS = ["population", "population_error", "mean", "coverage_95", "rejection"]
 
 
+@one_blas_thread()
 def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataFrame:
     """Estimate the diagnostics on a warehouse and write `diagnostics.csv` and `.parquet` to `output`.
 

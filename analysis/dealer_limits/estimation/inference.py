@@ -42,6 +42,7 @@ from dealer_limits.estimation.panel import CollinearError, Fit, Variables, infer
 from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import fit_column, same_rows, same_variables
 from dealer_limits.estimation.specifications import Specification, load_registry
+from dealer_limits.estimation.threads import one_blas_thread
 from dealer_limits.estimation.wild_bootstrap import WildTest, coarser, draw_signs, prepare_tests, share_as_far
 from dealer_limits.warehouse import open_warehouse
 
@@ -87,6 +88,7 @@ class Inferred:
     instruments: list[tuple]
 
 
+@one_blas_thread()
 def run_inference(
     warehouse: Path,
     output: Path,

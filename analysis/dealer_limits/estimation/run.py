@@ -25,6 +25,7 @@ from dealer_limits.estimation.panel import CollinearError, Fit, Variables, fit_l
 from dealer_limits.estimation.quantile import Bootstrap, fit_quantile
 from dealer_limits.estimation.shadow_cost import UNITS, shadow_costs
 from dealer_limits.estimation.specifications import Registry, Specification, load_registry
+from dealer_limits.estimation.threads import one_blas_thread
 from dealer_limits.warehouse import open_warehouse
 
 # What the terminal shows where no tables are asked for by number, beside a user's own.
@@ -40,6 +41,7 @@ OWN_SPECIFICATIONS, OWN_LABELS = "own_specifications.csv", "own_labels.yml"
 LongRow = tuple[str, str, str, str, str, float]
 
 
+@one_blas_thread()
 def run_estimates(
     warehouse: Path,
     output: Path,

@@ -24,6 +24,7 @@ from dealer_limits.estimation.methods import Method, load_methods
 from dealer_limits.estimation.observations import complete_rows, read_rows, sample_condition, variables_of
 from dealer_limits.estimation.panel import CollinearError, Variables, fit_linear, infer
 from dealer_limits.estimation.specifications import Specification
+from dealer_limits.estimation.threads import one_blas_thread
 from dealer_limits.estimation.wild_bootstrap import draw_signs, prepare_tests
 from dealer_limits.warehouse import open_warehouse
 
@@ -86,6 +87,7 @@ class Point:
     nobs: int
 
 
+@one_blas_thread()
 def run_specification_curve(warehouse: Path, output: Path, console: Console) -> pd.DataFrame:
     """Estimate every combination of CHOICES and COVARIANCES, and draw them.
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
 
-def one_blas_thread() -> AbstractContextManager:
-    """BLAS has one thread within, and as many as before after it."""
-    return _controller().limit(limits=1, user_api="blas")
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """BLAS has one thread within, or in a function that this decorates, and as many as before after it."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
 
 
 @cache
