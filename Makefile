@@ -18,9 +18,9 @@ export GX_ANALYTICS_ENABLED := false
 run: setup
 	$(BIN)/dealer-limits run
 
-# in two processes, as dbt and sqlfluff have two
+# in two processes, as dbt and sqlfluff have two; threads of BLAS would only wait for each other
 test: setup lint
-	$(BIN)/pytest --numprocesses 2
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 # every estimate by every engine and by pyfixest
 verify: setup
