@@ -2,7 +2,14 @@
     drops, so that a reader never misses it; nobody reads the file of a build, and what is published is another file. -#}
 
 {% materialization table, adapter='duckdb', supported_languages=['sql'] %}
-    {%- set relation = this.incorporate(type='table') -%}
+    {{ return(replace_in_place(this.incorporate(type='table'), sql, pre_hooks, post_hooks)) }}
+{% endmaterialization %}
+
+{% materialization view, adapter='duckdb' %}
+    {{ return(replace_in_place(this.incorporate(type='view'), sql, pre_hooks, post_hooks)) }}
+{% endmaterialization %}
+
+{% macro replace_in_place(relation, sql, pre_hooks, post_hooks) %}
     {{ drop_if_of_another_type(relation) }}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -12,7 +19,7 @@
         create or replace table {{ relation }} {{ get_table_columns_and_constraints() }};
         insert into {{ relation }} {{ get_column_names() }} ({{ get_select_subquery(sql) }});
         {%- else -%}
-        create or replace table {{ relation }} as ({{ sql }});
+        create or replace {{ relation.type }} {{ relation }} as ({{ sql }});
         {%- endif -%}
         {{ comments_on(relation) }}
     {% endcall %}
@@ -20,22 +27,7 @@
     {% do adapter.commit() %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [relation]}) }}
-{% endmaterialization %}
-
-{% materialization view, adapter='duckdb' %}
-    {%- set relation = this.incorporate(type='view') -%}
-    {{ drop_if_of_another_type(relation) }}
-    {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {% call statement('main') %}
-        create or replace view {{ relation }} as ({{ sql }});
-        {{ comments_on(relation) }}
-    {% endcall %}
-    {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {% do adapter.commit() %}
-    {{ run_hooks(post_hooks, inside_transaction=False) }}
-    {{ return({'relations': [relation]}) }}
-{% endmaterialization %}
+{% endmacro %}
 
 {% macro drop_if_of_another_type(relation) %}
     {%- set existing = load_cached_relation(relation) -%}
