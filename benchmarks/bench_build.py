@@ -53,7 +53,7 @@ def statements(folder: Path) -> tuple[list[str], float]:
     ran = []
     for name in sorted(began, key=began.get):
         node = nodes[name]
-        path = PROJECT / folder / "target/run/dealer_limits" / node["original_file_path"]
+        path = folder / "target/run/dealer_limits" / node["original_file_path"]
         if node["resource_type"] == "test" and path.suffix != ".sql":
             path = path / node["path"]
         ran.append(path.read_text(encoding="utf-8"))

@@ -39,11 +39,16 @@ def _differences(start: Iterable[float], end: Iterable[float]) -> list[str]:
 
 
 def leave_dbt(build: Callable[[], None]) -> None:
-    """Build, and close the database that dbt otherwise keeps open, with its memory, to the end of the process."""
+    """Build, and close the database after it."""
     try:
         build()
     finally:
-        environment = DuckDBConnectionManager._ENV
-        if environment is not None:
-            environment.close()
-        DuckDBConnectionManager.close_all_connections()
+        close_database()
+
+
+def close_database() -> None:
+    """What dbt otherwise keeps open, with its memory, to the end of the process."""
+    environment = DuckDBConnectionManager._ENV
+    if environment is not None:
+        environment.close()
+    DuckDBConnectionManager.close_all_connections()

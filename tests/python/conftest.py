@@ -33,10 +33,13 @@ MIDWAY_BYTES = 8_000_000
 SECONDS_TO_MIDWAY = 60
 
 # what the pseudo world hangs on, and what a build of it hangs on beside
-PSEUDO = ("analysis/dealer_limits/pseudo/**/*", "requirements.lock", "tests/python/conftest.py")
+PSEUDO = (
+    *("analysis/dealer_limits/pseudo/**/*", "analysis/dealer_limits/*.py", "dbt_project.yml"),
+    *("seeds/bond_market_holidays.csv", "requirements.lock", "tests/python/conftest.py"),
+)
 PROJECT = (
     *("analysis/dealer_limits/**/*", "models/**/*", "macros/**/*", "seeds/*", "tests/*.sql", "tests/generic/*"),
-    *("dbt_project.yml", "profiles.yml", "selectors.yml", "tests/python/workspace.py"),
+    *("profiles.yml", "selectors.yml", "tests/python/workspace.py"),
 )
 
 # files of tests that share what is not shared between processes run in one process
@@ -114,7 +117,8 @@ def kept(name: str, content: Iterable[str], make: Callable[[Path], None]) -> Pat
     folder = f"{name}-{digest.hexdigest()[:16]}"
     for other in base.glob(f"{name}-*"):
         if not other.name.startswith(folder):
-            shutil.rmtree(other) if other.is_dir() else other.unlink(missing_ok=True)
+            # the other process of the tests may be at it too
+            shutil.rmtree(other, ignore_errors=True) if other.is_dir() else other.unlink(missing_ok=True)
     return _made(base, folder, make)
 
 

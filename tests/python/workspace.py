@@ -19,7 +19,6 @@ import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner as ClickRunner
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import cli as dbt_cli
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
@@ -29,6 +28,7 @@ from typer.testing import CliRunner
 from dealer_limits import build
 from dealer_limits.cli import app
 from dealer_limits.sources.ledger import Ledger
+from dealer_limits.steps import close_database
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -199,11 +199,7 @@ class Workspace:
             # dbt changes to the folder of its project
             patch.chdir(self.project)
             yield
-        # dbt-duckdb keeps its database open until the process ends
-        environment = DuckDBConnectionManager._ENV
-        if environment is not None:
-            environment.close()
-        DuckDBConnectionManager.close_all_connections()
+        close_database()
 
 
 @dataclass(frozen=True)

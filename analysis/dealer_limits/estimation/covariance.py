@@ -24,7 +24,6 @@ from statsmodels.regression.linear_model import OLS
 
 from dealer_limits.estimation.absorb import number_levels
 from dealer_limits.estimation.panel import Parts, robust_covariance
-from dealer_limits.estimation.threads import one_blas_thread
 
 # of the largest eigenvalue: below it a direction is not there
 LEAST_SHARE = 1e-11
@@ -172,8 +171,7 @@ def newey_west_covariance(parts: Parts, lags: int) -> Covariance:
     would count those regressors alone, and not the effects.
     """
     options = {"maxlags": lags, "use_correction": False}
-    with one_blas_thread():
-        matrix = OLS(parts.residuals, parts.score_regressors).fit(cov_type="HAC", cov_kwds=options).cov_params()
+    matrix = OLS(parts.residuals, parts.score_regressors).fit(cov_type="HAC", cov_kwds=options).cov_params()
     rows = len(parts.residuals)
     return Covariance(matrix * rows / (rows - parts.df_model), rows - parts.df_model, lags=lags)
 

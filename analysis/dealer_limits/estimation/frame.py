@@ -48,8 +48,7 @@ def estimate(
     estimated by packages. Coefficients go by the names of the terms. Of a quantile they are those of QuantReg, a
     little beside the frame's, which are exact.
 
-    Raises DealerLimitsError where a name is not there, with
-    the nearest, or a regression cannot be estimated.
+    Raises DealerLimitsError where a name is not there, with the nearest, or a regression cannot be estimated.
     """
     path = Path(warehouse or Path(os.environ.get("WAREHOUSE_DIR", "warehouse")) / "dealer_limits.duckdb")
     own = Path(specifications) if specifications is not None else None
