@@ -53,14 +53,6 @@
     {{ return(adapter.dispatch('matches')(expression, pattern)) }}
 {% endmacro %}
 
-{% macro duckdb__matches(expression, pattern) %}
-    {{ return("regexp_matches(" ~ expression ~ ", " ~ text_literal(pattern) ~ ")") }}
-{% endmacro %}
-
-{% macro spark__matches(expression, pattern) %}
-    {{ return(expression ~ " rlike '" ~ pattern | replace('\\', '\\\\') ~ "'") }}
-{% endmacro %}
-
 {#- Names as they are searched: in lower case, with underscores as the blanks that they stand for. -#}
 {% macro words(expression) %}
     {{ return("lower(replace(" ~ expression ~ ", '_', ' '))") }}
@@ -75,17 +67,19 @@
     {{ return('(' ~ conditions | join({'all': ' and ', 'any': ' or '}[needed]) ~ ')') }}
 {% endmacro %}
 
+{#- 1 Monday to 7 Sunday. -#}
+{% macro iso_weekday(date) %}
+    {{ return(adapter.dispatch('iso_weekday')(date)) }}
+{% endmacro %}
+
+{#- Every day from the first to before the last, as `date_day`. -#}
+{% macro all_days(first_day, last_day) %}
+    {{ return(adapter.dispatch('all_days')(first_day, last_day)) }}
+{% endmacro %}
+
 {#- Seconds from the first timestamp to the second, fractions included. -#}
 {% macro seconds_between(from_timestamp, to_timestamp) %}
     {{ return(adapter.dispatch('seconds_between')(from_timestamp, to_timestamp)) }}
-{% endmacro %}
-
-{% macro duckdb__seconds_between(from_timestamp, to_timestamp) %}
-    {{ return("date_diff('microsecond', " ~ from_timestamp ~ ', ' ~ to_timestamp ~ ') / 1000000.0') }}
-{% endmacro %}
-
-{% macro spark__seconds_between(from_timestamp, to_timestamp) %}
-    {{ return('(unix_timestamp(' ~ to_timestamp ~ ') - unix_timestamp(' ~ from_timestamp ~ '))') }}
 {% endmacro %}
 
 {#- For a CTE that is read twice but is too large to keep. -#}
@@ -97,10 +91,6 @@
     {{ return('') }}
 {% endmacro %}
 
-{% macro duckdb__not_materialized() %}
-    {{ return('not materialized') }}
-{% endmacro %}
-
 {#- For a CTE that is read more than once, small, and long to find. -#}
 {% macro materialized() %}
     {{ return(adapter.dispatch('materialized')()) }}
@@ -108,8 +98,4 @@
 
 {% macro default__materialized() %}
     {{ return('') }}
-{% endmacro %}
-
-{% macro duckdb__materialized() %}
-    {{ return('materialized') }}
 {% endmacro %}

@@ -74,14 +74,14 @@ where reject_reason is null
 with
 {% for scan in scans %}
 {% set n = loop.index %}
-scan_{{ n }} as {{ not_materialized() }} (
+scan_{{ n }} as (
 
     {{ read_scan(contract, scan) }}
 
 ),
 
 -- a form that is compared or parsed more than once stands once
-plain_{{ n }} as {{ not_materialized() }} (
+plain_{{ n }} as (
 
     select
         {%- for column in contract.columns %}
@@ -93,7 +93,7 @@ plain_{{ n }} as {{ not_materialized() }} (
 
 ),
 
-typed_{{ n }} as {{ not_materialized() }} (
+typed_{{ n }} as (
 
     select
         {%- for column in contract.columns %}
@@ -105,7 +105,7 @@ typed_{{ n }} as {{ not_materialized() }} (
 
 ),
 
-dated_{{ n }} as {{ not_materialized() }} (
+dated_{{ n }} as (
 
     select
         *
@@ -120,7 +120,7 @@ dated_{{ n }} as {{ not_materialized() }} (
 
 ),
 
-checked_{{ n }} as {{ not_materialized() }} (
+checked_{{ n }} as (
 
     select
         {{ names | join(',\n        ') }},
@@ -139,7 +139,7 @@ checked_{{ n }} as {{ not_materialized() }} (
 
 ),
 {% endfor %}
-checked as {{ not_materialized() }} (
+checked as {{ materialized() }} (
 
     {% for scan in scans -%}
     select * from checked_{{ loop.index }}
@@ -150,26 +150,11 @@ checked as {{ not_materialized() }} (
 -- few: only their rows are sorted and numbered
 repeated as (
 
-    select
-        {{ contract.key | join(',\n        ') }},
-        true as is_repeated
+    select {{ contract.key | join(', ') }}
     from checked
     group by {{ contract.key | join(', ') }}
     having count(*) > 1
 
-),
-
-marked as (
-
-    select
-        checked.*,
-        repeated.is_repeated
-    from checked
-    left join repeated
-        on
-            {% for column in contract.key -%}
-            {{ 'and ' if not loop.first }}checked.{{ column }} is not distinct from repeated.{{ column }}
-            {% endfor %}
 ),
 
 numbered as (
@@ -178,8 +163,8 @@ numbered as (
         *,
         1 as copy_number,
         false as is_respelled
-    from marked
-    where is_repeated is null
+    from checked
+    where not {{ is_repeated(contract) }}
     union all
     select
         *,
@@ -191,8 +176,8 @@ numbered as (
         ) as copy_number,
         min(key_spelling) over (partition by {{ contract.key | join(', ') }}, invalid_reason is null)
         <> max(key_spelling) over (partition by {{ contract.key | join(', ') }}, invalid_reason is null) as is_respelled
-    from marked
-    where is_repeated
+    from checked
+    where {{ is_repeated(contract) }}
 
 ),
 
@@ -213,6 +198,14 @@ final as (
 
 select * from final
 {%- endmacro %}
+
+{% macro is_repeated(contract) %}
+    {%- set equal = [] -%}
+    {%- for column in contract.key -%}
+        {%- do equal.append('checked.' ~ column ~ ' is not distinct from repeated.' ~ column) -%}
+    {%- endfor -%}
+    {{ return('exists (select 1 from repeated where ' ~ equal | join(' and ') ~ ')') }}
+{% endmacro %}
 
 {#- What a scan has of a column: the kind of its type, or none where its files lack it. -#}
 {% macro kind_of(scan, column) %}

@@ -119,7 +119,7 @@ final as (
 
     {% for statistic in statistics %}
     select
-        '1' as "table",
+        '1' as {{ adapter.quote('table') }},
         panel,
         outcome,
         '{{ statistic }}' as statistic,

@@ -30,7 +30,7 @@ first_days as (
     union distinct
     select
         desk_id,
-        cast({{ dbt.dateadd('day', 1, 'valid_to') }} as date) as first_day
+        cast(valid_to + interval '1' day as date) as first_day
     from schedules
     where valid_to < cast('9999-12-31' as date)
 
@@ -72,7 +72,7 @@ final as (
         desk_id,
         first_day,
         coalesce(
-            cast({{ dbt.dateadd('day', -1, 'next_first_day') }} as date), cast('9999-12-31' as date)
+            cast(next_first_day - interval '1' day as date), cast('9999-12-31' as date)
         ) as last_day,
         firm_rssd,
         firm_name

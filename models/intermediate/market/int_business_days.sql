@@ -4,7 +4,7 @@ with
 
 days as (
 
-    {{ dbt.date_spine('day', "cast('2014-01-01' as date)", "cast('2028-01-01' as date)") }}
+    {{ all_days('2014-01-01', '2028-01-01') }}
 
 ),
 
@@ -16,12 +16,12 @@ holidays as (
 
 open_days as (
 
-    select cast(days.date_day as date) as business_date
+    select days.date_day as business_date
     from days
-    left join holidays on cast(days.date_day as date) = holidays.holiday
+    left join holidays on days.date_day = holidays.holiday
     where
         holidays.holiday is null
-        and extract(isodow from cast(days.date_day as date)) <= 5
+        and {{ iso_weekday('days.date_day') }} <= 5
 
 ),
 
@@ -30,8 +30,8 @@ final as (
     select
         business_date,
         cast(row_number() over (order by business_date) as integer) as business_day_index,
-        cast({{ dbt.last_day('business_date', 'quarter') }} as date) as quarter_end,
-        cast({{ dbt.dateadd('day', -1, "date_trunc('quarter', business_date)") }} as date) as previous_quarter_end
+        cast(date_trunc('quarter', business_date) + interval '3' month - interval '1' day as date) as quarter_end,
+        cast(date_trunc('quarter', business_date) - interval '1' day as date) as previous_quarter_end
     from open_days
 
 )

@@ -1,0 +1,27 @@
+{#- The build file is copied over the one that analysts read. -#}
+{% macro duckdb__publish_warehouse(results) %}
+    {%- if execute and flags.WHICH in ['build', 'run'] -%}
+        {%- for result in results if 'bad input: ' in (result.message or '') | string -%}
+            {{ stop_build('bad input: ' ~ ((result.message | string).split('bad input: ')[1]).split('\n')[0]) }}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if execute and flags.WHICH == 'build' -%}
+        {%- set failed = results | selectattr('status', 'in', failures()) | list | length -%}
+        {%- set unfinished = without(results) -%}
+        {%- if unfinished -%}
+            {{ log(unfinished ~ ': the published warehouse stays as it was.', info=true) }}
+        {%- else -%}
+            {%- set refusal = unacceptable_raw_rows() or implausible() -%}
+            {%- if refusal -%}
+                {{ log('Not published: the published warehouse stays as it was.', info=true) }}
+                {{ stop_build(refusal) }}
+            {%- endif -%}
+            {%- if failed -%}
+                {{ log(failed ~ ' nodes failed: the published warehouse stays as it was.', info=true) }}
+            {%- else -%}
+                {%- do run_query('checkpoint') -%}
+                {{ log('Published ' ~ ask('publish_warehouse', [var('gate_bounds').get('critical_rules', 0)]), info=true) }}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
