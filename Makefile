@@ -29,7 +29,7 @@ verify: setup
 lint: setup
 	$(BIN)/ruff check analysis tests benchmarks
 	$(BIN)/ruff format --check analysis tests benchmarks
-	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analysis/queries
 
 # fits the parameters of the world `paper` (about ten minutes); the check runs twenty whole worlds of fresh seeds through
 # the pipeline (about fifteen minutes), goes on where it was stopped, and changes nothing

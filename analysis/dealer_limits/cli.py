@@ -122,6 +122,40 @@ def dictionary() -> None:
 
 @app.command()
 @one_line_errors
+def query(
+    name: Annotated[str | None, typer.Argument(help="A query of docs/queries.md; without one, all are listed.")] = None,
+    warehouse: Warehouse = WAREHOUSE,
+    csv: Annotated[Path | None, typer.Option(help="File for the answer, instead of the terminal.")] = None,
+    page: Annotated[bool, typer.Option(help="Print docs/queries.md: each question with its SQL.")] = False,
+) -> None:
+    """Ask the warehouse one of the questions of analysis/queries."""
+    from pyarrow.csv import write_csv
+    from rich.table import Table
+
+    from dealer_limits import queries
+
+    if page:
+        typer.echo(queries.page(), nl=False)
+        return
+    if name is None:
+        shown = Table("query", "question")
+        for each in queries.queries().values():
+            shown.add_row(each.name, each.question)
+        console.print(shown)
+        return
+    rows = queries.answer(name, warehouse)
+    if csv is not None:
+        write_csv(rows, csv)
+        typer.echo(f"{rows.num_rows} rows in {csv}")
+        return
+    shown = Table(*rows.column_names)
+    for row in rows.to_pylist():
+        shown.add_row(*("" if value is None else str(value) for value in row.values()))
+    console.print(shown)
+
+
+@app.command()
+@one_line_errors
 def estimate(
     table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
     warehouse: Warehouse = WAREHOUSE,

@@ -28,11 +28,6 @@ READS = {
     "quality": {"staging", "intermediate", "marts", "observations", "quality", "seed"},
 }
 MARTS_THAT_READ_STAGING = {"dim_dealer", "dim_firm", "dim_security", "fct_inventory_day", "fct_market_day"}
-# functions that engines write differently: they belong in macros that dispatch
-ENGINE_FUNCTIONS = re.compile(
-    r"\b(read_csv|read_parquet|read_json\w*|(?:try_)?strptime|strftime|list_\w+|generate_series|asof|exclude|"
-    r"regexp_\w+|epoch\w*|struct_\w+)\b"
-)
 
 
 @pytest.fixture(scope="module")
@@ -264,6 +259,24 @@ def test_unit_test_pins_every_variable_that_its_model_reads() -> None:
     assert missing == {}
 
 
-@pytest.mark.parametrize("file", MODELS, ids=lambda file: file.stem)
-def test_functions_of_one_engine_stand_in_macros_only(file: Path) -> None:
-    assert ENGINE_FUNCTIONS.findall(code(file)) == []
+class Strict(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping; what `<<` merges may be said anew."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        repeated = {key for key in keys if keys.count(key) > 1}
+        if repeated and not getattr(node, "is_merged", False):
+            raise yaml.constructor.ConstructorError(None, None, f"{repeated} stands twice", node.start_mark)
+        node.is_merged = True
+        return super().construct_mapping(node, deep)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "models").rglob("*.yml")), ids=lambda file: file.stem)
+def test_no_key_stands_twice(file: Path) -> None:
+    yaml.load(file.read_text(encoding="utf-8"), Strict)
+
+
+def test_a_key_that_stands_twice_is_found() -> None:
+    yaml.load("{a: &a {x: 1, y: 2}, b: {<<: *a, x: 3}}", Strict)
+    with pytest.raises(yaml.constructor.ConstructorError, match="'x'"):
+        yaml.load("{a: {x: 1, x: 2}}", Strict)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -15,9 +17,9 @@ from browser import BROWSER, NO_BROWSER, Look, look_at
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.exhibits.data_quality import gates_table, read_gates
 from dealer_limits.quality import run
-from dealer_limits.quality.run import check_suite, refuse_violated, run_checks
+from dealer_limits.quality.run import refuse_violated, run_checks
 from dealer_limits.quality.suites import WARNING, Suite, load_suites
-from dealer_limits.quality.validate import SuiteResult
+from dealer_limits.quality.validate import SuiteResult, validate_all
 from quality_warehouse import DEFAULTS, write_warehouse
 from workspace import Workspace
 
@@ -140,22 +142,18 @@ def test_suite_judged_before_publishing_is_not_checked_again(
     refuse_violated(write_warehouse(incoming))
     incoming.rename(published)
     checked: list[str] = []
-    found: dict[str, SuiteResult] = {}
 
-    def note(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteResult:
-        checked.append(suite.name)
-        # asked again, the answer is known to this test
-        found[suite.name] = found.get(suite.name) or check_suite(connection, suite)
-        return found[suite.name]
+    def note(read: Sequence[tuple[Suite, pd.DataFrame]]) -> list[SuiteResult]:
+        checked.extend(suite.name for suite, _ in read)
+        return validate_all(read)
 
-    monkeypatch.setattr(run, "check_suite", note)
+    monkeypatch.setattr(run, "validate_all", note)
     run_checks(published, folder / "judged", console())
     for name in ("index.html", "results.json"):
         assert (folder / "judged" / "quality" / name).read_bytes() == (good[1] / name).read_bytes()
     suites = load_suites(DEFAULTS)
     with_warnings = [suite.name for suite in suites if any(rule.severity == WARNING for rule in suite.rules)]
     assert checked == with_warnings
-    found |= run._judged[run._identity(published)]
     with duckdb.connect(published) as connection:
         connection.execute("create table main.another as select 1")
     run_checks(published, folder / "judged", console())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -51,33 +51,51 @@ class SuiteResult:
 
 
 def validate(suite: Suite, frame: pd.DataFrame) -> SuiteResult:
-    """Check a frame, as `suite.query` reads it, against the rules of a suite.
+    """Check a frame, as `suite.query` reads it, against the rules of a suite; see `validate_all`."""
+    return validate_all([(suite, frame)])[0]
+
+
+def validate_all(read: Sequence[tuple[Suite, pd.DataFrame]]) -> list[SuiteResult]:
+    """Check frames, each as the `query` of its suite reads it, against the rules of the suites.
 
     Raises DealerLimitsError where a rule cannot be evaluated, such as on a column of another type.
     """
-    verdicts = _when_all_are_none(suite, frame)
-    left = {position: rule for position, rule in enumerate(suite.rules) if position not in verdicts}
-    for position, result in _ask(suite.name, left, frame).items():
-        verdicts[position] = _verdict(suite, suite.rules[position], result.success, result.result, len(frame))
-    rows = int(frame[ROW_COUNT].sum()) if suite.grouped else len(frame)
-    return SuiteResult(suite, rows, len(frame), tuple(verdicts[position] for position in range(len(suite.rules))))
+    found = _when_all_are_none(read) or [(_when_all_are_none([each]) or [{}])[0] for each in read]
+    results = []
+    for (suite, frame), verdicts in zip(read, found, strict=True):
+        left = {position: rule for position, rule in enumerate(suite.rules) if position not in verdicts}
+        for position, result in _ask(suite.name, left, frame).items():
+            verdicts[position] = _verdict(suite, suite.rules[position], result.success, result.result, len(frame))
+        rows = int(frame[ROW_COUNT].sum()) if suite.grouped else len(frame)
+        in_order = tuple(verdicts[position] for position in range(len(suite.rules)))
+        results.append(SuiteResult(suite, rows, len(frame), in_order))
+    return results
 
 
-def _when_all_are_none(suite: Suite, frame: pd.DataFrame) -> dict[int, Verdict]:
-    """Verdicts, by position, on the counts in the only row of a frame that have to be zero, where all are.
+def _when_all_are_none(read: Sequence[tuple[Suite, pd.DataFrame]]) -> list[dict[int, Verdict]] | None:
+    """Verdicts, by suite and position, on the counts in frames of one row that have to be zero, where all are.
 
-    A contract is dozens of them, and an expectation takes as long on one value as on thousands: they are one
+    Contracts are hundreds of them, and an expectation takes as long on one value as on thousands: they are one
     column of one expectation. Where any is not zero, there is no verdict on any.
     """
-    rules = {position: rule for position, rule in enumerate(suite.rules) if rule.is_none}
-    if len(frame) != 1 or len(rules) < 2:
-        return {}
-    counts = pd.DataFrame({"count": [frame[column].iloc[0] for rule in rules.values() for column in rule.columns]})
-    all_none = replace(next(iter(rules.values())), arguments={"column": "count", **NONE})
-    result = _ask(suite.name, {0: all_none}, counts)[0]
+    rules = [
+        {position: rule for position, rule in enumerate(suite.rules) if rule.is_none and len(frame) == 1}
+        for suite, frame in read
+    ]
+    values = [
+        frame[column].iloc[0]
+        for (_, frame), of_suite in zip(read, rules, strict=True)
+        for rule in of_suite.values()
+        for column in rule.columns
+    ]
+    if len(values) < 2:
+        return None
+    some = next(rule for of_suite in rules for rule in of_suite.values())
+    all_none = replace(some, arguments={"column": "count", **NONE})
+    result = _ask("counts", {0: all_none}, pd.DataFrame({"count": values}))[0]
     if not result.success or result.result.get("missing_count"):
-        return {}
-    return {position: Verdict(rule, 1, 0, True) for position, rule in rules.items()}
+        return None
+    return [{position: Verdict(rule, 1, 0, True) for position, rule in of_suite.items()} for of_suite in rules]
 
 
 def _ask(name: str, rules: Mapping[int, Rule], frame: pd.DataFrame) -> dict[int, Any]:
