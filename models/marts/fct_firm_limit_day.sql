@@ -70,7 +70,8 @@ joined as (
         customer_trades.buys_usd,
         customer_trades.sales_in_soma_usd,
         firm_days.business_date
-        between cast('{{ var("event_start") }}' as date) and cast('{{ var("event_end") }}' as date) as is_in_event_window
+        between cast('{{ var("event_start") }}' as date) and cast('{{ var("event_end") }}' as date)
+            as is_in_event_window
     from firm_days
     left join firms on firm_days.firm_rssd = firms.firm_rssd
     left join usages
