@@ -26,6 +26,7 @@ from dealer_limits.estimation.quantile import Bootstrap, fit_quantile
 from dealer_limits.estimation.shadow_cost import UNITS, shadow_costs
 from dealer_limits.estimation.specifications import Registry, Specification, load_registry
 from dealer_limits.estimation.threads import one_blas_thread
+from dealer_limits.provenance import marked, sentence_of
 from dealer_limits.warehouse import open_warehouse
 
 # What the terminal shows where no tables are asked for by number, beside a user's own.
@@ -70,6 +71,7 @@ def run_estimates(
     """
     costs = None
     with open_warehouse(warehouse) as connection:
+        sentence = sentence_of(connection)
         registry = load_registry(connection, own)
         # Table 1 is no regression
         chosen = registry.choose_tables(tables, ("1", *registry.tables))
@@ -84,7 +86,7 @@ def run_estimates(
         printed = read_printed(connection, chosen)
     estimates = _as_frame(rows)
     comparison = compare(printed, estimates, specs)
-    _write(output, estimates, comparison, costs)
+    _write(output, estimates, marked(comparison, sentence), None if costs is None else marked(costs, sentence))
     keep_own(output, own)
     not_printed = set(registry.tables) - set(printed["table"])
     shown = tables or [*HEADLINE_TABLES, *registry.own_tables, *not_printed]

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.provenance import sentence_of
 from dealer_limits.quality.report import extent, show_results, write_json, write_page
 from dealer_limits.quality.suites import CRITICAL, Suite, load_suites
 from dealer_limits.quality.validate import SuiteResult, validate
@@ -35,12 +36,13 @@ def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
     folder = output / "quality"
     with open_warehouse(warehouse) as connection:
         suites = load_suites(built_with(connection))
+        sentence = sentence_of(connection)
         _check_tables(connection, suites)
         # before the checks, which take minutes: what stands in the way is said at once
         folder.mkdir(parents=True, exist_ok=True)
         results = _judge(connection, warehouse, track(suites, "Checking", console=console, transient=True))
-    write_json(folder / "results.json", results)
-    write_page(folder / "index.html", results)
+    write_json(folder / "results.json", results, sentence)
+    write_page(folder / "index.html", results, sentence)
     show_results(console, results)
     console.print(f"every rule: {folder / 'index.html'}", highlight=False, soft_wrap=True)
     return not any(result.failed for result in results)
