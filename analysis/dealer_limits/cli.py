@@ -30,7 +30,7 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 WAREHOUSE = Path(os.environ.get("WAREHOUSE_DIR", "warehouse")) / "dealer_limits.duckdb"
 RUN_RESULTS = Path(os.environ.get("DBT_TARGET_PATH", "target")) / "run_results.json"
-Warehouse = Annotated[Path, typer.Option(help="The published warehouse; opened read-only.")]
+Warehouse = Annotated[Path, typer.Option(help="The published warehouse.")]
 Output = Annotated[Path, typer.Option(help="Folder for results.")]
 Specifications = Annotated[
     Path | None, typer.Option(help="CSV of your own tables beside the paper's; labels in a .yml beside it.")
@@ -137,7 +137,8 @@ def estimate(
     from dealer_limits.estimation.quantile import Bootstrap
     from dealer_limits.estimation.run import run_estimates
 
-    run_estimates(warehouse, output, table, console, Bootstrap(draws, block_days), engine, specifications)
+    bootstrap = Bootstrap(draws, block_days)
+    run_estimates(warehouse, output, table, console, bootstrap, engine, specifications, into_warehouse=True)
 
 
 @app.command()
@@ -152,7 +153,7 @@ def inference(
     from dealer_limits.estimation.inference import run_inference
     from dealer_limits.estimation.specification_curve import run_specification_curve
 
-    run_inference(warehouse, output, table, console, own=specifications)
+    run_inference(warehouse, output, table, console, own=specifications, into_warehouse=True)
     if not table:
         run_specification_curve(warehouse, output, console)
 

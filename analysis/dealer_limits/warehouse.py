@@ -11,6 +11,14 @@ import duckdb
 from dealer_limits.errors import DealerLimitsError
 
 
+def identity(file: Path) -> tuple[int, ...]:
+    """What a file keeps when it is renamed, and one that is written anew does not; nothing where there is none."""
+    if not file.exists():
+        return ()
+    status = file.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 @contextmanager
 def open_warehouse(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection, closed at the end of the block.

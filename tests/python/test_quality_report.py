@@ -155,7 +155,7 @@ def test_suite_judged_before_publishing_is_not_checked_again(
     suites = load_suites(DEFAULTS)
     with_warnings = [suite.name for suite in suites if any(rule.severity == WARNING for rule in suite.rules)]
     assert checked == with_warnings
-    found |= run._judged[run._identity(published)]
+    found |= run._judged[run.identity(published)]
     with duckdb.connect(published) as connection:
         connection.execute("create table main.another as select 1")
     run_checks(published, folder / "judged", console())

@@ -17,6 +17,7 @@ from dealer_limits import cli
 from dealer_limits.build import build_warehouse
 from dealer_limits.steps import Step, leave_dbt, run_steps
 from estimate_warehouse import make_world, write_warehouse
+from test_estimates_in_sql import assert_mart_is_of
 from workspace import Workspace, digest
 
 
@@ -45,6 +46,7 @@ def test_run_gives_the_files_that_the_commands_give_one_after_the_other(
     assert {"inference.parquet", "instruments.parquet", "figures/specification_curve.parquet"} <= expected.keys()
     assert {name: found[name] for name in expected} == expected
     assert {"estimates.parquet", "comparison.csv"} <= found.keys()
+    assert_mart_is_of(warehouse, tmp_path / "together")
 
 
 @pytest.fixture

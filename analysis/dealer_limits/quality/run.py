@@ -17,7 +17,7 @@ from dealer_limits.quality.report import extent, show_results, write_json, write
 from dealer_limits.quality.suites import CRITICAL, Suite, load_suites
 from dealer_limits.quality.validate import SuiteResult, validate
 from dealer_limits.variables import built_with
-from dealer_limits.warehouse import open_warehouse
+from dealer_limits.warehouse import identity, open_warehouse
 
 # What a file was found to be before it was published, by what it keeps when it is renamed: what this process has
 # judged it need not check again.
@@ -58,7 +58,7 @@ def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
         ]
         _check_tables(connection, suites)
         results = _judge(connection, warehouse, suites)
-    _judged[_identity(warehouse)] = {result.suite.name: result for result in results}
+    _judged[identity(warehouse)] = {result.suite.name: result for result in results}
     violated = [(result, verdict) for result in results for verdict in result.failed]
     if len(violated) > tolerated:
         result, verdict = violated[0]
@@ -76,7 +76,7 @@ def check_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteRes
 
 def _judge(connection: duckdb.DuckDBPyConnection, warehouse: Path, suites: Iterable[Suite]) -> list[SuiteResult]:
     """What becomes of each suite, of those that this process has judged already what became of them."""
-    judged = _judged.get(_identity(warehouse), {})
+    judged = _judged.get(identity(warehouse), {})
     return [
         judged[suite.name]
         if suite.name in judged and judged[suite.name].suite == suite
@@ -93,11 +93,6 @@ def _answer(connection: duckdb.DuckDBPyConnection, suite: Suite, query: str) -> 
     except duckdb.Error as error:
         # what else goes wrong does so on values, which its message would show
         raise DealerLimitsError(f"{suite.table} cannot be read: {type(error).__name__}") from error
-
-
-def _identity(file: Path) -> tuple[int, ...]:
-    status = file.stat()
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _check_tables(connection: duckdb.DuckDBPyConnection, suites: Sequence[Suite]) -> None:
