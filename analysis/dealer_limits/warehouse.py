@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from dealer_limits.errors import DealerLimitsError
+from dealer_limits.errors import DealerLimitsError, MissingError
 
 
 def identity(file: Path) -> tuple[int, ...]:
@@ -26,7 +26,7 @@ def open_warehouse(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises DealerLimitsError where there is no such file or where it is no DuckDB database.
     """
     if not warehouse.is_file():
-        raise DealerLimitsError(f"there is no warehouse {warehouse}: run `dbt build` first")
+        raise MissingError(f"there is no warehouse {warehouse}: run `dbt build` first")
     try:
         connection = duckdb.connect(str(warehouse), read_only=True)
     except duckdb.Error as error:

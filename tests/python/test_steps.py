@@ -31,6 +31,7 @@ def test_run_gives_the_files_that_the_commands_give_one_after_the_other(
 ):
     """Of estimates and inference, which share bootstraps; the other process has as many threads as it may."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "dbt_project.yml").touch()
     (tmp_path / "warehouse").mkdir()
     warehouse = write_warehouse(tmp_path / "warehouse/dealer_limits.duckdb", make_world(days=60))
     monkeypatch.setenv("RAW_DATA", str(tmp_path))
@@ -51,8 +52,9 @@ def test_run_gives_the_files_that_the_commands_give_one_after_the_other(
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without a warehouse to run in, where building does nothing."""
+    """A project without a warehouse to run in, where building does nothing."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "dbt_project.yml").touch()
     monkeypatch.setenv("RAW_DATA", str(tmp_path))
     monkeypatch.setattr(cli, "build", lambda: None)
     return tmp_path

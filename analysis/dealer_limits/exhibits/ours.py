@@ -15,7 +15,7 @@ from maketables import MTable
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from dealer_limits.errors import DealerLimitsError
+from dealer_limits.errors import DealerLimitsError, MissingError
 from dealer_limits.estimation.compare import KEYS
 from dealer_limits.estimation.run import OWN_LABELS, OWN_SPECIFICATIONS
 from dealer_limits.estimation.specifications import Specification, load_registry
@@ -43,7 +43,7 @@ def write_tables(warehouse: Path, output: Path, tables: list[str] | None, consol
     """
     path = output / "estimates.parquet"
     if not path.is_file():
-        raise DealerLimitsError(f"there is no {path}: run `dealer-limits estimate` first")
+        raise MissingError(f"there is no {path}: run `dealer-limits estimate` first")
     estimates = pd.read_parquet(path)[[*KEYS, "value"]]
     ours = {tuple(row[:5]): row[5] for row in estimates.itertuples(index=False, name=None)}
     own = output / OWN_SPECIFICATIONS

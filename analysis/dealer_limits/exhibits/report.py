@@ -18,7 +18,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from rich.console import Console
 
-from dealer_limits.errors import DealerLimitsError
+from dealer_limits.errors import DealerLimitsError, MissingError
 from dealer_limits.estimation.compare import KEYS
 from dealer_limits.estimation.methods import load_methods
 from dealer_limits.estimation.run import OWN_LABELS, OWN_SPECIFICATIONS
@@ -297,7 +297,7 @@ def inline_svg(svg: str, name: str, title: str) -> str:
 def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
     estimates = output / "estimates.parquet"
     if not estimates.is_file():
-        raise DealerLimitsError(f"there is no {estimates}: run `dealer-limits estimate` first")
+        raise MissingError(f"there is no {estimates}: run `dealer-limits estimate` first")
     build = _read_json(run_results)
     world = (_read_json(truth / "world.json") or {"seed": "not recorded"}) if truth.is_dir() else None
     quality, cost = output / "match_quality.csv", output / "shadow_cost.csv"
