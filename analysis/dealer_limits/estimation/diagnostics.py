@@ -45,8 +45,8 @@ def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataF
     Raises DealerLimitsError where the warehouse, a mart or the registry is missing, or none can be estimated.
     """
     with open_warehouse(warehouse) as connection:
-        sentence = sentence_of(connection)
         registry = load_registry(connection, seed="diagnostics")
+        sentence = sentence_of(connection)
         # before anything is estimated: what stands in the way is said at once
         output.mkdir(parents=True, exist_ok=True)
         rows = []
