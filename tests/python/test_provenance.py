@@ -28,6 +28,7 @@ from dealer_limits.provenance import (
     write_marker,
 )
 from dealer_limits.quality.report import write_json, write_page
+from dealer_limits.sources.files import find_files
 from estimate_warehouse import make_world, write_warehouse
 from inference_inputs import curve_points
 from report_inputs import write_inputs
@@ -50,6 +51,14 @@ def test_raw_files_beside_a_marker_are_of_the_world_that_it_names(tmp_path: Path
 
     assert world_of_raw_data(["soma", "trace"], {"RAW_DATA": str(raw)}) == "null"
     assert json.loads((raw / MARKER).read_text())["what"] == sentence_on("null")
+
+
+def test_marker_of_the_same_world_is_the_same_to_the_byte_and_is_no_file_of_a_source(tmp_path: Path) -> None:
+    one, other = (pseudo_raw(tmp_path / name) for name in ("one", "other"))
+    (one / "soma").mkdir()
+
+    assert (one / MARKER).read_bytes() == (other / MARKER).read_bytes()
+    assert find_files("soma", one / "soma", []) == []
 
 
 def test_raw_files_without_a_marker_are_real(tmp_path: Path) -> None:
