@@ -36,7 +36,7 @@
         {%- for name, account in accounts_of_gates().items() -%}
             {%- if account.columns -%}
                 {%- do run_query('create or replace table quality.' ~ name ~ ' as ' ~ account.sql) -%}
-                {%- do describe_account(name, account) -%}
+                {%- do describe_account('quality.' ~ name, account) -%}
             {%- else -%}
                 {%- do run_query('create or replace temp table ' ~ name ~ ' as ' ~ account.sql) -%}
             {%- endif -%}
@@ -59,10 +59,10 @@
     {{ return('') }}
 {% endmacro %}
 
-{% macro describe_account(name, account) %}
-    {%- set comments = ['comment on table quality.' ~ name ~ ' is ' ~ text_literal(account.description)] -%}
+{% macro describe_account(table, account) %}
+    {%- set comments = ['comment on table ' ~ table ~ ' is ' ~ text_literal(account.description)] -%}
     {%- for column, description in account.columns.items() -%}
-        {%- do comments.append('comment on column quality.' ~ name ~ '.' ~ column ~ ' is ' ~ text_literal(description)) -%}
+        {%- do comments.append('comment on column ' ~ table ~ '.' ~ column ~ ' is ' ~ text_literal(description)) -%}
     {%- endfor -%}
     {%- do run_query(comments | join('; ')) -%}
 {% endmacro %}

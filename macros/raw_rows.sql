@@ -18,7 +18,7 @@
             {%- do adapter.create_schema(api.Relation.create(database=target.database, schema='quality')) -%}
             {%- for name, account in accounts_of_raw_rows().items() -%}
                 {%- do run_query('create or replace table quality.' ~ name ~ ' as ' ~ account.sql(staged)) -%}
-                {%- do describe_account(name, account) -%}
+                {%- do describe_account('quality.' ~ name, account) -%}
             {%- endfor -%}
             {{ log(run_query(raw_rows_in_words()).columns[0].values()[0], info=true) }}
             {%- for name, warning in run_query(

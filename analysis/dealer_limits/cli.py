@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,14 +15,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dealer_limits.errors import in_one_line
+from dealer_limits.errors import DealerLimitsError, in_one_line
+from dealer_limits.project import is_project, no_project
 
 # Matrices here are small, or are summed without BLAS: threads of it would cost more than they give, and round sums
 # otherwise on another number of cores. It is read when numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
-    help="Dealers' risk limits: pseudo data, warehouse, estimates, data quality.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,7 +32,7 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 WAREHOUSE = Path(os.environ.get("WAREHOUSE_DIR", "warehouse")) / "dealer_limits.duckdb"
 RUN_RESULTS = Path(os.environ.get("DBT_TARGET_PATH", "target")) / "run_results.json"
-Warehouse = Annotated[Path, typer.Option(help="The published warehouse; opened read-only.")]
+Warehouse = Annotated[Path, typer.Option(help="The published warehouse.")]
 Output = Annotated[Path, typer.Option(help="Folder for results.")]
 Specifications = Annotated[
     Path | None, typer.Option(help="CSV of your own tables beside the paper's; labels in a .yml beside it.")
@@ -40,14 +42,16 @@ Specifications = Annotated[
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     """What a user can mend is said in one line on standard error, with exit code 2.
 
-    What a command writes is its owner's alone to read.
+    What a command writes is its owner's alone to read. It runs in the project that DBT_PROJECT_DIR names, if any.
     """
+
+    defaults = {name: option.default for name, option in inspect.signature(command).parameters.items()}
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         os.umask(0o077)
         try:
-            return command(*args, **kwargs)
+            return command(*args, **_in_project(kwargs, defaults))
         except Exception as error:
             if (line := in_one_line(error)) is None:
                 raise
@@ -55,6 +59,42 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             raise typer.Exit(2) from None
 
     return run
+
+
+def _in_project(options: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Go to the project that the environment names: defaults are of its folder, other paths of the one that is left."""
+    if not (named := os.environ.get("DBT_PROJECT_DIR")):
+        return options
+    project = Path(named).absolute()
+    if not is_project(project):
+        raise DealerLimitsError(no_project(project))
+    given = {
+        name: value.absolute() for name, value in options.items() if isinstance(value, Path) and value != defaults[name]
+    }
+    # a command that calls others is there already
+    os.environ["DBT_PROJECT_DIR"] = str(project)
+    os.chdir(project)
+    return options | given
+
+
+def _need_project() -> None:
+    if not is_project(Path()):
+        raise DealerLimitsError(no_project(Path()))
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"dealer-limits {version('dealer-limits')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Dealers' risk limits: pseudo data, warehouse, estimates, data quality."""
 
 
 @app.command()
@@ -82,6 +122,7 @@ def build(
     ] = None,
 ) -> None:
     """Build, test and publish the warehouse: `dbt build` with a progress bar."""
+    _need_project()
     from dealer_limits.build import build_warehouse
 
     build_warehouse(console, variables=variables)
@@ -95,6 +136,8 @@ def run(output: Output = Path("output")) -> None:
     The commands are `pseudo`, `build`, `check`, `match-quality` (of pseudo data), `estimate`, `inference`,
     `diagnostics` and `report`; the first that fails ends the run as it ends alone.
     """
+    # before pseudo data are made for none
+    _need_project()
     from dealer_limits.steps import Step, leave_dbt, run_steps
 
     is_pseudo = not os.environ.get("RAW_DATA")
@@ -171,7 +214,8 @@ def estimate(
     from dealer_limits.estimation.quantile import Bootstrap
     from dealer_limits.estimation.run import run_estimates
 
-    run_estimates(warehouse, output, table, console, Bootstrap(draws, block_days), engine, specifications)
+    bootstrap = Bootstrap(draws, block_days)
+    run_estimates(warehouse, output, table, console, bootstrap, engine, specifications, into_warehouse=True)
 
 
 @app.command()
@@ -186,7 +230,7 @@ def inference(
     from dealer_limits.estimation.inference import run_inference
     from dealer_limits.estimation.specification_curve import run_specification_curve
 
-    run_inference(warehouse, output, table, console, own=specifications)
+    run_inference(warehouse, output, table, console, own=specifications, into_warehouse=True)
     if not table:
         run_specification_curve(warehouse, output, console)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
+
+from dealer_limits.project import is_project, no_project
 
 # whose messages speak of names and SQL; those of others may quote what stands in a row
 _WITHOUT_VALUES = ("ParserException", "CatalogException", "BinderException", "PermissionException")
@@ -15,11 +18,17 @@ class DealerLimitsError(Exception):
     exit_code = 2
 
 
+class MissingError(DealerLimitsError):
+    """A warehouse or a file of results is not there: in a folder without a project, that is why."""
+
+
 def in_one_line(error: Exception) -> str | None:
     """What a user can mend, in one line without a value; None of an error that is a fault of the program.
 
     What DuckDB refuses is a warehouse that lacks a table or is none; what Arrow refuses, a file of results.
     """
+    if isinstance(error, MissingError) and not is_project(Path()):
+        return f"{error}; {no_project(Path())}"
     if isinstance(error, DealerLimitsError):
         return str(error)
     package = type(error).__module__.partition(".")[0]

@@ -25,6 +25,7 @@ from dbt.flags import get_flags
 
 from dealer_limits.errors import DealerLimitsError, in_one_line, without_values
 from dealer_limits.last_build import last_build, this_build
+from dealer_limits.provenance import build_facts, world_of_raw_data
 from dealer_limits.publish import STORAGE_OF_1_1, publish, published_path, storage_version
 from dealer_limits.sources.files import truth_folder
 from dealer_limits.sources.ledger import Ledger
@@ -80,6 +81,7 @@ class Plugin(BasePlugin):
             "remove_raw_copies": (self.ledger.remove_copies, 0),
             "this_build": (lambda: json.dumps(self._this_build | {"is_compared": bool(self._last_build())}), 0),
             "last_build": (lambda: json.dumps(self._last_build()), 0),
+            "about_build": (self._about_build, 0),
             "publish_warehouse": (self._publish, 1),
             "truth_file": (_truth_file, 1),
             "refuse": (_refuse, 1),
@@ -106,6 +108,10 @@ class Plugin(BasePlugin):
 
     def _last_build(self) -> dict[str, Any]:
         return last_build(published_path(self.build_file), self._this_build, self.ledger.files())
+
+    def _about_build(self) -> str:
+        sources = {table.source for table in self.ledger.contracts.values()}
+        return json.dumps(build_facts(world_of_raw_data(sources), self._values))
 
     def _publish(self, tolerated: str) -> str:
         return publish(self.build_file, lambda incoming: self._judge(incoming, float(tolerated)))

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import duckdb
 
-from dealer_limits.errors import DealerLimitsError
+from dealer_limits.errors import DealerLimitsError, MissingError
+
+
+def identity(file: Path) -> tuple[int, ...]:
+    """What a file keeps when it is renamed, and one that is written anew does not; nothing where there is none."""
+    if not file.exists():
+        return ()
+    status = file.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 @contextmanager
@@ -18,7 +26,7 @@ def open_warehouse(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises DealerLimitsError where there is no such file or where it is no DuckDB database.
     """
     if not warehouse.is_file():
-        raise DealerLimitsError(f"there is no warehouse {warehouse}: run `dbt build` first")
+        raise MissingError(f"there is no warehouse {warehouse}: run `dbt build` first")
     try:
         connection = duckdb.connect(str(warehouse), read_only=True)
     except duckdb.Error as error:

@@ -243,10 +243,14 @@ def write_registry(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def write_warehouse(path: Path, world: World) -> Path:
-    """Write a warehouse file with `seeds` from the project's CSV files and the rest from a world."""
+def write_warehouse(path: Path, world: World, built_from: str = "real") -> Path:
+    """Write a warehouse file with `seeds` from the project's CSV files and the rest from a world.
+
+    `built_from`: the world that it says it is of.
+    """
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
+        connection.execute(f"create schema about; create table about.build as select '{built_from}' as world")
         connection.execute("create schema seeds; create schema marts; create schema observations")
         write_registry(connection)
         for name, frame in (

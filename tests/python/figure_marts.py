@@ -63,9 +63,10 @@ def make_marts() -> dict[str, pd.DataFrame]:
     }
 
 
-def write_marts(path: Path, marts: dict[str, pd.DataFrame]) -> Path:
-    """Write a warehouse file with these marts alone."""
+def write_marts(path: Path, marts: dict[str, pd.DataFrame], world: str = "real") -> Path:
+    """Write a warehouse file with these marts alone, that says of which world it is."""
     with duckdb.connect(str(path)) as connection:
+        connection.execute(f"create schema about; create table about.build as select '{world}' as world")
         connection.execute("create schema marts")
         for name, frame in marts.items():
             connection.register("frame", frame)

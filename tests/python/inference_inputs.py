@@ -18,6 +18,7 @@ from dealer_limits.estimation.inference import Inference, summarise
 from dealer_limits.estimation.panel import stars
 from dealer_limits.estimation.specification_curve import CHOICES, Point, draw_curve
 from dealer_limits.estimation.specifications import load_registry
+from dealer_limits.provenance import sentence_on
 from dealer_limits.warehouse import open_warehouse
 from report_inputs import KEYS, make_estimates, write_inputs
 from report_writing import copy_inputs, write
@@ -105,7 +106,7 @@ def write_all(folder: Path, weak: bool = True, tables: Collection[str] = ()) -> 
     (output / "figures").mkdir()
     points = curve_points()
     points.to_parquet(output / "figures/specification_curve.parquet", index=False)
-    draw_curve(points, output / "figures")
+    draw_curve(points, output / "figures", sentence_on("paper"))
     diagnostics_rows().to_csv(output / "diagnostics.csv", index=False)
     with duckdb.connect(str(folder / "w.duckdb")) as connection:
         worlds = world_rows()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -11,10 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dealer_limits.provenance import MARKER
+
 
 def write_other_forms(raw: Path, target: Path) -> Path:
     """Every raw file of a world in another form that holds the same rows; returns the folder `target`."""
-    for path in sorted(path for path in raw.rglob("*") if path.is_file()):
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copy(raw / MARKER, target)
+    for path in sorted(path for path in raw.glob("*/*") if path.is_file()):
         source, name = path.parent.name, path.name.upper()
         folder = target / source
         if source == "trace":

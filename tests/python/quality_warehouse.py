@@ -400,6 +400,7 @@ def write_warehouse(path: Path, changes: str = "") -> Path:
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
         write_good_world(connection)
+        connection.execute("create schema about; create table about.build as select 'real' as world")
         if changes:
             connection.execute(changes)
     return path

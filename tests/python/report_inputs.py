@@ -60,7 +60,7 @@ def write_inputs(folder: Path, tables: Collection[str] = ()) -> Path:
 
     With `tables`, of Table 1 and these alone: laying out all takes most of the time of a report.
     """
-    warehouse = write_marts(folder / "w.duckdb", make_marts())
+    warehouse = write_marts(folder / "w.duckdb", make_marts(), "paper")
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("create schema seeds; create schema quality")
         write_registry(connection)

@@ -12,14 +12,14 @@ from rich.console import Console
 from dealer_limits.exhibits import report
 from dealer_limits.exhibits.figures import Drawn, PaperFigure, write_figure
 
-_DRAWN: dict[tuple[str, str], Drawn] = {}
+_DRAWN: dict[tuple[str, str, str], Drawn] = {}
 
 
-def _draw_once(figure: PaperFigure, rows: pd.DataFrame, folder: Path) -> Drawn:
+def _draw_once(figure: PaperFigure, rows: pd.DataFrame, folder: Path, sentence: str) -> Drawn:
     """`write_figure`, which copies what this process has drawn of the same rows already."""
-    key = figure.name, rows.to_csv()
+    key = figure.name, rows.to_csv(), sentence
     if key not in _DRAWN:
-        _DRAWN[key] = write_figure(figure, rows, folder)
+        _DRAWN[key] = write_figure(figure, rows, folder, sentence)
     first = _DRAWN[key]
     files = tuple(folder / file.name for file in first.files)
     for source, file in zip(first.files, files, strict=True):

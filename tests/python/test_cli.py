@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from dealer_limits.cli import app
+from estimate_warehouse import make_world, write_warehouse
 from workspace import Workspace
 
 HEAVY = (
@@ -27,6 +30,9 @@ HEAVY = (
     "statsmodels",
 )
 
+# what needs neither a warehouse nor the folder of the project
+ANYWHERE = {"pseudo", "dictionary", "montecarlo", "coverage", "calibrate"}
+
 
 def test_help_lists_the_commands() -> None:
     shown = CliRunner().invoke(app, ["--help"])
@@ -42,6 +48,68 @@ def test_importing_the_command_line_loads_no_heavy_package() -> None:
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert loaded.stdout == "[]\n"
+
+
+def test_version_is_that_of_the_package() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+
+    assert (shown.exit_code, shown.stdout) == (0, f"dealer-limits {version('dealer-limits')}\n")
+
+
+@pytest.mark.parametrize("command", sorted(set(get_command(app).commands) - ANYWHERE))
+def test_command_in_a_folder_without_a_project_says_so_in_one_line_with_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    shown = CliRunner().invoke(app, [command])
+
+    assert shown.exit_code == 2
+    assert shown.stderr.count("\n") == 1
+    assert f"there is no project in {tmp_path}: go to its folder, or name it in DBT_PROJECT_DIR" in shown.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_folder_named_as_the_project_that_is_none_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBT_PROJECT_DIR", str(tmp_path))
+
+    shown = CliRunner().invoke(app, ["check"])
+
+    assert shown.exit_code == 2
+    assert shown.stderr == f"there is no project in {tmp_path}: go to its folder, or name it in DBT_PROJECT_DIR\n"
+
+
+def test_command_in_another_folder_works_on_the_project_that_is_named_and_paths_given_are_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    (project / "warehouse").mkdir(parents=True)
+    (project / "dbt_project.yml").touch()
+    write_warehouse(project / "warehouse/dealer_limits.duckdb", make_world(days=40))
+    elsewhere.mkdir()
+    # as a shell in `elsewhere` has it
+    monkeypatch.setenv("DBT_PROJECT_DIR", "../project")
+
+    for output in ((), ("--output", "mine")):
+        monkeypatch.chdir(elsewhere)
+        monkeypatch.setenv("DBT_PROJECT_DIR", "../project")
+        shown = CliRunner().invoke(app, ["estimate", "--table", "2", *output])
+        assert shown.exit_code == 0, shown.output
+
+    estimates = "estimates.parquet"
+    assert (project / "output" / estimates).read_bytes() == (elsewhere / "mine" / estimates).read_bytes()
+    assert {path.name for path in elsewhere.iterdir()} == {"mine"}
+
+
+@pytest.mark.parametrize("program", ["dbt --log-level none", "dealer-limits"])
+def test_no_log_is_kept_where_none_is_asked_for(small_workspace: Workspace, tmp_path: Path, program: str) -> None:
+    """`dealer-limits build` asks for none, since a log may quote what stands in rows."""
+    workspace = Workspace(tmp_path, small_workspace.raw)
+    # variables that are none end a build once dbt has set up its log
+    shown = workspace.run(*program.split(), "build", "--vars", "{gate_bounds: {nowhere: x}}")
+
+    assert shown.returncode == 2
+    assert not [path for path in (tmp_path / "logs").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(

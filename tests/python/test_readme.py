@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 
 from workspace import Workspace
 
@@ -32,6 +34,11 @@ def test_readme_names_only_make_targets_and_commands_that_exist() -> None:
 
     commands = set(get_command(app).commands)
     assert set(re.findall(r"`dealer-limits ([a-z][a-z-]*)", README)) <= commands
+
+
+def test_citation_is_of_the_version_that_is_installed() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == version("dealer-limits")
 
 
 def anchors(page: Path) -> list[str]:

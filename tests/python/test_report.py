@@ -11,6 +11,7 @@ from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 import yaml
@@ -26,6 +27,7 @@ from dealer_limits.estimation.specifications import (
 from dealer_limits.exhibits.definitions import Definitions, load_definitions
 from dealer_limits.exhibits.figures import FIGURES
 from dealer_limits.exhibits.report import inline_svg
+from dealer_limits.provenance import sentence_on
 from inference_inputs import files_of, reports_of_another_process, written_reports
 from report_inputs import (
     DISTANCES,
@@ -282,7 +284,8 @@ def test_page_needs_nothing_but_itself(page: str, report: Path):
 
 
 def test_results_of_other_commands_are_shown_where_they_are_there(page: str, tmp_path: Path):
-    assert "Pseudo data, seed 777." in page
+    assert sentence_on("paper") in page
+    assert "<dd>777</dd>" in page
     assert 'id="shadow_cost"' not in page
     assert "as with real data" in page
     assert "1,234" in page
@@ -313,7 +316,8 @@ def test_results_of_other_commands_are_shown_where_they_are_there(page: str, tmp
     world.unlink()
     other = write(tmp_path).read_text(encoding="utf-8")
     assert "as with real data" not in other
-    assert "Pseudo data, seed not recorded." in other
+    assert sentence_on("paper") in other
+    assert "<dd>not recorded</dd>" in other
     shown = Tables(other)
     assert [(name, *(cell[2] for cell in cells)) for name, cells in shown.rows["shadow_cost/0"]] == [
         ("β / U at usage 0.40", "0.109", "0.300"),
@@ -325,11 +329,13 @@ def test_results_of_other_commands_are_shown_where_they_are_there(page: str, tmp
     assert shown.rows["match_quality/1"][1][1][1][2] == "0.875"
     assert "Not checked yet" in other
     assert "<dd>61 s</dd>" in other
-    # the match quality of an earlier pseudo world says nothing about own data
+    # what an earlier pseudo world left says nothing about own data
     world.write_bytes(record)
-    own = write(tmp_path, truth="nowhere").read_text(encoding="utf-8")
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+        connection.execute("update about.build set world = 'real'")
+    own = write(tmp_path).read_text(encoding="utf-8")
     assert "Own data." in own
-    assert "seed 777" not in own
+    assert "<dd>777</dd>" not in own
     assert "as with real data" in own
 
 

@@ -17,6 +17,7 @@ from dealer_limits import cli
 from dealer_limits.build import build_warehouse
 from dealer_limits.steps import Step, leave_dbt, run_steps
 from estimate_warehouse import make_world, write_warehouse
+from test_estimates_in_sql import assert_mart_is_of
 from workspace import Workspace, digest
 
 
@@ -30,6 +31,7 @@ def test_run_gives_the_files_that_the_commands_give_one_after_the_other(
 ):
     """Of estimates and inference, which share bootstraps; the other process has as many threads as it may."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "dbt_project.yml").touch()
     (tmp_path / "warehouse").mkdir()
     warehouse = write_warehouse(tmp_path / "warehouse/dealer_limits.duckdb", make_world(days=60))
     monkeypatch.setenv("RAW_DATA", str(tmp_path))
@@ -45,12 +47,14 @@ def test_run_gives_the_files_that_the_commands_give_one_after_the_other(
     assert {"inference.parquet", "instruments.parquet", "figures/specification_curve.parquet"} <= expected.keys()
     assert {name: found[name] for name in expected} == expected
     assert {"estimates.parquet", "comparison.csv"} <= found.keys()
+    assert_mart_is_of(warehouse, tmp_path / "together")
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without a warehouse to run in, where building does nothing."""
+    """A project without a warehouse to run in, where building does nothing."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "dbt_project.yml").touch()
     monkeypatch.setenv("RAW_DATA", str(tmp_path))
     monkeypatch.setattr(cli, "build", lambda: None)
     return tmp_path

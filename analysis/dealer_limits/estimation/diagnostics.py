@@ -24,6 +24,7 @@ from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import fit_column
 from dealer_limits.estimation.specifications import Specification, load_registry
 from dealer_limits.estimation.threads import one_blas_thread
+from dealer_limits.provenance import marked, sentence_of
 from dealer_limits.warehouse import open_warehouse
 
 KEYS = ["table", "panel", "column"]
@@ -45,6 +46,7 @@ def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataF
     """
     with open_warehouse(warehouse) as connection:
         registry = load_registry(connection, seed="diagnostics")
+        sentence = sentence_of(connection)
         # before anything is estimated: what stands in the way is said at once
         output.mkdir(parents=True, exist_ok=True)
         rows = []
@@ -64,7 +66,8 @@ def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataF
         found = found[[*KEYS, "term", *WORLD_COLUMNS]]
         found = found.rename(columns={name: f"{world}_{name}" for name in WORLD_COLUMNS})
         estimates = estimates.merge(found, on=[*KEYS, "term"], how="left", validate="1:1")
-    estimates.to_csv(output / "diagnostics.csv", index=False, float_format="%.10g", lineterminator="\n")
+    shown = marked(estimates, sentence)
+    shown.to_csv(output / "diagnostics.csv", index=False, float_format="%.10g", lineterminator="\n")
     estimates.to_parquet(output / "diagnostics.parquet", index=False)
     _show(console, estimates)
     return estimates

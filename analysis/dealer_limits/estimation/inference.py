@@ -35,6 +35,7 @@ from dealer_limits.estimation.instruments import (
     hansen_j,
     project,
 )
+from dealer_limits.estimation.mart import publish_safe_errors
 from dealer_limits.estimation.methods import Method, Methods, load_methods
 from dealer_limits.estimation.multiplicity import romano_wolf
 from dealer_limits.estimation.observations import Rows, complete_rows, read_rows, variables_of
@@ -44,7 +45,7 @@ from dealer_limits.estimation.run import fit_column, same_rows, same_variables
 from dealer_limits.estimation.specifications import Specification, load_registry
 from dealer_limits.estimation.threads import one_blas_thread
 from dealer_limits.estimation.wild_bootstrap import WildTest, coarser, draw_signs, prepare_tests, share_as_far
-from dealer_limits.warehouse import open_warehouse
+from dealer_limits.warehouse import identity, open_warehouse
 
 SEED = 20200316
 
@@ -96,6 +97,7 @@ def run_inference(
     console: Console,
     bootstrap: Bootstrap | None = None,
     own: Path | None = None,
+    into_warehouse: bool = False,
 ) -> pd.DataFrame:
     """Estimate tables, a user's own too, with every covariance; returns what `inference.parquet` holds.
 
@@ -107,9 +109,12 @@ def run_inference(
       whether the result survives;
     - `instruments.parquet`: tests of the instruments of Table 8.
 
+    With `into_warehouse`, `marts.fct_estimate` gets the recommended errors, where estimates are in it.
+
     The same warehouse gives the same bytes. Raises DealerLimitsError where the warehouse or a mart is
     missing.
     """
+    seen = identity(warehouse)
     with open_warehouse(warehouse) as connection:
         registry, methods = load_registry(connection, own), load_methods(connection)
         specs = registry.of_tables(registry.choose_tables(tables))
@@ -130,6 +135,8 @@ def run_inference(
     output.mkdir(parents=True, exist_ok=True)
     for name, frame in (("inference", rows), ("inference_summary", summary), ("instruments", tests)):
         frame.to_parquet(output / f"{name}.parquet", index=False)
+    if into_warehouse:
+        publish_safe_errors(warehouse, seen, output, console)
     for line in describe(summary, tests):
         console.print(line, highlight=False)
     return rows

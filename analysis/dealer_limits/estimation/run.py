@@ -20,13 +20,15 @@ from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.compare import KEYS, compare, read_printed, sort_by_key
 from dealer_limits.estimation.display import show_comparison
 from dealer_limits.estimation.engines import SQL_MEASURES, choose_engine, fit_column_in_database
+from dealer_limits.estimation.mart import publish_estimates
 from dealer_limits.estimation.observations import complete_rows, read_rows, variables_of
 from dealer_limits.estimation.panel import CollinearError, Fit, Variables, fit_linear, stars
 from dealer_limits.estimation.quantile import Bootstrap, fit_quantile
 from dealer_limits.estimation.shadow_cost import UNITS, shadow_costs
 from dealer_limits.estimation.specifications import Registry, Specification, load_registry
 from dealer_limits.estimation.threads import one_blas_thread
-from dealer_limits.warehouse import open_warehouse
+from dealer_limits.provenance import marked, sentence_of
+from dealer_limits.warehouse import identity, open_warehouse
 
 # What the terminal shows where no tables are asked for by number, beside a user's own.
 HEADLINE_TABLES = ["2"]
@@ -50,6 +52,7 @@ def run_estimates(
     bootstrap: Bootstrap | None = None,
     engine: str = "auto",
     own: Path | None = None,
+    into_warehouse: bool = False,
 ) -> pd.DataFrame:
     """Estimate tables on a warehouse and return the estimates in long form.
 
@@ -58,7 +61,7 @@ def run_estimates(
     `output`, with Table 14 also `shadow_cost.csv`, and shows tables on the console, ours and the printed
     numbers where there are any: those asked for, or Table 2 and the user's own. A column that cannot be
     estimated is left out, with a line that says why. The same warehouse gives the same bytes. `engine` says
-    by what (see `choose_engine`).
+    by what (see `choose_engine`). With `into_warehouse` they are also published as its `marts.fct_estimate`.
 
     The estimates have columns table, panel, column, term, statistic (text) and value (float), sorted.
     Table 1 has its variable as term and no column; Appendix A is table "A", with the panels and columns of
@@ -69,7 +72,9 @@ def run_estimates(
     cannot be estimated.
     """
     costs = None
+    seen = identity(warehouse)
     with open_warehouse(warehouse) as connection:
+        sentence = sentence_of(connection)
         registry = load_registry(connection, own)
         # Table 1 is no regression
         chosen = registry.choose_tables(tables, ("1", *registry.tables))
@@ -84,8 +89,10 @@ def run_estimates(
         printed = read_printed(connection, chosen)
     estimates = _as_frame(rows)
     comparison = compare(printed, estimates, specs)
-    _write(output, estimates, comparison, costs)
+    _write(output, estimates, marked(comparison, sentence), None if costs is None else marked(costs, sentence))
     keep_own(output, own)
+    if into_warehouse:
+        publish_estimates(warehouse, seen, output, console)
     not_printed = set(registry.tables) - set(printed["table"])
     shown = tables or [*HEADLINE_TABLES, *registry.own_tables, *not_printed]
     show_comparison(console, comparison[comparison["table"].isin(shown)], registry.coefficients)

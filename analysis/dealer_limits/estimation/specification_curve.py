@@ -26,6 +26,7 @@ from dealer_limits.estimation.panel import CollinearError, Variables, fit_linear
 from dealer_limits.estimation.specifications import Specification
 from dealer_limits.estimation.threads import one_blas_thread
 from dealer_limits.estimation.wild_bootstrap import draw_signs, prepare_tests
+from dealer_limits.provenance import mark_figure, sentence_of
 from dealer_limits.warehouse import open_warehouse
 
 HORIZON = 5
@@ -96,11 +97,12 @@ def run_specification_curve(warehouse: Path, output: Path, console: Console) -> 
     the warehouse or a mart is missing.
     """
     with open_warehouse(warehouse) as connection:
+        sentence = sentence_of(connection)
         points = pd.DataFrame(list(estimate_curve(connection)))
     folder = output / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     points.to_parquet(folder / "specification_curve.parquet", index=False)
-    draw_curve(points, folder)
+    draw_curve(points, folder, sentence)
     for covariance, rows in points.groupby("covariance", sort=False):
         significant = rows["p"] < 0.05
         console.print(
@@ -182,11 +184,15 @@ def _points(
         )
 
 
-def draw_curve(points: pd.DataFrame, folder: Path) -> None:
-    """Estimates in the order of their size with 95% intervals, and below which choices made each."""
+def draw_curve(points: pd.DataFrame, folder: Path, sentence: str) -> None:
+    """Estimates in the order of their size with 95% intervals, and below which choices made each.
+
+    `sentence`, if any, stands along the edge.
+    """
     with matplotlib.style.context(["default", _STYLE]):
         figure = Figure(figsize=(9.0, 7.5), layout="constrained")
         _draw(figure, points)
+        mark_figure(figure, sentence)
         # the day of the drawing would change the bytes
         figure.savefig(folder / "specification_curve.svg", metadata={"Date": None})
         figure.savefig(folder / "specification_curve.png", dpi=200)

@@ -19,6 +19,7 @@ from matplotlib.patches import Patch, Polygon
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.provenance import mark_figure, sentence_of
 from dealer_limits.warehouse import open_warehouse
 
 
@@ -105,9 +106,11 @@ def draw_figures(warehouse: Path, output: Path, console: Console) -> list[Path]:
     """
     with open_warehouse(warehouse) as connection:
         rows = {exhibit.name: read_rows(connection, exhibit) for exhibit in FIGURES}
+        sentence = sentence_of(connection)
     folder = output / "figures"
     folder.mkdir(parents=True, exist_ok=True)
-    files = [file for exhibit in FIGURES for file in write_figure(exhibit, rows[exhibit.name], folder).files]
+    drawn = [write_figure(exhibit, rows[exhibit.name], folder, sentence) for exhibit in FIGURES]
+    files = [file for each in drawn for file in each.files]
     console.print(f"figures: {folder}", highlight=False, soft_wrap=True)
     return files
 
@@ -126,8 +129,8 @@ def read_rows(connection: duckdb.DuckDBPyConnection, exhibit: PaperFigure) -> pd
     return rows
 
 
-def write_figure(exhibit: PaperFigure, rows: pd.DataFrame, folder: Path) -> Drawn:
-    """Write `<name>.svg` and `<name>.png`, with the title, to a folder."""
+def write_figure(exhibit: PaperFigure, rows: pd.DataFrame, folder: Path, sentence: str) -> Drawn:
+    """Write `<name>.svg` and `<name>.png`, with the title, to a folder; `sentence`, if any, stands along the edge."""
     untitled = io.StringIO()
     svg, png = (folder / f"{exhibit.name}.{suffix}" for suffix in ("svg", "png"))
     # the day of the drawing would change the bytes
@@ -136,6 +139,7 @@ def write_figure(exhibit: PaperFigure, rows: pd.DataFrame, folder: Path) -> Draw
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=exhibit.size, layout="constrained")
         exhibit.draw(figure, rows)
+        mark_figure(figure, sentence)
         figure.savefig(untitled, format="svg", metadata=timeless, transparent=True)
         figure.suptitle(exhibit.title_of(rows))
         figure.savefig(svg, metadata=timeless)

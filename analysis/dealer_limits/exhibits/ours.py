@@ -15,7 +15,7 @@ from maketables import MTable
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from dealer_limits.errors import DealerLimitsError
+from dealer_limits.errors import DealerLimitsError, MissingError
 from dealer_limits.estimation.compare import KEYS
 from dealer_limits.estimation.run import OWN_LABELS, OWN_SPECIFICATIONS
 from dealer_limits.estimation.specifications import Specification, load_registry
@@ -23,6 +23,7 @@ from dealer_limits.exhibits.definitions import Definitions, TableDefinition, loa
 from dealer_limits.exhibits.figures import STYLE
 from dealer_limits.exhibits.layout import Numbers, Panel, lay_out
 from dealer_limits.exhibits.tables import latex_text
+from dealer_limits.provenance import mark_figure, sentence_of
 from dealer_limits.warehouse import open_warehouse
 
 # the day on the entries of a Word file, so that the same estimates give the same bytes
@@ -42,11 +43,12 @@ def write_tables(warehouse: Path, output: Path, tables: list[str] | None, consol
     """
     path = output / "estimates.parquet"
     if not path.is_file():
-        raise DealerLimitsError(f"there is no {path}: run `dealer-limits estimate` first")
+        raise MissingError(f"there is no {path}: run `dealer-limits estimate` first")
     estimates = pd.read_parquet(path)[[*KEYS, "value"]]
     ours = {tuple(row[:5]): row[5] for row in estimates.itertuples(index=False, name=None)}
     own = output / OWN_SPECIFICATIONS
     with open_warehouse(warehouse) as connection:
+        sentence = sentence_of(connection)
         registry = load_registry(connection, own if own.is_file() else None)
     definitions = load_definitions(registry, output / OWN_LABELS)
     chosen = registry.choose_tables(tables or list(registry.own_tables))
@@ -57,17 +59,17 @@ def write_tables(warehouse: Path, output: Path, tables: list[str] | None, consol
         panels = lay_out(definition, definitions, registry, Numbers({}, ours, {}))
         if not any(column.is_estimated for panel in panels for column in panel.columns):
             raise DealerLimitsError(f"Table {definition.number} is not among the estimates: estimate it first")
-        made = [_table(definition, panel) for panel in panels]
+        made = [_table(definition, panel, sentence) for panel in panels]
         name = folder / definition.exhibit
         files += [_write_word(made, name.with_suffix(".docx")), _write_latex(made, name.with_suffix(".tex"))]
         specs = [spec for spec in registry.of_tables([definition.number]) if (*spec.key, "", "nobs") in ours]
-        files += _draw(definition, definitions, specs, ours, name)
+        files += _draw(definition, definitions, specs, ours, name, sentence)
     console.print(f"{len(files)} files in {folder}", highlight=False, soft_wrap=True)
     return files
 
 
-def _table(definition: TableDefinition, panel: Panel) -> MTable:
-    """A panel as the table package has it: rows of coefficients, then of facts about the columns."""
+def _table(definition: TableDefinition, panel: Panel, sentence: str) -> MTable:
+    """A panel as the table package has it: rows of coefficients, then of facts about the columns; notes under it."""
     last_error = max(place for place, row in enumerate(panel.rows) if not row.label)
     headings = pd.MultiIndex.from_tuples(
         [(column.spanner, " ".join(filter(None, (column.name, column.label)))) for column in panel.columns]
@@ -83,7 +85,7 @@ def _table(definition: TableDefinition, panel: Panel) -> MTable:
     return MTable(
         frame,
         caption=" ".join(filter(None, (f"Table {definition.number}: {definition.title}", title))),
-        notes=" ".join(definition.notes),
+        notes=" ".join(filter(None, (*definition.notes, sentence))),
         rgroup_display=False,
     )
 
@@ -130,6 +132,7 @@ def _draw(
     specs: Sequence[Specification],
     ours: dict[tuple[str, str, str, str, str], float],
     name: Path,
+    sentence: str,
 ) -> list[Path]:
     """A plot per term: a row per column, with its 95% interval."""
     terms = dict.fromkeys(term for spec in specs for term in spec.terms)
@@ -154,6 +157,7 @@ def _draw(
             axis.set_yticks(places, [_column_label(definitions, spec) for spec in own])
             axis.set_title(f"{definitions.term(definition.number, term)}, with 95% intervals")
             axis.set_ylim(0.4, len(own) + 0.6)
+        mark_figure(figure, sentence)
         files = [name.with_name(f"{name.name}_coefficients.{kind}") for kind in ("svg", "png")]
         # the day of the drawing would change the bytes
         figure.savefig(files[0], metadata={"Date": None})

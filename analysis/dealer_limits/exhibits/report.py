@@ -6,7 +6,7 @@ import json
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.resources import files
@@ -18,7 +18,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from rich.console import Console
 
-from dealer_limits.errors import DealerLimitsError
+from dealer_limits.errors import DealerLimitsError, MissingError
 from dealer_limits.estimation.compare import KEYS
 from dealer_limits.estimation.methods import load_methods
 from dealer_limits.estimation.run import OWN_LABELS, OWN_SPECIFICATIONS
@@ -53,6 +53,7 @@ from dealer_limits.exhibits.tables import (
     panel_latex,
     panels_csv,
 )
+from dealer_limits.provenance import sentence_of
 from dealer_limits.warehouse import open_warehouse
 
 _SUMMARY_MART = "marts.fct_summary_statistics"
@@ -114,8 +115,8 @@ class Score:
 class Inputs:
     """What the page shows besides estimates; None or empty where a command has not been run.
 
-    `world` is the record of the pseudo world (None: own data), `checks` and `build` are the JSON records of
-    the checks and of `dbt build`.
+    `world` is the record of the pseudo world beside its truth, `checks` and `build` are the JSON records of the checks
+    and of `dbt build`.
     """
 
     estimates: pd.DataFrame
@@ -146,6 +147,7 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     (folder / "figures").mkdir(exist_ok=True)
     with open_warehouse(warehouse) as connection:
+        sentence = sentence_of(connection)
         own = output / OWN_SPECIFICATIONS
         registry = load_registry(connection, own if own.is_file() else None)
         methods = load_methods(connection)
@@ -156,6 +158,9 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         levels = read_match_levels(connection)
         gates = read_gates(connection)
         montecarlo, coverage = read_montecarlo(connection), read_coverage(connection)
+    if not sentence:
+        # left over from a pseudo world, they say nothing about real data
+        inputs = replace(inputs, world=None, match_quality=None)
     layouts = {table.number: lay_out(table, definitions, registry, numbers) for table in definitions.tables}
     is_current = inputs.summary is None or same_estimates(inputs.summary, numbers.ours)
     tests = {
@@ -164,7 +169,7 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
     }
     for table in definitions.tables:
         warning = tests[table.number].warning if tests[table.number] else ""
-        _write_table(folder / "tables", table, layouts[table.number], warning)
+        _write_table(folder / "tables", table, layouts[table.number], warning, sentence)
     scores = {table.number: score(layouts[table.number], numbers, table.number) for table in definitions.tables}
     exhibits = [
         _table_exhibit(table, layouts[table.number], scores[table.number], registry, descriptions, tests[table.number])
@@ -172,7 +177,7 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
     ]
     for figure in FIGURES:
         rows = figure_rows[figure.name]
-        drawn = write_figure(figure, rows, folder / "figures")
+        drawn = write_figure(figure, rows, folder / "figures", sentence)
         exhibits.append(_figure_exhibit(definitions, figure, figure.title_of(rows), drawn))
     if inputs.shadow_cost is not None:
         exhibits.append(_shadow_cost_exhibit(definitions, inputs.shadow_cost))
@@ -196,7 +201,8 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         survival=make_survival(definitions, inputs.summary, inputs.inference) if is_current else None,
         survival_is_current=is_current,
         curve=_curve(output, folder, inputs) if is_current else None,
-        world=inputs.world,
+        sentence=sentence,
+        world=inputs.world or {},
         checks=inputs.checks,
         checks_table=checks_table(inputs.checks),
         gates=gates is not None,
@@ -291,7 +297,7 @@ def inline_svg(svg: str, name: str, title: str) -> str:
 def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
     estimates = output / "estimates.parquet"
     if not estimates.is_file():
-        raise DealerLimitsError(f"there is no {estimates}: run `dealer-limits estimate` first")
+        raise MissingError(f"there is no {estimates}: run `dealer-limits estimate` first")
     build = _read_json(run_results)
     world = (_read_json(truth / "world.json") or {"seed": "not recorded"}) if truth.is_dir() else None
     quality, cost = output / "match_quality.csv", output / "shadow_cost.csv"
@@ -305,10 +311,7 @@ def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
         checks=_read_json(output / "quality" / "results.json"),
         # of a run of some models only, the time would mislead
         build=build if build and _is_complete(build) else None,
-        match_quality=pd.read_csv(quality, keep_default_na=False)
-        # left over from a pseudo world, it says nothing about own data
-        if quality.is_file() and world
-        else None,
+        match_quality=pd.read_csv(quality, keep_default_na=False) if quality.is_file() and world else None,
         shadow_cost=pd.read_csv(cost) if cost.is_file() else None,
         diagnostics=read_result(output, DIAGNOSTICS),
         inference=read_result(output, INFERENCE),
@@ -332,15 +335,15 @@ def _is_complete(build: Mapping[str, Any]) -> bool:
     return arguments.get("which") == "build" and not arguments.get("select") and not arguments.get("exclude")
 
 
-def _write_table(folder: Path, table: TableDefinition, panels: tuple[Panel, ...], warning: str) -> None:
+def _write_table(folder: Path, table: TableDefinition, panels: tuple[Panel, ...], warning: str, sentence: str) -> None:
     caption = f"Table {table.number}: {table.title}"
     latex = "\n".join(panel_latex(panel, caption) for panel in panels)
     header = "% needs \\usepackage{booktabs, caption, amsmath}\n"
-    notes = latex_text(" ".join((*table.notes, warning)).strip())
+    notes = latex_text(" ".join(filter(None, (*table.notes, warning, sentence))))
     (folder / f"{table.exhibit}.tex").write_text(
         f"{header}{latex}\n{{\\footnotesize {notes}\\par}}\n", encoding="utf-8"
     )
-    (folder / f"{table.exhibit}.csv").write_text(panels_csv(panels), encoding="utf-8")
+    (folder / f"{table.exhibit}.csv").write_text(panels_csv(panels, sentence), encoding="utf-8")
 
 
 def _table_exhibit(

@@ -66,22 +66,26 @@ def latex_text(text: str, symbols_only: bool = False) -> str:
     return text
 
 
-def panels_csv(panels: Sequence[Panel]) -> str:
-    """All panels of a table as one CSV: panel, row, then ours and printed of each column, as displayed."""
+def panels_csv(panels: Sequence[Panel], sentence: str) -> str:
+    """All panels of a table as one CSV: panel, row, then ours and printed of each column, as displayed.
+
+    Of pseudo data a last column has the sentence that says so.
+    """
+    last = [sentence] if sentence else []
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     for position, panel in enumerate(panels):
         if position == 0:
             sources = SOURCES if any(each.is_printed for each in panels) else SOURCES[:1]
             names = [f"{column.name} {source}" for column in panel.columns for source in sources]
-            writer.writerow(["panel", "row", "statistic", *names])
+            writer.writerow(["panel", "row", "statistic", *names, *(["pseudo_data"] if last else [])])
         label = ""
         for row in panel.rows:
             is_error = not row.label
             label = row.label or label
             pairs = zip(*(getattr(row, source) for source in sources), strict=True)
             cells = [cell.plain for pair in pairs for cell in pair]
-            writer.writerow([panel.letter, label, "standard error" if is_error else "value", *cells])
+            writer.writerow([panel.letter, label, "standard error" if is_error else "value", *cells, *last])
     return written.getvalue()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.provenance import write_marker
 from dealer_limits.pseudo.desks import simulate_desk_world, write_desk_world
 from dealer_limits.pseudo.parameters import DEFAULT_WORLD, world_parameters
 from dealer_limits.pseudo.trades import simulate_trade_world, write_trade_world
@@ -18,7 +19,8 @@ DEFAULT_SEED = 20200316
 def write_world(out: Path, seed: int, scale: float, advance: Callable[[str], None], world: str = DEFAULT_WORLD) -> None:
     """Write `out/raw` and `out/truth`, replacing what is there only once everything is written.
 
-    `truth/world.json` says which world it is: its seed and scale.
+    `raw/PSEUDO_DATA.json` says that these are no real data and which world they are of; `truth/world.json` has its seed
+    and scale.
 
     `scale` multiplies TRACE reports, purchased CUSIP-days and non-Treasury desks; Treasury desks and the
     calendar are always complete. `world`: paper, null or strong. `advance` is told of each finished step.
@@ -44,6 +46,7 @@ def write_world(out: Path, seed: int, scale: float, advance: Callable[[str], Non
 
     record = {"seed": seed, "scale": scale}
     (truth / "world.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_marker(raw, world, seed, scale)
 
     for folder in (raw, truth):
         shutil.rmtree(out / folder.name, ignore_errors=True)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.display import new_table
+from dealer_limits.provenance import marked, sentence_of
 from dealer_limits.warehouse import open_warehouse
 
 # A row of the long form: matching_rule, match_kind, statistic, value.
@@ -66,12 +67,14 @@ def show_match_quality(warehouse: Path, output: Path, console: Console) -> pd.Da
     warehouse's awards, or where the warehouse or a table is missing.
     """
     with open_warehouse(warehouse) as connection:
+        sentence = sentence_of(connection)
         try:
             quality = _as_frame(_judge(connection, warehouse))
         except duckdb.CatalogException as error:
             raise DealerLimitsError(f"{warehouse}: {str(error).splitlines()[0]}") from error
     output.mkdir(parents=True, exist_ok=True)
-    quality.to_csv(output / "match_quality.csv", index=False, float_format="%.10g", lineterminator="\n")
+    shown = marked(quality, sentence)
+    shown.to_csv(output / "match_quality.csv", index=False, float_format="%.10g", lineterminator="\n")
     for rule, of_rule in quality.groupby("matching_rule"):
         _show(console, rule, of_rule.set_index(["match_kind", "statistic"])["value"])
     return quality

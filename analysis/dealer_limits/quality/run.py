@@ -11,11 +11,12 @@ import pandas as pd
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.provenance import sentence_of
 from dealer_limits.quality.report import extent, show_results, write_json, write_page
 from dealer_limits.quality.suites import CRITICAL, Suite, load_suites
 from dealer_limits.quality.validate import SuiteResult, validate, validate_all
 from dealer_limits.variables import built_with
-from dealer_limits.warehouse import open_warehouse
+from dealer_limits.warehouse import identity, open_warehouse
 
 # What a file was found to be before it was published, by what it keeps when it is renamed: what this process has
 # judged it need not check again.
@@ -34,12 +35,13 @@ def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
     folder = output / "quality"
     with open_warehouse(warehouse) as connection:
         suites = load_suites(built_with(connection))
+        sentence = sentence_of(connection)
         _check_tables(connection, suites)
         # before the checks: what stands in the way is said at once
         folder.mkdir(parents=True, exist_ok=True)
         results = _judge(connection, warehouse, suites)
-    write_json(folder / "results.json", results)
-    write_page(folder / "index.html", results)
+    write_json(folder / "results.json", results, sentence)
+    write_page(folder / "index.html", results, sentence)
     show_results(console, results)
     console.print(f"every rule: {folder / 'index.html'}", highlight=False, soft_wrap=True)
     return not any(result.failed for result in results)
@@ -55,7 +57,7 @@ def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
         ]
         _check_tables(connection, suites)
         results = _judge(connection, warehouse, suites)
-    _judged[_identity(warehouse)] = {result.suite.name: result for result in results}
+    _judged[identity(warehouse)] = {result.suite.name: result for result in results}
     violated = [(result, verdict) for result in results for verdict in result.failed]
     if len(violated) > tolerated:
         result, verdict = violated[0]
@@ -73,7 +75,7 @@ def check_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteRes
 
 def _judge(connection: duckdb.DuckDBPyConnection, warehouse: Path, suites: Iterable[Suite]) -> list[SuiteResult]:
     """What becomes of each suite, of those that this process has judged already what became of them."""
-    results = dict(_judged.get(_identity(warehouse), {}))
+    results = dict(_judged.get(identity(warehouse), {}))
     asked = list(suites)
     new = [suite for suite in asked if suite.name not in results or results[suite.name].suite != suite]
     checked = validate_all([(suite, _answer(connection, suite, suite.query)) for suite in new])
@@ -89,11 +91,6 @@ def _answer(connection: duckdb.DuckDBPyConnection, suite: Suite, query: str) -> 
     except duckdb.Error as error:
         # what else goes wrong does so on values, which its message would show
         raise DealerLimitsError(f"{suite.table} cannot be read: {type(error).__name__}") from error
-
-
-def _identity(file: Path) -> tuple[int, ...]:
-    status = file.stat()
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _check_tables(connection: duckdb.DuckDBPyConnection, suites: Sequence[Suite]) -> None:
