@@ -113,6 +113,23 @@ def run(output: Output = Path("output")) -> None:
 
 @app.command()
 @one_line_errors
+def fetch(
+    start: Annotated[str, typer.Option("--from", help="First day, as 2020-03-01.")],
+    end: Annotated[str, typer.Option("--to", help="Last day, which is over.")],
+    source: Annotated[str, typer.Option(help="Some of soma, fr_y9c and market, with commas.")] = "soma,fr_y9c,market",
+    raw_data: Annotated[
+        Path | None, typer.Option(envvar="RAW_DATA", help="The folder of the raw files, one folder per source.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="A mirror that is asked instead of the public hosts.")] = None,
+) -> None:
+    """Fetch public files of some days over the network, the one command that opens a connection."""
+    from dealer_limits.sources.fetch import fetch_files, read_window
+
+    fetch_files(read_window(start, end), filter(None, source.split(",")), raw_data, console, base_url)
+
+
+@app.command()
+@one_line_errors
 def dictionary() -> None:
     """Print what raw files must look like, column by column, from the contracts of the sources."""
     from dealer_limits.sources.dictionary import write_dictionary
