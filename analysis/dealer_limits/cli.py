@@ -244,6 +244,39 @@ def report(
 
 @app.command()
 @one_line_errors
+def export(
+    disclosure: Annotated[Path, typer.Option(help="A new folder, for what may leave.")],
+    least_firms: Annotated[int | None, typer.Option(help="Firms that a cell needs; 5.")] = None,
+    largest_share: Annotated[float | None, typer.Option(help="Most that one firm may contribute; 0.6.")] = None,
+    two_largest_share: Annotated[float | None, typer.Option(help="Most that two firms may; 0.85.")] = None,
+    warehouse: Warehouse = WAREHOUSE,
+    output: Output = Path("output"),
+) -> None:
+    """Write aggregates that may leave a confidential place, each kept or withheld by rules, and a manifest."""
+    from dealer_limits.disclosure.export import export_disclosure
+    from dealer_limits.disclosure.rules import Rules
+
+    given = {"least_firms": least_firms, "largest_share": largest_share, "two_largest_share": two_largest_share}
+    rules = Rules(**{name: value for name, value in given.items() if value is not None})
+    export_disclosure(warehouse, output, disclosure, rules, console)
+
+
+@app.command()
+@one_line_errors
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="The folder of an export.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    table: Annotated[list[str] | None, typer.Option(help="Show all cells of these, as 2 or figure_3.")] = None,
+    output: Output = Path("output"),
+) -> None:
+    """Set two exports side by side: coefficients by their combined standard errors, and what is withheld."""
+    from dealer_limits.disclosure.compare import compare_exports
+
+    compare_exports(first, second, output, table, console)
+
+
+@app.command()
+@one_line_errors
 def montecarlo(
     world: Annotated[str, typer.Option(help="paper, null or strong.")] = "paper",
     reps: Annotated[int | None, typer.Option(help="Worlds, a multiple of 10; 500, with --trades 20.")] = None,
