@@ -246,9 +246,11 @@ def report(
 @one_line_errors
 def export(
     disclosure: Annotated[Path, typer.Option(help="A new folder, for what may leave.")],
-    least_firms: Annotated[int | None, typer.Option(help="Firms that a cell needs; 5.")] = None,
-    largest_share: Annotated[float | None, typer.Option(help="Most that one firm may contribute; 0.6.")] = None,
-    two_largest_share: Annotated[float | None, typer.Option(help="Most that two firms may; 0.85.")] = None,
+    least_firms: Annotated[
+        int | None, typer.Option(help="Firms that a cell needs; defaults: docs/disclosure.md.")
+    ] = None,
+    largest_share: Annotated[float | None, typer.Option(help="Most that one firm may contribute to a cell.")] = None,
+    two_largest_share: Annotated[float | None, typer.Option(help="Most that the two largest may.")] = None,
     warehouse: Warehouse = WAREHOUSE,
     output: Output = Path("output"),
 ) -> None:

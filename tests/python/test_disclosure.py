@@ -6,8 +6,10 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
+from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
@@ -112,6 +114,12 @@ def test_every_measure_has_to_pass_but_one_that_is_zero_throughout() -> None:
     assert Rules().reason({"observations": even, "squares": np.zeros(6)}) == ""
     assert Rules().reason({"observations": np.zeros(6)}) == TOO_FEW
     assert Rules().reason(None) == NO_FIRMS
+
+
+def test_page_has_the_defaults() -> None:
+    page = (Path(__file__).parents[2] / "docs/disclosure.md").read_text()
+    stated = re.findall(r"^\| `--([a-z-]+)` \| ([\d.]+) \|", page, flags=re.MULTILINE)
+    assert {name.replace("-", "_"): float(value) for name, value in stated} == asdict(Rules())
 
 
 def test_one_withheld_cell_of_a_whole_takes_the_smallest_with_it() -> None:

@@ -85,6 +85,7 @@ def test_what_is_fetched_passes_the_check_of_raw_files(server: PublicServer, tmp
         "soma/treasury_operations_2020-03-01_2020-03-31.json",
         "soma/treasury_operations_2020-04-01_2020-04-30.json",
     ]
+    assert not (raw / ".fetching").exists()
     ledger = Ledger(tmp_path / "build", {"RAW_DATA": str(raw)})
     tables = ["soma.operations", "soma.operation_details", "fr_y9c.bulk"]
     ledger.inspect([*tables, "market.treasury_yields", "market.treasury_securities"])

@@ -88,6 +88,8 @@ def export_disclosure(
         files["figures.csv"] = figures
         files["match.csv"] = list(map(judge, match_cells(connection, variables)))
     files = {name: withhold_complements(cells) for name, cells in files.items()}
+    if diagnostics is None:
+        console.print("without diagnostics: `dealer-limits diagnostics` has not been run", highlight=False)
     _write(folder, files, rules, variables)
     _show(console, folder, files)
     return files

@@ -164,7 +164,11 @@ class _Fetching:
                         silent[host] = str(error)
                 except DealerLimitsError as error:
                     failed[file] = str(error).removeprefix("bad input: ")
-        shutil.rmtree(self._raw_data / INCOMING / "checked", ignore_errors=True)
+        incoming = self._raw_data / INCOMING
+        shutil.rmtree(incoming / "checked", ignore_errors=True)
+        # a body that has come in part stays for the next run
+        if incoming.is_dir() and not any(incoming.iterdir()):
+            incoming.rmdir()
         return failed
 
     def _stays(self, file: PublicFile) -> str:
