@@ -156,6 +156,23 @@ def run(output: Output = Path("output")) -> None:
 
 @app.command()
 @one_line_errors
+def fetch(
+    start: Annotated[str, typer.Option("--from", help="First day, as 2020-03-01.")],
+    end: Annotated[str, typer.Option("--to", help="Last day, which is over.")],
+    source: Annotated[str, typer.Option(help="Some of soma, fr_y9c and market, with commas.")] = "soma,fr_y9c,market",
+    raw_data: Annotated[
+        Path | None, typer.Option(envvar="RAW_DATA", help="The folder of the raw files, one folder per source.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="A mirror that is asked instead of the public hosts.")] = None,
+) -> None:
+    """Fetch public files of some days over the network, the one command that opens a connection."""
+    from dealer_limits.sources.fetch import fetch_files, read_window
+
+    fetch_files(read_window(start, end), filter(None, source.split(",")), raw_data, console, base_url)
+
+
+@app.command()
+@one_line_errors
 def dictionary() -> None:
     """Print what raw files must look like, column by column, from the contracts of the sources."""
     from dealer_limits.sources.dictionary import write_dictionary
@@ -301,6 +318,41 @@ def report(
     from dealer_limits.sources.files import truth_folder
 
     write_report(warehouse, output, truth or truth_folder(), RUN_RESULTS, console)
+
+
+@app.command()
+@one_line_errors
+def export(
+    disclosure: Annotated[Path, typer.Option(help="A new folder, for what may leave.")],
+    least_firms: Annotated[
+        int | None, typer.Option(help="Firms that a cell needs; defaults: docs/disclosure.md.")
+    ] = None,
+    largest_share: Annotated[float | None, typer.Option(help="Most that one firm may contribute to a cell.")] = None,
+    two_largest_share: Annotated[float | None, typer.Option(help="Most that the two largest may.")] = None,
+    warehouse: Warehouse = WAREHOUSE,
+    output: Output = Path("output"),
+) -> None:
+    """Write aggregates that may leave a confidential place, each kept or withheld by rules, and a manifest."""
+    from dealer_limits.disclosure.export import export_disclosure
+    from dealer_limits.disclosure.rules import Rules
+
+    given = {"least_firms": least_firms, "largest_share": largest_share, "two_largest_share": two_largest_share}
+    rules = Rules(**{name: value for name, value in given.items() if value is not None})
+    export_disclosure(warehouse, output, disclosure, rules, console)
+
+
+@app.command()
+@one_line_errors
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="The folder of an export.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    table: Annotated[list[str] | None, typer.Option(help="Show all cells of these, as 2 or figure_3.")] = None,
+    output: Output = Path("output"),
+) -> None:
+    """Set two exports side by side: coefficients by their combined standard errors, and what is withheld."""
+    from dealer_limits.disclosure.compare import compare_exports
+
+    compare_exports(first, second, output, table, console)
 
 
 @app.command()

@@ -62,6 +62,7 @@ LONGEST_FIRST = (
     "test_report_inference",
     "test_steps",
     "test_confidential",
+    "test_disclosure",
     "test_estimate_in_database",
     "test_estimate_engines",
     "test_montecarlo_whole_worlds",
