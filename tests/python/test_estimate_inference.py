@@ -78,6 +78,23 @@ def test_least_lag_is_the_horizon(rows: pd.DataFrame):
     assert lags.loc[("a", "3"), "lags"].max() == 10
 
 
+@pytest.mark.parametrize(
+    ("column", "alone", "both"),
+    [("1", "newey_west", "newey_west_two_step"), ("3", "moving_block", "moving_block_two_step")],
+)
+def test_recommended_errors_of_table_15_are_of_both_steps(
+    rows: pd.DataFrame, folder: Path, column: str, alone: str, both: str
+):
+    own = rows[(rows["table"] == "15") & (rows["panel"] == "a") & (rows["column"] == column)]
+    errors = own.set_index(["term", "covariance"])["se"]
+    assert errors["move", both] != pytest.approx(errors["move", alone], rel=1e-3)
+    assert errors["limit_usage_index_residual", both] == pytest.approx(
+        errors["limit_usage_index_residual", alone], rel=1e-2
+    )
+    summary = pd.read_parquet(folder / "output" / "inference_summary.parquet").set_index(KEYS[:4])
+    assert summary.loc[("15", "a", column, "move"), ["recommended", "se"]].tolist() == [both, errors["move", both]]
+
+
 def test_covariances_change_errors_and_not_coefficients(rows: pd.DataFrame):
     table = rows[rows["table"] == "2"]
     keys = ["panel", "column", "term"]

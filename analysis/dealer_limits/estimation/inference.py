@@ -25,6 +25,13 @@ from dealer_limits.estimation.covariance import (
     robust_covariance_of,
     rule_of_thumb_lags,
 )
+from dealer_limits.estimation.first_step import (
+    FirstStep,
+    block_errors_of_both_steps,
+    columns_of_first_steps,
+    first_step_of,
+    newey_west_of_both_steps,
+)
 from dealer_limits.estimation.instruments import (
     RECOMMENDED_SET,
     Projections,
@@ -140,7 +147,8 @@ def _infer_all(
 ) -> Iterator[tuple[Specification, Inferred]]:
     """Columns of one sample and horizon are read together, those of the same rows demeaned together."""
     for sharing in same_rows(specs):
-        rows = read_rows(connection, sharing, clusters=methods.columns(sharing[0].observations))
+        also = columns_of_first_steps(sharing)
+        rows = read_rows(connection, sharing, also, clusters=methods.columns(sharing[0].observations))
         complete = {spec: complete_rows(rows, spec) for spec in sharing}
         for alike in same_variables(sharing, complete):
             variables = variables_of(rows, alike, complete[alike[0]])
@@ -163,17 +171,21 @@ def _infer_column(
     except (CollinearError, ValueError):
         return Inferred([], {}, [])
     groups = {name: rows.levels[name][complete] for name in rows.levels}
+    first = first_step_of(spec, rows, complete, variables)
     inferred = Inferred([], {}, [])
     for method in methods:
         if method.kind == "wild":
             _add_wild(inferred, spec, fit, variables, groups, rows.levels, method)
             continue
-        if method.kind == "bootstrap":
-            se = fit.se if method.covariance == "bootstrap" else fit.other_errors["se_block"]
+        if method.kind in ("bootstrap", "two_step_bootstrap"):
+            if method.kind == "two_step_bootstrap" and first is not None:
+                se = block_errors_of_both_steps(variables, spec, first, bootstrap)
+            else:
+                se = fit.se if method.covariance == "bootstrap" else fit.other_errors["se_block"]
             found = infer(fit.coef, se, fit.nobs, fit.df_resid, {})
             inferred.rows.extend(_rows(spec, method, found))
             continue
-        covariance = covariance_of(fit, method, groups, spec.horizon)
+        covariance = covariance_of(fit, method, groups, spec.horizon, first)
         found = infer(fit.coef, _root(covariance.matrix), fit.nobs, covariance.df, {})
         inferred.rows.extend(_rows(spec, method, found, covariance))
     if spec.instruments and {FIRM, DAY} <= set(groups):
@@ -181,8 +193,10 @@ def _infer_column(
     return inferred
 
 
-def covariance_of(fit: Fit, method: Method, groups: dict[str, np.ndarray], horizon: int | None) -> Covariance:
-    """The covariance of a linear fit by one method; `groups` has the clusters (n,) by name."""
+def covariance_of(
+    fit: Fit, method: Method, groups: dict[str, np.ndarray], horizon: int | None, first: FirstStep | None = None
+) -> Covariance:
+    """The covariance of a linear fit by one method; `groups` has the clusters (n,) by name, `first` its first step."""
     chosen = [groups[name] for name in method.clusters]
     if method.kind == "robust":
         return robust_covariance_of(fit.parts)
@@ -196,7 +210,10 @@ def covariance_of(fit: Fit, method: Method, groups: dict[str, np.ndarray], horiz
         (days,) = chosen
         periods = int(days.max() - days.min()) + 1
         return driscoll_kraay_covariance(fit.parts, days, rule_of_thumb_lags(periods, least=horizon or 0))
-    return newey_west_covariance(fit.parts, rule_of_thumb_lags(fit.nobs, least=Bootstrap.block_rows))
+    lags = rule_of_thumb_lags(fit.nobs, least=Bootstrap.block_rows)
+    if method.kind == "two_step_newey_west" and first is not None:
+        return newey_west_of_both_steps(fit.parts, fit.coef, first, lags)
+    return newey_west_covariance(fit.parts, lags)
 
 
 def cell_numbers(first: np.ndarray, second: np.ndarray) -> np.ndarray:
