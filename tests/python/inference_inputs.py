@@ -135,13 +135,18 @@ def inference_rows() -> pd.DataFrame:
 
 
 def instrument_rows(weak: bool = True) -> pd.DataFrame:
-    """Two columns of Table 8: weak instruments with a set of two rays, and strong ones with an interval."""
+    """Two columns of Table 8: weak instruments with a set of two rays, marginal ones with an interval; or strong."""
     infinity = float("inf")
     facts = {
         "1": {
             "effective_f": 4.21 if weak else 30.0,
             "effective_f_critical": 19.9,
+            "effective_f_jackknife_firm": 2.5 if weak else 28.0,
+            "effective_f_jackknife_firm_critical": 21.2,
+            "effective_f_firm_x_day": 61.0,
+            "effective_f_firm_x_day_critical": 19.6,
             "weak": float(weak),
+            "marginal": 0.0,
             "anderson_rubin_firm_x_day_p": 0.2261,
             "anderson_rubin_firm_x_day_bounded": 1.0,
             "anderson_rubin_firm_x_day_low_1": -0.9,
@@ -163,9 +168,14 @@ def instrument_rows(weak: bool = True) -> pd.DataFrame:
             "hansen_j_p": 0.1034,
         },
         "2": {
-            "effective_f": 92.5,
-            "effective_f_critical": 19.7,
+            "effective_f": 24.6,
+            "effective_f_critical": 21.0,
+            "effective_f_jackknife_firm": 16.8 if weak else 28.0,
+            "effective_f_jackknife_firm_critical": 21.4,
+            "effective_f_firm_x_day": 92.5,
+            "effective_f_firm_x_day_critical": 19.7,
             "weak": 0.0,
+            "marginal": float(weak),
             "anderson_rubin_firm_x_day_p": 0.0001,
             "anderson_rubin_firm_x_day_bounded": 1.0,
             "anderson_rubin_firm_x_day_low_1": -0.339,

@@ -192,14 +192,17 @@ def test_printed_regressions_stand_beside_the_truth_of_the_worlds(page: str):
 
 def test_weak_instruments_are_warned_of_on_the_table_and_their_sets_may_have_no_bound(page: str, folder: Path):
     part = section(page, "table_8")
-    assert part.index("Weak instruments in column 1:") < part.index("<table")
-    assert "effective F of 4.2, where 19.9 and more is needed" in part
+    assert part.index("Weak and marginal instruments in all columns:") < part.index("<table")
+    assert "effective F by firm of 4.2 to 24.6 where 19.9 to 21.0 is needed" in part
+    assert "by the jackknife of 2.5 to 16.8 where 21.2 to 21.4 is needed" in part
     assert "The set has no bound in column 1:" in part
     headings, rows = read_table(page, "instruments_table")
     found = {row[0]: row[1:] for row in rows if row[0]}
     assert headings == ["Column", "(1)", "(2)"]
-    assert found["instruments"] == ["✗ weak", "✓ strong"]
-    assert found["Effective F"] == ["4.2", "92.5"]
+    assert found["instruments"] == ["✗ weak", "! marginal"]
+    assert found["Effective F, by firm"] == ["4.2", "24.6"]
+    assert found["Effective F, jackknife by firm"] == ["2.5", "16.8"]
+    assert found["Effective F, by firm-day"] == ["61.0", "92.5"]
     sets = [found[f"Anderson–Rubin, {how}: 95% set"] for how in ("by firm-day", "jackknife by firm")]
     assert sets == [
         ["-0.900 to 0.200", "-0.339 to -0.187"],
@@ -211,7 +214,7 @@ def test_weak_instruments_are_warned_of_on_the_table_and_their_sets_may_have_no_
     assert found["first stage: firm limit increase"] == ["-0.150", "-0.150"]
     assert ["", "(0.146)", "(0.146)"] in rows
     latex = (folder / "output/report/tables/table_8.tex").read_text(encoding="utf-8")
-    assert "Weak instruments" in latex
+    assert "Weak and marginal instruments" in latex
     assert "under 10\\%" in latex
 
 
@@ -219,9 +222,9 @@ def test_strong_instruments_get_no_warning(tmp_path: Path):
     write_inputs(tmp_path, tables=("8",))
     instrument_rows(weak=False).to_parquet(tmp_path / "output/instruments.parquet")
     page = write(tmp_path).read_text(encoding="utf-8")
-    assert "Weak instruments" not in page
+    assert " instruments in " not in section(page, "table_8").partition("<table")[0]
     assert "unbounded" not in page
-    assert "✓ strong" in page
+    assert page.count("✓ strong") == 2
 
 
 def test_specification_curve_is_drawn_and_counted(page: str, folder: Path):

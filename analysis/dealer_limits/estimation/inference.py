@@ -34,6 +34,7 @@ from dealer_limits.estimation.first_step import (
 )
 from dealer_limits.estimation.instruments import (
     RECOMMENDED_SET,
+    EffectiveF,
     Projections,
     anderson_rubin,
     anderson_rubin_p,
@@ -41,6 +42,7 @@ from dealer_limits.estimation.instruments import (
     effective_f,
     hansen_j,
     project,
+    strength,
 )
 from dealer_limits.estimation.methods import Method, Methods, load_methods
 from dealer_limits.estimation.multiplicity import romano_wolf
@@ -60,7 +62,7 @@ LEVEL = 0.05
 
 KEYS = ("table", "panel", "column", "term")
 
-# instruments live in firm-days
+# instruments live in firm-days, and are tested by firm
 FIRM, DAY = "firm_rssd", "business_date"
 
 
@@ -291,38 +293,56 @@ def _instrument_tests(
 ) -> Iterator[tuple]:
     """Long rows (table, panel, column, term, statistic, value, text).
 
-    By firm-day, where the instruments live; Anderson-Rubin sets also from the jackknife by firm, since
-    firm-days that share the days of a change are not independent.
+    By firm: a firm's limits, usage and positions last for months, and errors by firm cover (docs/decisions.md).
+    By firm-day, where the instruments live, stand a set and an effective F beside, for comparison. With no more firms
+    than instruments nothing can be said by firm.
     """
     exogenous = [name for name in spec.regressors if name not in spec.endogenous]
     instruments = list(spec.instruments)
     asked = (variables, fit.parts, spec.dependent, spec.endogenous[0], instruments, exogenous)
-    found = project(*asked, cell_numbers(groups[FIRM], groups[DAY]))
+    by_firm_day = project(*asked, cell_numbers(groups[FIRM], groups[DAY]))
     column = spec.key
-    errors = np.sqrt(np.diag(found.covariance)).reshape(2, -1)
-    for stage, coefs, ses in (
-        ("reduced_form", found.reduced_form, errors[0]),
-        ("first_stage", found.first_stage, errors[1]),
-    ):
-        for term, coef, se in zip(spec.instruments, coefs, ses, strict=True):
+    for stage, coefs in (("reduced_form", by_firm_day.reduced_form), ("first_stage", by_firm_day.first_stage)):
+        for term, coef in zip(instruments, coefs, strict=True):
             yield (*column, term, f"{stage}_coef", float(coef), "")
-            yield (*column, term, f"{stage}_se", float(se), "")
-    strength = effective_f(found)
-    warning = f"instruments are weak: effective F {strength.value:.1f}, {strength.critical_value:.1f} is needed"
-    yield (*column, "", "effective_f", strength.value, warning if strength.weak else "")
-    yield (*column, "", "effective_f_critical", strength.critical_value, "")
-    yield (*column, "", "weak", float(strength.weak), "")
-    yield from _anderson_rubin(column, found, "anderson_rubin_firm_x_day")
+    yield from _effective_f(column, effective_f(by_firm_day), "effective_f_firm_x_day")
+    yield from _anderson_rubin(column, by_firm_day, "anderson_rubin_firm_x_day")
     firms = len(np.unique(groups[FIRM]))
-    if firms > len(instruments):
-        by_firm = project(*asked, groups[FIRM], by_jackknife=True)
-        yield from _anderson_rubin(column, by_firm, RECOMMENDED_SET)
+    yield (*column, "", "firms", float(firms), "")
+    yield (*column, "", "firm_days", float(by_firm_day.clusters), "")
+    if firms <= len(instruments):
+        return
+    by_firm, by_jackknife = (project(*asked, groups[FIRM], by_jackknife=each) for each in (False, True))
+    errors = np.sqrt(np.diag(by_firm.covariance)).reshape(2, -1)
+    for stage, ses in zip(("reduced_form", "first_stage"), errors, strict=True):
+        for term, se in zip(instruments, ses, strict=True):
+            yield (*column, term, f"{stage}_se", float(se), "")
+    clustered, jackknife = effective_f(by_firm), effective_f(by_jackknife)
+    yield from _effective_f(column, clustered, "effective_f")
+    yield from _effective_f(column, jackknife, "effective_f_jackknife_firm")
+    word = strength(clustered, jackknife)
+    yield (*column, "", "weak", float(word == "weak"), _strength_in_words(word, clustered, jackknife))
+    yield (*column, "", "marginal", float(word == "marginal"), "")
+    yield from _anderson_rubin(column, by_jackknife, RECOMMENDED_SET)
     if len(instruments) > 1:
-        j, degrees = hansen_j(found)
+        j, degrees = hansen_j(by_firm)
         yield (*column, "", "hansen_j", j, "")
         yield (*column, "", "hansen_j_p", float(chi2.sf(j, degrees)), "")
-    yield (*column, "", "clusters", float(found.clusters), "")
-    yield (*column, "", "firms", float(firms), "")
+
+
+def _effective_f(column: tuple, found: EffectiveF, name: str) -> Iterator[tuple]:
+    yield (*column, "", name, found.value, "")
+    yield (*column, "", f"{name}_critical", found.critical_value, "")
+
+
+def _strength_in_words(word: str, clustered: EffectiveF, jackknife: EffectiveF) -> str:
+    """What a warning says; "" of strong instruments."""
+    if word == "strong":
+        return ""
+    return (
+        f"instruments are {word}: effective F {clustered.value:.1f} by firm, {clustered.critical_value:.1f} is needed; "
+        f"{jackknife.value:.1f} by jackknife, {jackknife.critical_value:.1f} is needed"
+    )
 
 
 def _anderson_rubin(column: tuple, found: Projections, name: str) -> Iterator[tuple]:
@@ -411,7 +431,7 @@ def describe(summary: pd.DataFrame, tests: pd.DataFrame) -> Iterator[str]:
             f"Table {table}: of {len(rows)} coefficients {significant.sum()} are significant at 5% with the "
             f"paper's errors, {rows['survives'].sum()} with {safe}, {rows['survives_holm'].sum()} after Holm"
         )
-    weak = tests[(tests["statistic"] == "effective_f") & (tests["text"] != "")]
+    weak = tests[(tests["statistic"] == "weak") & (tests["text"] != "")]
     of_sets = tests[tests["statistic"] == f"{RECOMMENDED_SET}_bounded"]
     sets = of_sets.set_index(["table", "panel", "column"])["text"]
     for *key, text in weak[["table", "panel", "column", "text"]].itertuples(index=False):

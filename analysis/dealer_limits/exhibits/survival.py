@@ -23,6 +23,17 @@ _VERDICTS = {
     "gained": '<span class="soft">only with these</span>',
     "never": '<span class="soft">·</span>',
 }
+# effective F of the instruments, by how the first stage is clustered
+_STRENGTHS = {
+    "effective_f": "by firm",
+    "effective_f_jackknife_firm": "jackknife by firm",
+    "effective_f_firm_x_day": "by firm-day",
+}
+_MARKED = {
+    "weak": '<span class="fail">✗ weak</span>',
+    "marginal": '<span class="warn">! marginal</span>',
+    "strong": '<span class="pass">✓ strong</span>',
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Survival:
 
 @dataclass(frozen=True)
 class Instruments:
-    """Under an instrumented table: a warning ("" where instruments are strong) and tests per column."""
+    """Under an instrumented table: a warning ("" where all instruments are strong) and tests per column."""
 
     warning: str
     table: str
@@ -105,17 +116,21 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
     def p_values(statistic: str) -> list[str]:
         return [_p_value(values.get((name, "", statistic), math.nan)) for name in columns]
 
-    weak = [name for name in columns if values.get((name, "", "weak"), 0.0)]
+    words = {
+        name: next((word for word in ("weak", "marginal") if values.get((name, "", word), 0.0)), "strong")
+        for name in columns
+        if (name, "", "weak") in values
+    }
     rows = [
-        line("Effective F", each("effective_f", ".1f")),
-        line("needed for a bias under 10% of the worst", each("effective_f_critical", ".1f")),
-        line(
-            "instruments",
-            [
-                '<span class="fail">✗ weak</span>' if name in weak else '<span class="pass">✓ strong</span>'
-                for name in columns
-            ],
+        *(
+            made
+            for kind, label in _STRENGTHS.items()
+            for made in (
+                line(f"Effective F, {label}", each(kind, ".1f")),
+                line("needed for a bias under 10% of the worst", each(f"{kind}_critical", ".1f")),
+            )
         ),
+        line("instruments", [_MARKED.get(words.get(name, ""), "") for name in columns]),
         *(
             made
             for kind, label in SETS.items()
@@ -128,7 +143,7 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
                 line(f"{label}: p of no effect", p_values(f"{kind}_p")),
             )
         ),
-        line("Hansen J", each("hansen_j", ".2f")),
+        line("Hansen J, by firm", each("hansen_j", ".2f")),
         line("p of J", p_values("hansen_j_p")),
     ]
     for stage, title in (("first_stage", "first stage"), ("reduced_form", "reduced form")):
@@ -136,12 +151,12 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
             rows.append(line(f"{title}: {term.replace('_', ' ')}", each(f"{stage}_coef", ".3f", term)))
             errors = each(f"{stage}_se", ".3f", term)
             rows.append(line("", [f"({error})" if error else "" for error in errors]))
-    rows.append(line("firm-days (clusters)", each("clusters", ",.0f")))
-    rows.append(line("firms (clusters of the jackknife)", each("firms", ",.0f")))
+    rows.append(line("firms (clusters)", each("firms", ",.0f")))
+    rows.append(line("firm-days", each("firm_days", ",.0f")))
     frame = pd.DataFrame(rows)
     names = list(frame.columns[1:])
     return Instruments(
-        warning=_warning(values, weak, columns), table=frame_html(frame, "instruments_table", names, raw=names)
+        warning=_warning(values, words, columns), table=frame_html(frame, "instruments_table", names, raw=names)
     )
 
 
@@ -328,13 +343,11 @@ def _set(values: pd.Series, column: str, kind: str, text: str) -> str:
     return written if bounded else f'{written}<br><span class="fail">unbounded</span>'
 
 
-def _warning(values: pd.Series, weak: list[str], columns: list[str]) -> str:
-    if not weak:
+def _warning(values: pd.Series, words: Mapping[str, str], columns: list[str]) -> str:
+    doubtful = [name for name, word in words.items() if word != "strong"]
+    if not doubtful:
         return ""
-    strengths = [values[name, "", "effective_f"] for name in weak]
-    needed = min(values[name, "", "effective_f_critical"] for name in weak)
-    which = "all columns" if weak == columns else _columns(weak)
-    span = f"{min(strengths):.1f}" if len(weak) == 1 else f"{min(strengths):.1f} to {max(strengths):.1f}"
+    said = " and ".join(word for word in ("weak", "marginal") if word in words.values())
     safe = f"{RECOMMENDED_SET}_bounded"
     unbounded = [name for name in columns if values.get((name, "", safe), 1.0) == 0.0]
     ending = (
@@ -342,12 +355,26 @@ def _warning(values: pd.Series, weak: list[str], columns: list[str]) -> str:
         if unbounded
         else ""
     )
-    return (
-        f"Weak instruments in {which}: effective F of {span}, where {needed:.1f} and more is needed for a "
-        "bias under 10% of the worst. Estimates, errors and stars of the table are not to be relied on; the "
-        "Anderson–Rubin sets need no strong instruments, the jackknife's no independent firm-days either."
-        f"{ending}"
+    where = "all columns" if doubtful == columns else _columns(doubtful)
+    clustered, jackknife = (
+        f"{_span(values, doubtful, kind)} where {_span(values, doubtful, f'{kind}_critical')} is needed"
+        for kind in ("effective_f", "effective_f_jackknife_firm")
     )
+    trust = (
+        "Estimates, errors and stars of the table are not to be relied on"
+        if "weak" in words.values()
+        else "Estimates, errors and stars of the table may be relied on or not: so few firms do not say"
+    )
+    return (
+        f"{said.capitalize()} instruments in {where}: effective F by firm of {clustered}, by the jackknife of "
+        f"{jackknife}, for a bias under 10% of the worst. {trust}. The Anderson–Rubin sets need no strong instruments, "
+        f"the jackknife’s no independent firm-days either.{ending}"
+    )
+
+
+def _span(values: pd.Series, columns: list[str], statistic: str) -> str:
+    found = sorted({f"{values[name, '', statistic]:.1f}" for name in columns}, key=float)
+    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def _columns(names: list[str]) -> str:
