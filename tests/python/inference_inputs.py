@@ -15,6 +15,7 @@ import pytest
 
 from conftest import made_once
 from dealer_limits.estimation.inference import Inference, summarise
+from dealer_limits.estimation.known_worlds import NULL_COLUMNS
 from dealer_limits.estimation.panel import stars
 from dealer_limits.estimation.specification_curve import CHOICES, Point, draw_curve
 from dealer_limits.estimation.specifications import load_registry
@@ -99,7 +100,7 @@ def write_all(folder: Path, weak: bool = True, tables: Collection[str] = ()) -> 
         [("2", "a", "1", "log_limit_usage", 3.0), ("2", "a", "3", "log_limit_usage", 2.0)],
         columns=[*KEYS[:4], "printed_stars"],
     )
-    summary = summarise(rows, dict.fromkeys(specs, "wild_desk"), printed)
+    summary = summarise(rows, dict.fromkeys(specs, "wild_desk"), printed, null_rows())
     summary.to_parquet(output / "inference_summary.parquet", index=False)
     instrument_rows(weak).to_parquet(output / "instruments.parquet", index=False)
     (output / "figures").mkdir()
@@ -132,6 +133,18 @@ def inference_rows() -> pd.DataFrame:
             adjusted = {"p_holm": after_holm, "p_romano_wolf": after_holm / 2 if is_wild else float("nan")}
             rows.append(vars(row) | adjusted)
     return pd.DataFrame(rows)
+
+
+def null_rows() -> pd.DataFrame:
+    """How often tests reject in null: with the paper's errors for two columns of Table 2, with others for one."""
+    unknown = float("nan")
+    return pd.DataFrame(
+        [
+            ("2", "a", "1", "log_limit_usage", 0.05, 500.0, 0.47, 500.0),
+            ("2", "a", "2", "log_limit_usage", 0.36, 500.0, unknown, unknown),
+        ],
+        columns=[*KEYS[:4], *NULL_COLUMNS],
+    )
 
 
 def instrument_rows(weak: bool = True) -> pd.DataFrame:
@@ -231,6 +244,8 @@ def diagnostics_rows() -> pd.DataFrame:
             "is_tested": True,
             **{f"{world}_mean": mean for world, mean in zip(WORLDS, means, strict=True)},
             **{f"{world}_rejection": share for world, share in zip(WORLDS, rejections, strict=True)},
+            **{f"{world}_population": mean / 2 for world, mean in zip(WORLDS, means, strict=True)},
+            **{f"{world}_effect_lasting": effect for world, effect in zip(WORLDS, (0.0, -0.2, -0.1), strict=True)},
         }
         rows += [row, row | {"term": "log_net_position", "coef": 77.7, "is_tested": False}]
     return pd.DataFrame(rows)
@@ -272,6 +287,7 @@ def world_rows() -> pd.DataFrame:
                 "dependent": "d_log_net_position",
                 "term": "log_limit_usage",
                 "population": -0.01 * place,
+                "effect_lasting": -0.025 * place,
                 "mean": -0.011 * place,
                 "coverage_95": 0.9 + 0.05 * place,
                 "rejection": 0.05 + 0.3 * place,

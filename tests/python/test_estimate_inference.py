@@ -1,4 +1,4 @@
-"""Errors beside the paper's, from a warehouse file to what survives."""
+"""Errors beside the paper's, from a warehouse file to what is significant with them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from dealer_limits.estimation.compare import KEYS
 from dealer_limits.estimation.inference import run_inference, summarise
+from dealer_limits.estimation.known_worlds import NULL_COLUMNS
 from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import run_estimates
 from dealer_limits.estimation.specification_curve import CHOICES, COVARIANCES, run_specification_curve
@@ -203,12 +204,14 @@ def test_same_warehouse_same_bytes(warehouse: Path, rows: pd.DataFrame, folder: 
         assert first == second
 
 
-def test_results_survive_where_they_were_significant_and_still_are(rows: pd.DataFrame, folder: Path):
+def test_results_are_significant_too_where_they_were_with_the_papers_errors_and_still_are(
+    rows: pd.DataFrame, folder: Path
+):
     summary = pd.read_parquet(folder / "output" / "inference_summary.parquet")
-    assert (summary["survives"].isna() == (summary["p_paper"] >= 0.05)).all()
-    known = summary[summary["survives"].notna()]
-    assert (known["survives"] == (known["p"] < 0.05)).all()
-    assert (~known["survives_holm"].astype(bool) | known["survives"].astype(bool)).all()
+    assert (summary["significant_too"].isna() == (summary["p_paper"] >= 0.05)).all()
+    known = summary[summary["significant_too"].notna()]
+    assert (known["significant_too"] == (known["p"] < 0.05)).all()
+    assert (~known["significant_too_holm"].astype(bool) | known["significant_too"].astype(bool)).all()
     assert len(summary) == len(rows[rows["term"] != "constant"].drop_duplicates(KEYS[:4]))
 
 
@@ -227,9 +230,10 @@ def test_summary_says_nothing_of_what_was_never_significant():
         columns=[*KEYS[:4], "covariance", "coef", "se", "p", "stars", "ci_low", "ci_high", "p_holm"],
     )
     printed = pd.DataFrame(columns=[*KEYS[:4], "printed_stars"])
-    summary = summarise(frame, {spec: "wild_desk"}, printed).set_index("term")
-    assert summary.loc["x", "survives"] is np.False_ or not summary.loc["x", "survives"]
-    assert summary["survives"].isna().to_dict() == {"x": False, "z": True}
+    null = pd.DataFrame(columns=[*KEYS[:4], *NULL_COLUMNS])
+    summary = summarise(frame, {spec: "wild_desk"}, printed, null).set_index("term")
+    assert summary.loc["x", "significant_too"] is np.False_ or not summary.loc["x", "significant_too"]
+    assert summary["significant_too"].isna().to_dict() == {"x": False, "z": True}
 
 
 def test_specification_curve_has_a_point_for_every_choice(warehouse: Path, folder: Path):

@@ -1,4 +1,4 @@
-"""Every linear estimate with the covariances that a referee may ask for, and which results survive them."""
+"""Every estimate with the errors that a referee may ask for, and which results are significant with these too."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ from dealer_limits.estimation.instruments import (
     project,
     strength,
 )
+from dealer_limits.estimation.known_worlds import null_rejections
 from dealer_limits.estimation.methods import Method, Methods, load_methods
 from dealer_limits.estimation.multiplicity import romano_wolf
 from dealer_limits.estimation.observations import Rows, complete_rows, read_rows, variables_of
@@ -57,7 +58,7 @@ from dealer_limits.warehouse import open_warehouse
 
 SEED = 20200316
 
-# Results survive at this level.
+# Results are significant at this level.
 LEVEL = 0.05
 
 KEYS = ("table", "panel", "column", "term")
@@ -113,7 +114,7 @@ def run_inference(
     - `inference.parquet`: a row per coefficient and covariance (the fields of `Inference`), with `p_holm` over
       the coefficients of the table and `p_romano_wolf` from the joint draws of the wild bootstrap;
     - `inference_summary.parquet`: a row per coefficient: the paper's errors, the recommended ones, and
-      whether the result survives;
+      whether the result is significant with these too, and how often such a test rejects in the world `null`;
     - `instruments.parquet`: tests of the instruments of Table 8.
 
     The same warehouse gives the same bytes. Raises DealerLimitsError where the warehouse or a mart is
@@ -128,10 +129,11 @@ def run_inference(
         for spec, inferred in track(inferring, "Inference", total=len(specs), console=console, transient=True):
             results[spec] = inferred
         printed = _printed_stars(connection)
+        recommended = {spec: methods.recommended_for(spec.observations, spec.kind) for spec in specs}
+        null = null_rejections(connection, specs, recommended)
     rows = pd.DataFrame([row for spec in specs for row in results[spec].rows])
     rows = _adjust(rows, {spec: results[spec].wild for spec in specs})
-    recommended = {spec: methods.recommended_for(spec.observations, spec.kind) for spec in specs}
-    summary = summarise(rows, recommended, printed)
+    summary = summarise(rows, recommended, printed, null)
     tests = pd.DataFrame(
         [test for spec in specs for test in results[spec].instruments],
         columns=["table", "panel", "column", "term", "statistic", "value", "text"],
@@ -397,12 +399,14 @@ def _printed_stars(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     ).df()
 
 
-def summarise(rows: pd.DataFrame, recommended: dict[Specification, str], printed: pd.DataFrame) -> pd.DataFrame:
-    """A row per coefficient: the paper's errors first, the recommended ones beside, and what survives.
+def summarise(
+    rows: pd.DataFrame, recommended: dict[Specification, str], printed: pd.DataFrame, null: pd.DataFrame
+) -> pd.DataFrame:
+    """A row per coefficient: the paper's errors first, the recommended ones beside, and what is significant with both.
 
-    `survives` is whether a result that is significant at 5% with the paper's errors still is with the
-    recommended ones, `survives_holm` whether it is also after Holm's correction over the table; both are
-    missing where the result was not significant to begin with.
+    `significant_too` is whether a result that is significant at 5% with the paper's errors is so with the recommended
+    ones, `significant_too_holm` whether it is also after Holm's correction over the table; both are missing where the
+    result was not significant to begin with. `null` are rejections in a world without effects (`null_rejections`).
     """
     columns = {spec.key: name for spec, name in recommended.items()}
     slopes = rows[rows["term"] != "constant"]
@@ -414,22 +418,37 @@ def summarise(rows: pd.DataFrame, recommended: dict[Specification, str], printed
     summary = first[[*KEYS, "coef", *values[:3], "recommended"]].merge(
         safe[[*KEYS, "recommended", *values]], on=[*KEYS, "recommended"], suffixes=("_paper", ""), how="left"
     )
-    summary = summary.merge(printed, on=list(KEYS), how="left")
+    for known in (printed, null):
+        summary = summary.merge(known, on=list(KEYS), how="left")
     significant = summary["p_paper"] < LEVEL
-    for name, p_value in (("survives", summary["p"]), ("survives_holm", summary["p_holm"])):
+    for name, p_value in (("significant_too", summary["p"]), ("significant_too_holm", summary["p_holm"])):
         summary[name] = pd.array(p_value < LEVEL, dtype="boolean")
         summary.loc[~significant, name] = pd.NA
     return summary
 
 
+def rejections_in_words(rows: pd.DataFrame) -> str:
+    """How often the tests of some coefficients, with the recommended errors, reject in the world `null`."""
+    shares = rows["null_rejection"].dropna()
+    if shares.empty:
+        return "how often the same tests reject in the world null is not measured"
+    low, high = (f"{share:.0%}" for share in (shares.min(), shares.max()))
+    span = low if low == high else f"{low.removesuffix('%')} to {high}"
+    measured = "" if len(shares) == len(rows) else f", {len(shares)} of them measured"
+    return (
+        f"the same tests reject in {span} of {rows['null_worlds'].max():.0f} worlds null, without an effect{measured}"
+    )
+
+
 def describe(summary: pd.DataFrame, tests: pd.DataFrame) -> Iterator[str]:
-    """Lines for the terminal: what survives, by table, and warnings of weak instruments."""
+    """Lines for the terminal: what is significant, by table, and in how many null worlds; weak instruments."""
     for table, rows in summary.groupby("table", sort=False):
-        significant = rows["survives"].notna()
+        significant = rows["significant_too"].notna()
         safe = ", ".join(dict.fromkeys(rows["recommended"]))
         yield (
             f"Table {table}: of {len(rows)} coefficients {significant.sum()} are significant at 5% with the "
-            f"paper's errors, {rows['survives'].sum()} with {safe}, {rows['survives_holm'].sum()} after Holm"
+            f"paper's errors, {rows['significant_too'].sum()} with {safe}, {rows['significant_too_holm'].sum()} after "
+            f"Holm; {rejections_in_words(rows)}"
         )
     weak = tests[(tests["statistic"] == "weak") & (tests["text"] != "")]
     of_sets = tests[tests["statistic"] == f"{RECOMMENDED_SET}_bounded"]
