@@ -43,6 +43,9 @@ def rejections(path: Path, specs: list = SPECS, recommended: dict = RECOMMENDED)
 
 def test_papers_errors_have_the_share_of_their_own_row(seeds: Path):
     found = rejections(seeds).set_index(["table", "panel", "column", "term"])
+    is_move = found.index.get_level_values("term") == "move"
+    assert is_move.sum() == 8 and found.loc[is_move, list(NULL_COLUMNS)].isna().all(axis=None)
+    found = found[~is_move].sort_index()
     known = NULL.set_index(["table", "panel", "column", "term"]).loc[found.index]
     np.testing.assert_array_equal(found["null_rejection_paper"], known["rejection"])
     np.testing.assert_array_equal(found["null_worlds_paper"], known["worlds"])
