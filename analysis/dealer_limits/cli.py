@@ -243,7 +243,7 @@ def inference(
     output: Output = Path("output"),
     specifications: Specifications = None,
 ) -> None:
-    """Set the errors that a referee may ask for beside the paper's, and say which results survive."""
+    """Set the errors that a referee may ask for beside the paper's, and say what is significant with these too."""
     from dealer_limits.estimation.inference import run_inference
     from dealer_limits.estimation.specification_curve import run_specification_curve
 

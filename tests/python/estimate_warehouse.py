@@ -157,6 +157,8 @@ def make_market_days(rng: np.random.Generator) -> pd.DataFrame:
     dates = pd.bdate_range("2019-12-02", periods=MARKET_DAYS)
     move = 60 + 15 * rng.gamma(2, size=MARKET_DAYS)
     index = np.where(np.arange(MARKET_DAYS) < 10, np.nan, rng.normal(size=MARKET_DAYS))
+    # the residual of a regression on MOVE, as the mart has it
+    index[10:] -= np.polynomial.Polynomial.fit(move[10:], index[10:], 1)(move[10:])
     # rounded as published, so that values repeat
     measures = {
         name: (1 + move / 40 * (1 + rng.gamma(1, size=MARKET_DAYS)) + 0.3 * np.nan_to_num(index)).round(1)

@@ -15,6 +15,7 @@ import pytest
 
 from conftest import made_once
 from dealer_limits.estimation.inference import Inference, summarise
+from dealer_limits.estimation.known_worlds import NULL_COLUMNS
 from dealer_limits.estimation.panel import stars
 from dealer_limits.estimation.specification_curve import CHOICES, Point, draw_curve
 from dealer_limits.estimation.specifications import load_registry
@@ -100,7 +101,7 @@ def write_all(folder: Path, weak: bool = True, tables: Collection[str] = ()) -> 
         [("2", "a", "1", "log_limit_usage", 3.0), ("2", "a", "3", "log_limit_usage", 2.0)],
         columns=[*KEYS[:4], "printed_stars"],
     )
-    summary = summarise(rows, dict.fromkeys(specs, "wild_desk"), printed)
+    summary = summarise(rows, dict.fromkeys(specs, "wild_desk"), printed, null_rows())
     summary.to_parquet(output / "inference_summary.parquet", index=False)
     instrument_rows(weak).to_parquet(output / "instruments.parquet", index=False)
     (output / "figures").mkdir()
@@ -135,14 +136,31 @@ def inference_rows() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def null_rows() -> pd.DataFrame:
+    """How often tests reject in null: with the paper's errors for two columns of Table 2, with others for one."""
+    unknown = float("nan")
+    return pd.DataFrame(
+        [
+            ("2", "a", "1", "log_limit_usage", 0.05, 500.0, 0.47, 500.0),
+            ("2", "a", "2", "log_limit_usage", 0.36, 500.0, unknown, unknown),
+        ],
+        columns=[*KEYS[:4], *NULL_COLUMNS],
+    )
+
+
 def instrument_rows(weak: bool = True) -> pd.DataFrame:
-    """Two columns of Table 8: weak instruments with a set of two rays, and strong ones with an interval."""
+    """Two columns of Table 8: weak instruments with a set of two rays, marginal ones with an interval; or strong."""
     infinity = float("inf")
     facts = {
         "1": {
             "effective_f": 4.21 if weak else 30.0,
             "effective_f_critical": 19.9,
+            "effective_f_jackknife_firm": 2.5 if weak else 28.0,
+            "effective_f_jackknife_firm_critical": 21.2,
+            "effective_f_firm_x_day": 61.0,
+            "effective_f_firm_x_day_critical": 19.6,
             "weak": float(weak),
+            "marginal": 0.0,
             "anderson_rubin_firm_x_day_p": 0.2261,
             "anderson_rubin_firm_x_day_bounded": 1.0,
             "anderson_rubin_firm_x_day_low_1": -0.9,
@@ -164,9 +182,14 @@ def instrument_rows(weak: bool = True) -> pd.DataFrame:
             "hansen_j_p": 0.1034,
         },
         "2": {
-            "effective_f": 92.5,
-            "effective_f_critical": 19.7,
+            "effective_f": 24.6,
+            "effective_f_critical": 21.0,
+            "effective_f_jackknife_firm": 16.8 if weak else 28.0,
+            "effective_f_jackknife_firm_critical": 21.4,
+            "effective_f_firm_x_day": 92.5,
+            "effective_f_firm_x_day_critical": 19.7,
             "weak": 0.0,
+            "marginal": float(weak),
             "anderson_rubin_firm_x_day_p": 0.0001,
             "anderson_rubin_firm_x_day_bounded": 1.0,
             "anderson_rubin_firm_x_day_low_1": -0.339,
@@ -222,6 +245,8 @@ def diagnostics_rows() -> pd.DataFrame:
             "is_tested": True,
             **{f"{world}_mean": mean for world, mean in zip(WORLDS, means, strict=True)},
             **{f"{world}_rejection": share for world, share in zip(WORLDS, rejections, strict=True)},
+            **{f"{world}_population": mean / 2 for world, mean in zip(WORLDS, means, strict=True)},
+            **{f"{world}_effect_lasting": effect for world, effect in zip(WORLDS, (0.0, -0.2, -0.1), strict=True)},
         }
         rows += [row, row | {"term": "log_net_position", "coef": 77.7, "is_tested": False}]
     return pd.DataFrame(rows)
@@ -263,6 +288,7 @@ def world_rows() -> pd.DataFrame:
                 "dependent": "d_log_net_position",
                 "term": "log_limit_usage",
                 "population": -0.01 * place,
+                "effect_lasting": -0.025 * place,
                 "mean": -0.011 * place,
                 "coverage_95": 0.9 + 0.05 * place,
                 "rejection": 0.05 + 0.3 * place,

@@ -1,4 +1,4 @@
-"""Errors beside the paper's, from a warehouse file to what survives."""
+"""Errors beside the paper's, from a warehouse file to what is significant with them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from dealer_limits.estimation.compare import KEYS
 from dealer_limits.estimation.inference import run_inference, summarise
+from dealer_limits.estimation.known_worlds import NULL_COLUMNS
 from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import run_estimates
 from dealer_limits.estimation.specification_curve import CHOICES, COVARIANCES, run_specification_curve
@@ -78,6 +79,23 @@ def test_least_lag_is_the_horizon(rows: pd.DataFrame):
     assert lags.loc[("a", "3"), "lags"].max() == 10
 
 
+@pytest.mark.parametrize(
+    ("column", "alone", "both"),
+    [("1", "newey_west", "newey_west_two_step"), ("3", "moving_block", "moving_block_two_step")],
+)
+def test_recommended_errors_of_table_15_are_of_both_steps(
+    rows: pd.DataFrame, folder: Path, column: str, alone: str, both: str
+):
+    own = rows[(rows["table"] == "15") & (rows["panel"] == "a") & (rows["column"] == column)]
+    errors = own.set_index(["term", "covariance"])["se"]
+    assert errors["move", both] != pytest.approx(errors["move", alone], rel=1e-3)
+    assert errors["limit_usage_index_residual", both] == pytest.approx(
+        errors["limit_usage_index_residual", alone], rel=1e-2
+    )
+    summary = pd.read_parquet(folder / "output" / "inference_summary.parquet").set_index(KEYS[:4])
+    assert summary.loc[("15", "a", column, "move"), ["recommended", "se"]].tolist() == [both, errors["move", both]]
+
+
 def test_covariances_change_errors_and_not_coefficients(rows: pd.DataFrame):
     table = rows[rows["table"] == "2"]
     keys = ["panel", "column", "term"]
@@ -101,15 +119,23 @@ def test_adjusted_p_values_are_no_smaller(rows: pd.DataFrame):
     assert slopes[~slopes["covariance"].str.startswith("wild")]["p_romano_wolf"].isna().all()
 
 
-def test_instruments_of_table_8_are_tested(rows: pd.DataFrame, folder: Path, printout: Console):
+@pytest.fixture(scope="module")
+def tests_of_column_1(rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Tests of the instruments of Table 8, column 1, of the column as a whole, by statistic."""
     tests = pd.read_parquet(folder / "output" / "instruments.parquet")
     assert set(tests["table"]) == {"8"} and tests["column"].nunique() == 6
-    column = tests[(tests["column"] == "1") & (tests["term"] == "")].set_index("statistic")
-    assert column.loc["effective_f", "value"] > 0
-    assert column.loc["weak", "value"] == float(
-        column.loc["effective_f", "value"] <= column.loc["effective_f_critical", "value"]
-    )
-    assert ("weak" in column.loc["effective_f", "text"]) == bool(column.loc["weak", "value"])
+    return tests[(tests["column"] == "1") & (tests["term"] == "")].set_index("statistic")
+
+
+def test_instruments_of_table_8_are_tested(tests_of_column_1: pd.DataFrame):
+    column = tests_of_column_1
+    is_strong = [
+        column.loc[name, "value"] > column.loc[f"{name}_critical", "value"]
+        for name in ("effective_f", "effective_f_jackknife_firm")
+    ]
+    assert column.loc["weak", "value"] == float(not is_strong[0])
+    assert column.loc["marginal", "value"] == float(is_strong == [True, False])
+    assert ("instruments are" in column.loc["weak", "text"]) == (not all(is_strong))
     for kind in ("anderson_rubin_firm_x_day", "anderson_rubin_jackknife_firm"):
         limits, p_value = column.loc[f"{kind}_bounded"], column.loc[f"{kind}_p", "value"]
         assert limits["text"]
@@ -120,6 +146,56 @@ def test_instruments_of_table_8_are_tested(rows: pd.DataFrame, folder: Path, pri
     assert 0 <= column.loc["hansen_j_p", "value"] <= 1
 
 
+def test_effective_f_and_j_are_by_firm_as_linearmodels_has_them(warehouse: Path, tests_of_column_1: pd.DataFrame):
+    """First stage and two-step GMM by packages on days demeaned by pandas; of the jackknife, the first stage without
+    one firm each, days demeaned anew. Clustered there without the factor of degrees of freedom."""
+    import duckdb
+    from linearmodels.iv import IV2SLS, IVGMM
+
+    names = ["firm_limit_increase", "firm_limit_decrease"]
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        frame = connection.execute(
+            f"""
+            select
+                firm_rssd, business_date, d_log_net_securities_position as y, log_limit_usage as x, {", ".join(names)}
+            from observations.obs_desk_horizon
+            where is_prime_treasury_desk and horizon = 1
+            order by desk_id, business_date
+            """
+        ).df()
+    frame = frame.dropna().reset_index(drop=True)
+
+    def flat(rows: pd.DataFrame) -> pd.DataFrame:
+        values = rows[["y", "x", *names]]
+        return values - values.groupby(rows["business_date"]).transform("mean")
+
+    def effective(coef: np.ndarray, covariance: np.ndarray, z: np.ndarray) -> float:
+        gram = z.T @ z
+        return coef @ gram @ coef / np.trace(covariance @ gram)
+
+    own, firms = flat(frame), frame["firm_rssd"]
+    count, rows, parameters = firms.nunique(), len(frame), frame["business_date"].nunique() + 2
+    stage = IV2SLS(own["x"], own[names], None, None).fit(cov_type="clustered", clusters=firms, debiased=False)
+    factor = count / (count - 1) * (rows - 1) / (rows - parameters)
+    z = own[names].to_numpy()
+    expected = effective(stage.params.to_numpy(), stage.cov.to_numpy() * factor, z)
+    values = tests_of_column_1["value"]
+    assert values["firms"] == count
+    assert values["effective_f"] == pytest.approx(expected, rel=1e-8)
+
+    without = []
+    for firm in firms.unique():
+        kept = flat(frame[firms != firm])
+        without.append(np.linalg.lstsq(kept[names].to_numpy(), kept["x"].to_numpy())[0] - stage.params.to_numpy())
+    jackknife = (count - 1) / count * np.transpose(without) @ np.array(without)
+    assert values["effective_f_jackknife_firm"] == pytest.approx(
+        effective(stage.params.to_numpy(), jackknife, z), rel=1e-7
+    )
+    options = {"weight_type": "clustered", "clusters": firms, "center": False}
+    other = IVGMM(own["y"], None, own["x"], own[names], **options).fit(iter_limit=2)
+    assert values["hansen_j"] == pytest.approx(other.j_stat.stat, rel=1e-7)
+
+
 def test_same_warehouse_same_bytes(warehouse: Path, rows: pd.DataFrame, folder: Path):
     run_inference(warehouse, folder / "again", ["2", "8"], silent(), DRAWS)
     run_inference(warehouse, folder / "once more", ["2", "8"], silent(), DRAWS)
@@ -128,12 +204,14 @@ def test_same_warehouse_same_bytes(warehouse: Path, rows: pd.DataFrame, folder: 
         assert first == second
 
 
-def test_results_survive_where_they_were_significant_and_still_are(rows: pd.DataFrame, folder: Path):
+def test_results_are_significant_too_where_they_were_with_the_papers_errors_and_still_are(
+    rows: pd.DataFrame, folder: Path
+):
     summary = pd.read_parquet(folder / "output" / "inference_summary.parquet")
-    assert (summary["survives"].isna() == (summary["p_paper"] >= 0.05)).all()
-    known = summary[summary["survives"].notna()]
-    assert (known["survives"] == (known["p"] < 0.05)).all()
-    assert (~known["survives_holm"].astype(bool) | known["survives"].astype(bool)).all()
+    assert (summary["significant_too"].isna() == (summary["p_paper"] >= 0.05)).all()
+    known = summary[summary["significant_too"].notna()]
+    assert (known["significant_too"] == (known["p"] < 0.05)).all()
+    assert (~known["significant_too_holm"].astype(bool) | known["significant_too"].astype(bool)).all()
     assert len(summary) == len(rows[rows["term"] != "constant"].drop_duplicates(KEYS[:4]))
 
 
@@ -152,9 +230,10 @@ def test_summary_says_nothing_of_what_was_never_significant():
         columns=[*KEYS[:4], "covariance", "coef", "se", "p", "stars", "ci_low", "ci_high", "p_holm"],
     )
     printed = pd.DataFrame(columns=[*KEYS[:4], "printed_stars"])
-    summary = summarise(frame, {spec: "wild_desk"}, printed).set_index("term")
-    assert summary.loc["x", "survives"] is np.False_ or not summary.loc["x", "survives"]
-    assert summary["survives"].isna().to_dict() == {"x": False, "z": True}
+    null = pd.DataFrame(columns=[*KEYS[:4], *NULL_COLUMNS])
+    summary = summarise(frame, {spec: "wild_desk"}, printed, null).set_index("term")
+    assert summary.loc["x", "significant_too"] is np.False_ or not summary.loc["x", "significant_too"]
+    assert summary["significant_too"].isna().to_dict() == {"x": False, "z": True}
 
 
 def test_specification_curve_has_a_point_for_every_choice(warehouse: Path, folder: Path):

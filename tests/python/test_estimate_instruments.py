@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dealer_limits.estimation.instruments import (
+    EffectiveF,
     Projections,
     anderson_rubin,
     anderson_rubin_p,
@@ -16,6 +17,7 @@ from dealer_limits.estimation.instruments import (
     effective_f,
     hansen_j,
     project,
+    strength,
 )
 from dealer_limits.estimation.panel import fit_linear, take_out_effects
 from panels import with_holes
@@ -264,3 +266,11 @@ def test_effective_f_without_clusters_is_the_usual_f():
 def test_weak_instruments_are_called_weak():
     assert effective_f(plain(0.02)).weak
     assert not effective_f(plain(0.8)).weak
+
+
+@pytest.mark.parametrize(
+    ("clustered", "jackknife", "word"),
+    [(20.9, 30.0, "weak"), (24.6, 16.8, "marginal"), (24.6, 21.5, "strong"), (20.9, 16.8, "weak")],
+)
+def test_marginal_is_what_the_jackknife_denies(clustered: float, jackknife: float, word: str):
+    assert strength(EffectiveF(clustered, 21.0), EffectiveF(jackknife, 21.4)) == word

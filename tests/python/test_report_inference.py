@@ -16,13 +16,14 @@ from dealer_limits.estimation.inference import Inference, summarise
 from dealer_limits.estimation.specification_curve import Point
 from dealer_limits.estimation.specifications import load_registry
 from dealer_limits.exhibits.definitions import load_definitions
+from dealer_limits.exhibits.other_errors import make_other_errors
 from dealer_limits.exhibits.result_files import CURVE, DIAGNOSTICS, INFERENCE
-from dealer_limits.exhibits.survival import make_survival
 from dealer_limits.warehouse import open_warehouse
 from inference_inputs import (
     files_of,
     inference_rows,
     instrument_rows,
+    null_rows,
     reports_of_another_process,
     write_all,
     written_reports,
@@ -80,32 +81,47 @@ def coefficient(panel: str, column: str, plus: float = 0.0) -> str:
 
 
 def test_each_coefficient_has_the_verdict_of_its_p_values(page: str):
-    _, rows = read_table(page, "survival_2_table")
+    _, rows = read_table(page, "errors_2_table")
     assert [row[0] for row in rows] == [
         f"({panel}) {column} log(Limit Usage)" for panel, column in ("a1", "a2", "a3", "b1", "b2")
     ]
     verdicts = ["✓ yes", "! alone, not after Holm", "✗ no", "only with these", "·"]
     assert [row[8] for row in rows] == verdicts
-    assert facts(section(page, "survival")) == [
+    assert facts(section(page, "other_errors")) == [
         "3 of 5 coefficients significant at 5%, paper’s errors",
-        "2 of 3 survive the recommended errors",
+        "2 of 3 significant with the recommended errors too",
         "1 of 3 also after Holm, over their table",
     ]
-    assert "2 of 3 significant results survive safe errors" in facts(section(page, "overview"))
-    _, (overview,) = read_table(page, "survival_overview")
-    assert overview[1:] == ["5", "3", "2", "1", "1", "1", "wild bootstrap by desk"]
+    assert facts(section(page, "overview"))[4:6] == [
+        "2 of 3 results significant with other errors too",
+        "47% of worlds without an effect say the same, where measured",
+    ]
+    _, (overview,) = read_table(page, "errors_overview")
+    assert overview[1:] == ["5", "3", "2", "1", "1", "1", "5–36%", "47%", "wild bootstrap by desk"]
+
+
+def test_beside_what_is_significant_stands_how_often_it_is_where_there_is_no_effect(page: str):
+    part = plain(section(page, "other_errors"))
+    assert (
+        "In the world null, where limits change nothing, the same test with the same errors rejects in 47% of 500 "
+        "worlds for 1 of these 2, 47% on average. For the other 1 that has not been measured." in part
+    )
+    _, rows = read_table(page, "errors_2_table")
+    assert [row[9] for row in rows] == ["47%", *["not measured"] * 4]
+    _, alone = read_table(page, "alone_table")
+    assert alone[0][-1] == "not measured"
 
 
 def test_papers_errors_stand_first_and_safe_ones_beside_with_stars_of_each(page: str):
-    headings, rows = read_table(page, "survival_2_table")
+    headings, rows = read_table(page, "errors_2_table")
     assert headings == [
         *("Coefficient", "coefficient", "robust (the paper's)", "wild bootstrap by desk (recommended)"),
         *("other errors", "ours", "printed stars", "se", "se", "95% interval", "Holm p", "Romano–Wolf p"),
-        *("survives", "Driscoll-Kraay"),
+        *("significant too", "rejects in null", "Driscoll-Kraay"),
     ]
     assert rows[2][1:] == [
         *(coefficient("a", "3"), "**", "(0.011)**", "(0.033)"),
-        *(f"-∞ to {coefficient('a', '3', 1.0)}", "0.900", "0.450", "✗ no", "(0.022)**"),
+        *(f"-∞ to {coefficient('a', '3', 1.0)}", "0.900", "0.450", "✗ no", "not measured", "(0.022)**"),
     ]
 
 
@@ -115,19 +131,20 @@ def test_errors_without_draws_have_the_romano_wolf_p_of_the_bootstrap(folder: Pa
         registry = load_registry(connection)
     specs = registry.of_tables(["2"])
     printed = pd.DataFrame(columns=[*KEYS[:4], "printed_stars"])
-    summary = summarise(rows, dict.fromkeys(specs, "driscoll_kraay"), printed)
-    survival = make_survival(load_definitions(registry), summary, rows)
-    (table,) = [html for identity, _, _, html in survival.tables if identity == "survival_2"]
-    _, found = read_table(table, "survival_2_table")
+    unmeasured = null_rows().head(0)
+    summary = summarise(rows, dict.fromkeys(specs, "driscoll_kraay"), printed, unmeasured)
+    other_errors = make_other_errors(load_definitions(registry), summary, rows)
+    (table,) = [html for identity, _, _, html in other_errors.tables if identity == "errors_2"]
+    _, found = read_table(table, "errors_2_table")
     assert [row[7] for row in found] == ["0.001", "0.100", "0.450", "0.100", "0.500"]
 
 
-def test_results_that_do_not_survive_are_listed_apart_from_those_that_holm_takes(page: str):
+def test_results_that_other_errors_take_are_listed_apart_from_those_that_holm_takes(page: str):
     _, lost = read_table(page, "lost_table")
     _, alone = read_table(page, "alone_table")
     assert [row[0] for row in lost] == ["2(a), column 3: log(Limit Usage)"]
     assert [row[0] for row in alone] == ["2(a), column 2: log(Limit Usage)"]
-    assert lost[0][3:] == ["(0.011)**", "(0.033)", "0.300", "0.900"]
+    assert lost[0][3:] == ["(0.011)**", "(0.033)", "0.300", "0.900", "not measured"]
 
 
 def test_diagnostics_stand_beside_what_they_give_in_the_worlds(page: str):
@@ -146,11 +163,12 @@ def test_diagnostics_stand_beside_what_they_give_in_the_worlds(page: str):
         ["Is Q&A <plain>?", "no", "1 of 1", "48%", "99%", "100%"],
     ]
     headings, rows = read_table(page, "diagnostic_1")
-    assert headings[-6:] == ["mean", "rejects"] * 3
+    assert headings[-8:] == ["mean", "rejects", *["mean", "value / effect", "rejects"] * 2]
+    # values in endless data are half of the means, over effects of -0.2 and -0.1
     assert rows == [
-        ["Net positions", "1", "-0.100", "(0.020)", "yes", "", "0.000", "7%", "-0.100", "95%",
-         "-0.300", "100%"],
-        ["", "5", "0.010", "(0.100)", "no", "", "0.000", "5%", "-0.200", "90%", "-0.400", "100%"],
+        ["Net positions", "1", "-0.100", "(0.020)", "yes", "", "0.000", "7%", "-0.100", "0.25", "95%",
+         "-0.300", "1.50", "100%"],
+        ["", "5", "0.010", "(0.100)", "no", "", "0.000", "5%", "-0.200", "0.50", "90%", "-0.400", "2.00", "100%"],
     ]  # fmt: skip
     assert "77.7" not in part
     assert "Is Q&amp;A &lt;plain&gt;?" in part
@@ -186,20 +204,23 @@ def test_printed_regressions_stand_beside_the_truth_of_the_worlds(page: str):
     _, rows = read_table(page, "worlds_table")
     assert rows == [
         ["Table 2(a)", "1", "Net positions", "1", coefficient("a", "1"), "0.000", "▽ 90%", "5%",
-         "-0.010", "95%", "35%", "-0.020", "△ 100%", "65%"]
+         "-0.010", "0.40", "95%", "35%", "-0.020", "0.40", "△ 100%", "65%"]
     ]  # fmt: skip
 
 
 def test_weak_instruments_are_warned_of_on_the_table_and_their_sets_may_have_no_bound(page: str, folder: Path):
     part = section(page, "table_8")
-    assert part.index("Weak instruments in column 1:") < part.index("<table")
-    assert "effective F of 4.2, where 19.9 and more is needed" in part
+    assert part.index("Weak and marginal instruments in all columns:") < part.index("<table")
+    assert "effective F by firm of 4.2 to 24.6 where 19.9 to 21.0 is needed" in part
+    assert "by the jackknife of 2.5 to 16.8 where 21.2 to 21.4 is needed" in part
     assert "The set has no bound in column 1:" in part
     headings, rows = read_table(page, "instruments_table")
     found = {row[0]: row[1:] for row in rows if row[0]}
     assert headings == ["Column", "(1)", "(2)"]
-    assert found["instruments"] == ["✗ weak", "✓ strong"]
-    assert found["Effective F"] == ["4.2", "92.5"]
+    assert found["instruments"] == ["✗ weak", "! marginal"]
+    assert found["Effective F, by firm"] == ["4.2", "24.6"]
+    assert found["Effective F, jackknife by firm"] == ["2.5", "16.8"]
+    assert found["Effective F, by firm-day"] == ["61.0", "92.5"]
     sets = [found[f"Anderson–Rubin, {how}: 95% set"] for how in ("by firm-day", "jackknife by firm")]
     assert sets == [
         ["-0.900 to 0.200", "-0.339 to -0.187"],
@@ -211,7 +232,7 @@ def test_weak_instruments_are_warned_of_on_the_table_and_their_sets_may_have_no_
     assert found["first stage: firm limit increase"] == ["-0.150", "-0.150"]
     assert ["", "(0.146)", "(0.146)"] in rows
     latex = (folder / "output/report/tables/table_8.tex").read_text(encoding="utf-8")
-    assert "Weak instruments" in latex
+    assert "Weak and marginal instruments" in latex
     assert "under 10\\%" in latex
 
 
@@ -219,13 +240,13 @@ def test_strong_instruments_get_no_warning(tmp_path: Path):
     write_inputs(tmp_path, tables=("8",))
     instrument_rows(weak=False).to_parquet(tmp_path / "output/instruments.parquet")
     page = write(tmp_path).read_text(encoding="utf-8")
-    assert "Weak instruments" not in page
+    assert " instruments in " not in section(page, "table_8").partition("<table")[0]
     assert "unbounded" not in page
-    assert "✓ strong" in page
+    assert page.count("✓ strong") == 2
 
 
 def test_specification_curve_is_drawn_and_counted(page: str, folder: Path):
-    part = section(page, "survival")
+    part = section(page, "other_errors")
     assert 'aria-label="Specification curve' in part
     # 2 samples, 5 periods, 2 outcomes, 4 measures of usage
     assert "robust (the paper&#39;s): of 80 estimates 80 are negative, 1 significantly at 5%; 0 are" in part
@@ -240,17 +261,17 @@ def test_errors_of_other_estimates_are_not_shown(tmp_path: Path):
     summary["coef"] *= 1.0001
     summary.to_parquet(path)
     page = write(tmp_path).read_text(encoding="utf-8")
-    assert "belong to other estimates" in section(page, "survival")
-    assert "survival_overview" not in page
+    assert "belong to other estimates" in section(page, "other_errors")
+    assert "errors_overview" not in page
     assert "instruments_table" not in page
 
 
 def test_without_the_files_the_page_names_the_command_that_makes_each(folders: Path):
     page = (folders / "base/output/report/index.html").read_text(encoding="utf-8")
-    assert "<code>dealer-limits inference</code> makes" in section(page, "survival")
+    assert "<code>dealer-limits inference</code> makes" in section(page, "other_errors")
     part = section(page, "credibility")
     assert "<code>dealer-limits diagnostics</code> makes" in part
-    assert not re.search("<table", part + section(page, "survival"))
+    assert not re.search("<table", part + section(page, "other_errors"))
 
 
 @pytest.mark.parametrize(
@@ -300,14 +321,14 @@ MEASURE = """(() => {
   document.querySelectorAll("details").forEach(element => element.open = true);
   const root = document.documentElement;
   // what sticks out of a section, and is in no box that scrolls
-  const all = [...document.querySelectorAll("#credibility *, #survival *, #table_8 *")];
+  const all = [...document.querySelectorAll("#credibility *, #other_errors *, #table_8 *")];
   const right = element => element.getBoundingClientRect().right;
   const loose = all.filter(each => !each.closest(".scroll") && right(each) > innerWidth);
   return `width ${innerWidth}, overflow ${root.scrollWidth - root.clientWidth}, loose ${loose.length}`;
 })()"""
 CLICK = """(() => {
-  const fold = document.getElementById("survival_2"), before = fold.open;
-  document.querySelector('a[href="#survival_2"]').click();
+  const fold = document.getElementById("errors_2"), before = fold.open;
+  document.querySelector('a[href="#errors_2"]').click();
   return `${before} ${fold.open}`;
 })()"""
 WIDTHS = (390, 1440)

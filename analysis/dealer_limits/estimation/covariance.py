@@ -160,7 +160,7 @@ def driscoll_kraay_covariance(parts: Parts, days: np.ndarray, lags: int) -> Cova
     by_day[present - present[0]] = _sums_by(np.searchsorted(present, days), scores)
     rows, count = len(scores), len(present)
     factor = count / (count - 1) * (rows - 1) / (rows - parts.df_model)
-    meat = _bartlett(by_day, lags)
+    meat = bartlett(by_day, lags)
     return Covariance(parts.bread @ meat @ parts.bread * factor, count - 1, clusters=count, lags=lags)
 
 
@@ -219,7 +219,7 @@ def _outer(sums: np.ndarray) -> np.ndarray:
     return np.einsum("gi,gj->ij", sums, sums)
 
 
-def _bartlett(scores: np.ndarray, lags: int) -> np.ndarray:
+def bartlett(scores: np.ndarray, lags: int) -> np.ndarray:
     """Long-run variance of scores (T, k) in the order of time, summed and not averaged."""
     meat = _outer(scores)
     for lag in range(1, min(lags, len(scores) - 1) + 1):

@@ -28,7 +28,7 @@ from dealer_limits.provenance import marked, sentence_of
 from dealer_limits.warehouse import open_warehouse
 
 KEYS = ["table", "panel", "column"]
-WORLD_COLUMNS = ["population", "population_error", "mean", "coverage_95", "rejection"]
+WORLD_COLUMNS = ["population", "population_error", "effect_lasting", "mean", "coverage_95", "rejection"]
 
 
 @one_blas_thread()
@@ -36,9 +36,9 @@ def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataF
     """Estimate the diagnostics on a warehouse and write `diagnostics.csv` and `.parquet` to `output`.
 
     One row per regression and regressor: coef, se (jackknife by firm), t, its critical value at 5% and
-    whether t is beyond it, nobs, and for each world the population value with its Monte Carlo error, the mean
-    estimate and the share of samples in which the test rejects at 5% (`null_population`, ...,
-    `strong_rejection`), from the committed Monte Carlo.
+    whether t is beyond it, nobs, and for each world the population value with its Monte Carlo error, the planted
+    effect of usage that stays up, the mean estimate and the share of samples in which the test rejects at 5%
+    (`null_population`, ..., `strong_rejection`), from the committed Monte Carlo.
 
     A regression that these data do not identify is left out and named.
 

@@ -1,10 +1,10 @@
-"""Every linear estimate with the covariances that a referee may ask for, and which results survive them."""
+"""Every estimate with the errors that a referee may ask for, and which results are significant with these too."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -25,8 +25,17 @@ from dealer_limits.estimation.covariance import (
     robust_covariance_of,
     rule_of_thumb_lags,
 )
+from dealer_limits.estimation.extremal import extremal_inference
+from dealer_limits.estimation.first_step import (
+    FirstStep,
+    block_errors_of_both_steps,
+    columns_of_first_steps,
+    first_step_of,
+    newey_west_of_both_steps,
+)
 from dealer_limits.estimation.instruments import (
     RECOMMENDED_SET,
+    EffectiveF,
     Projections,
     anderson_rubin,
     anderson_rubin_p,
@@ -34,7 +43,9 @@ from dealer_limits.estimation.instruments import (
     effective_f,
     hansen_j,
     project,
+    strength,
 )
+from dealer_limits.estimation.known_worlds import null_rejections
 from dealer_limits.estimation.mart import publish_safe_errors
 from dealer_limits.estimation.methods import Method, Methods, load_methods
 from dealer_limits.estimation.multiplicity import romano_wolf
@@ -49,12 +60,12 @@ from dealer_limits.warehouse import identity, open_warehouse
 
 SEED = 20200316
 
-# Results survive at this level.
+# Results are significant at this level.
 LEVEL = 0.05
 
 KEYS = ("table", "panel", "column", "term")
 
-# instruments live in firm-days
+# instruments live in firm-days, and are tested by firm
 FIRM, DAY = "firm_rssd", "business_date"
 
 
@@ -106,7 +117,7 @@ def run_inference(
     - `inference.parquet`: a row per coefficient and covariance (the fields of `Inference`), with `p_holm` over
       the coefficients of the table and `p_romano_wolf` from the joint draws of the wild bootstrap;
     - `inference_summary.parquet`: a row per coefficient: the paper's errors, the recommended ones, and
-      whether the result survives;
+      whether the result is significant with these too, and how often such a test rejects in the world `null`;
     - `instruments.parquet`: tests of the instruments of Table 8.
 
     With `into_warehouse`, `marts.fct_estimate` gets the recommended errors, where estimates are in it.
@@ -124,10 +135,11 @@ def run_inference(
         for spec, inferred in track(inferring, "Inference", total=len(specs), console=console, transient=True):
             results[spec] = inferred
         printed = _printed_stars(connection)
+        recommended = {spec: methods.recommended_for(spec.observations, spec.kind) for spec in specs}
+        null = null_rejections(connection, specs, recommended)
     rows = pd.DataFrame([row for spec in specs for row in results[spec].rows])
     rows = _adjust(rows, {spec: results[spec].wild for spec in specs})
-    recommended = {spec: methods.recommended_for(spec.observations, spec.kind) for spec in specs}
-    summary = summarise(rows, recommended, printed)
+    summary = summarise(rows, recommended, printed, null)
     tests = pd.DataFrame(
         [test for spec in specs for test in results[spec].instruments],
         columns=["table", "panel", "column", "term", "statistic", "value", "text"],
@@ -147,7 +159,8 @@ def _infer_all(
 ) -> Iterator[tuple[Specification, Inferred]]:
     """Columns of one sample and horizon are read together, those of the same rows demeaned together."""
     for sharing in same_rows(specs):
-        rows = read_rows(connection, sharing, clusters=methods.columns(sharing[0].observations))
+        also = columns_of_first_steps(sharing)
+        rows = read_rows(connection, sharing, also, clusters=methods.columns(sharing[0].observations))
         complete = {spec: complete_rows(rows, spec) for spec in sharing}
         for alike in same_variables(sharing, complete):
             variables = variables_of(rows, alike, complete[alike[0]])
@@ -170,17 +183,24 @@ def _infer_column(
     except (CollinearError, ValueError):
         return Inferred([], {}, [])
     groups = {name: rows.levels[name][complete] for name in rows.levels}
+    first = first_step_of(spec, rows, complete, variables)
     inferred = Inferred([], {}, [])
     for method in methods:
         if method.kind == "wild":
             _add_wild(inferred, spec, fit, variables, groups, rows.levels, method)
             continue
-        if method.kind == "bootstrap":
-            se = fit.se if method.covariance == "bootstrap" else fit.other_errors["se_block"]
+        if method.kind == "extremal":
+            inferred.rows.extend(_extremal_rows(spec, fit, variables, method))
+            continue
+        if method.kind in ("bootstrap", "two_step_bootstrap"):
+            if method.kind == "two_step_bootstrap" and first is not None:
+                se = block_errors_of_both_steps(variables, spec, first, bootstrap)
+            else:
+                se = fit.se if method.covariance == "bootstrap" else fit.other_errors["se_block"]
             found = infer(fit.coef, se, fit.nobs, fit.df_resid, {})
             inferred.rows.extend(_rows(spec, method, found))
             continue
-        covariance = covariance_of(fit, method, groups, spec.horizon)
+        covariance = covariance_of(fit, method, groups, spec.horizon, first)
         found = infer(fit.coef, _root(covariance.matrix), fit.nobs, covariance.df, {})
         inferred.rows.extend(_rows(spec, method, found, covariance))
     if spec.instruments and {FIRM, DAY} <= set(groups):
@@ -188,8 +208,10 @@ def _infer_column(
     return inferred
 
 
-def covariance_of(fit: Fit, method: Method, groups: dict[str, np.ndarray], horizon: int | None) -> Covariance:
-    """The covariance of a linear fit by one method; `groups` has the clusters (n,) by name."""
+def covariance_of(
+    fit: Fit, method: Method, groups: dict[str, np.ndarray], horizon: int | None, first: FirstStep | None = None
+) -> Covariance:
+    """The covariance of a linear fit by one method; `groups` has the clusters (n,) by name, `first` its first step."""
     chosen = [groups[name] for name in method.clusters]
     if method.kind == "robust":
         return robust_covariance_of(fit.parts)
@@ -203,7 +225,10 @@ def covariance_of(fit: Fit, method: Method, groups: dict[str, np.ndarray], horiz
         (days,) = chosen
         periods = int(days.max() - days.min()) + 1
         return driscoll_kraay_covariance(fit.parts, days, rule_of_thumb_lags(periods, least=horizon or 0))
-    return newey_west_covariance(fit.parts, rule_of_thumb_lags(fit.nobs, least=Bootstrap.block_rows))
+    lags = rule_of_thumb_lags(fit.nobs, least=Bootstrap.block_rows)
+    if method.kind == "two_step_newey_west" and first is not None:
+        return newey_west_of_both_steps(fit.parts, fit.coef, first, lags)
+    return newey_west_covariance(fit.parts, lags)
 
 
 def cell_numbers(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -231,6 +256,18 @@ def _rows(spec: Specification, method: Method, found: Fit, covariance: Covarianc
 
 def _number(value: int | None) -> float:
     return float("nan") if value is None else float(value)
+
+
+def _extremal_rows(spec: Specification, fit: Fit, variables: Variables, method: Method) -> Iterator[Inference]:
+    """Rows of a quantile in the tail: p-value and interval of the blocks; nothing of one that is not."""
+    found = extremal_inference(variables, spec.dependent, spec.regressors, spec.quantile)
+    if found is None:
+        return
+    for row, se, p_value, low, high in zip(
+        _rows(spec, method, fit), found.se, found.p, found.ci_low, found.ci_high, strict=True
+    ):
+        values = {"se": se, "t": row.coef / se, "p": p_value, "ci_low": low, "ci_high": high}
+        yield replace(row, stars=stars(p_value), **{name: float(value) for name, value in values.items()})
 
 
 def _add_wild(
@@ -281,38 +318,56 @@ def _instrument_tests(
 ) -> Iterator[tuple]:
     """Long rows (table, panel, column, term, statistic, value, text).
 
-    By firm-day, where the instruments live; Anderson-Rubin sets also from the jackknife by firm, since
-    firm-days that share the days of a change are not independent.
+    By firm: a firm's limits, usage and positions last for months, and errors by firm cover (docs/decisions.md).
+    By firm-day, where the instruments live, stand a set and an effective F beside, for comparison. With no more firms
+    than instruments nothing can be said by firm.
     """
     exogenous = [name for name in spec.regressors if name not in spec.endogenous]
     instruments = list(spec.instruments)
     asked = (variables, fit.parts, spec.dependent, spec.endogenous[0], instruments, exogenous)
-    found = project(*asked, cell_numbers(groups[FIRM], groups[DAY]))
+    by_firm_day = project(*asked, cell_numbers(groups[FIRM], groups[DAY]))
     column = spec.key
-    errors = np.sqrt(np.diag(found.covariance)).reshape(2, -1)
-    for stage, coefs, ses in (
-        ("reduced_form", found.reduced_form, errors[0]),
-        ("first_stage", found.first_stage, errors[1]),
-    ):
-        for term, coef, se in zip(spec.instruments, coefs, ses, strict=True):
+    for stage, coefs in (("reduced_form", by_firm_day.reduced_form), ("first_stage", by_firm_day.first_stage)):
+        for term, coef in zip(instruments, coefs, strict=True):
             yield (*column, term, f"{stage}_coef", float(coef), "")
-            yield (*column, term, f"{stage}_se", float(se), "")
-    strength = effective_f(found)
-    warning = f"instruments are weak: effective F {strength.value:.1f}, {strength.critical_value:.1f} is needed"
-    yield (*column, "", "effective_f", strength.value, warning if strength.weak else "")
-    yield (*column, "", "effective_f_critical", strength.critical_value, "")
-    yield (*column, "", "weak", float(strength.weak), "")
-    yield from _anderson_rubin(column, found, "anderson_rubin_firm_x_day")
+    yield from _effective_f(column, effective_f(by_firm_day), "effective_f_firm_x_day")
+    yield from _anderson_rubin(column, by_firm_day, "anderson_rubin_firm_x_day")
     firms = len(np.unique(groups[FIRM]))
-    if firms > len(instruments):
-        by_firm = project(*asked, groups[FIRM], by_jackknife=True)
-        yield from _anderson_rubin(column, by_firm, RECOMMENDED_SET)
+    yield (*column, "", "firms", float(firms), "")
+    yield (*column, "", "firm_days", float(by_firm_day.clusters), "")
+    if firms <= len(instruments):
+        return
+    by_firm, by_jackknife = (project(*asked, groups[FIRM], by_jackknife=each) for each in (False, True))
+    errors = np.sqrt(np.diag(by_firm.covariance)).reshape(2, -1)
+    for stage, ses in zip(("reduced_form", "first_stage"), errors, strict=True):
+        for term, se in zip(instruments, ses, strict=True):
+            yield (*column, term, f"{stage}_se", float(se), "")
+    clustered, jackknife = effective_f(by_firm), effective_f(by_jackknife)
+    yield from _effective_f(column, clustered, "effective_f")
+    yield from _effective_f(column, jackknife, "effective_f_jackknife_firm")
+    word = strength(clustered, jackknife)
+    yield (*column, "", "weak", float(word == "weak"), _strength_in_words(word, clustered, jackknife))
+    yield (*column, "", "marginal", float(word == "marginal"), "")
+    yield from _anderson_rubin(column, by_jackknife, RECOMMENDED_SET)
     if len(instruments) > 1:
-        j, degrees = hansen_j(found)
+        j, degrees = hansen_j(by_firm)
         yield (*column, "", "hansen_j", j, "")
         yield (*column, "", "hansen_j_p", float(chi2.sf(j, degrees)), "")
-    yield (*column, "", "clusters", float(found.clusters), "")
-    yield (*column, "", "firms", float(firms), "")
+
+
+def _effective_f(column: tuple, found: EffectiveF, name: str) -> Iterator[tuple]:
+    yield (*column, "", name, found.value, "")
+    yield (*column, "", f"{name}_critical", found.critical_value, "")
+
+
+def _strength_in_words(word: str, clustered: EffectiveF, jackknife: EffectiveF) -> str:
+    """What a warning says; "" of strong instruments."""
+    if word == "strong":
+        return ""
+    return (
+        f"instruments are {word}: effective F {clustered.value:.1f} by firm, {clustered.critical_value:.1f} is needed; "
+        f"{jackknife.value:.1f} by jackknife, {jackknife.critical_value:.1f} is needed"
+    )
 
 
 def _anderson_rubin(column: tuple, found: Projections, name: str) -> Iterator[tuple]:
@@ -367,12 +422,14 @@ def _printed_stars(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     ).df()
 
 
-def summarise(rows: pd.DataFrame, recommended: dict[Specification, str], printed: pd.DataFrame) -> pd.DataFrame:
-    """A row per coefficient: the paper's errors first, the recommended ones beside, and what survives.
+def summarise(
+    rows: pd.DataFrame, recommended: dict[Specification, str], printed: pd.DataFrame, null: pd.DataFrame
+) -> pd.DataFrame:
+    """A row per coefficient: the paper's errors first, the recommended ones beside, and what is significant with both.
 
-    `survives` is whether a result that is significant at 5% with the paper's errors still is with the
-    recommended ones, `survives_holm` whether it is also after Holm's correction over the table; both are
-    missing where the result was not significant to begin with.
+    `significant_too` is whether a result that is significant at 5% with the paper's errors is so with the recommended
+    ones, `significant_too_holm` whether it is also after Holm's correction over the table; both are missing where the
+    result was not significant to begin with. `null` are rejections in a world without effects (`null_rejections`).
     """
     columns = {spec.key: name for spec, name in recommended.items()}
     slopes = rows[rows["term"] != "constant"]
@@ -384,24 +441,39 @@ def summarise(rows: pd.DataFrame, recommended: dict[Specification, str], printed
     summary = first[[*KEYS, "coef", *values[:3], "recommended"]].merge(
         safe[[*KEYS, "recommended", *values]], on=[*KEYS, "recommended"], suffixes=("_paper", ""), how="left"
     )
-    summary = summary.merge(printed, on=list(KEYS), how="left")
+    for known in (printed, null):
+        summary = summary.merge(known, on=list(KEYS), how="left")
     significant = summary["p_paper"] < LEVEL
-    for name, p_value in (("survives", summary["p"]), ("survives_holm", summary["p_holm"])):
+    for name, p_value in (("significant_too", summary["p"]), ("significant_too_holm", summary["p_holm"])):
         summary[name] = pd.array(p_value < LEVEL, dtype="boolean")
         summary.loc[~significant, name] = pd.NA
     return summary
 
 
+def rejections_in_words(rows: pd.DataFrame) -> str:
+    """How often the tests of some coefficients, with the recommended errors, reject in the world `null`."""
+    shares = rows["null_rejection"].dropna()
+    if shares.empty:
+        return "how often the same tests reject in the world null is not measured"
+    low, high = (f"{share:.0%}" for share in (shares.min(), shares.max()))
+    span = low if low == high else f"{low.removesuffix('%')} to {high}"
+    measured = "" if len(shares) == len(rows) else f", {len(shares)} of them measured"
+    return (
+        f"the same tests reject in {span} of {rows['null_worlds'].max():.0f} worlds null, without an effect{measured}"
+    )
+
+
 def describe(summary: pd.DataFrame, tests: pd.DataFrame) -> Iterator[str]:
-    """Lines for the terminal: what survives, by table, and warnings of weak instruments."""
+    """Lines for the terminal: what is significant, by table, and in how many null worlds; weak instruments."""
     for table, rows in summary.groupby("table", sort=False):
-        significant = rows["survives"].notna()
+        significant = rows["significant_too"].notna()
         safe = ", ".join(dict.fromkeys(rows["recommended"]))
         yield (
             f"Table {table}: of {len(rows)} coefficients {significant.sum()} are significant at 5% with the "
-            f"paper's errors, {rows['survives'].sum()} with {safe}, {rows['survives_holm'].sum()} after Holm"
+            f"paper's errors, {rows['significant_too'].sum()} with {safe}, {rows['significant_too_holm'].sum()} after "
+            f"Holm; {rejections_in_words(rows)}"
         )
-    weak = tests[(tests["statistic"] == "effective_f") & (tests["text"] != "")]
+    weak = tests[(tests["statistic"] == "weak") & (tests["text"] != "")]
     of_sets = tests[tests["statistic"] == f"{RECOMMENDED_SET}_bounded"]
     sets = of_sets.set_index(["table", "panel", "column"])["text"]
     for *key, text in weak[["table", "panel", "column", "text"]].itertuples(index=False):

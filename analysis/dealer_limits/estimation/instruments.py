@@ -67,6 +67,17 @@ class EffectiveF:
         return self.value <= self.critical_value
 
 
+def strength(clustered: EffectiveF, jackknife: EffectiveF) -> str:
+    """weak, marginal or strong: beyond the critical value by the clustered variance, and by the jackknife too.
+
+    With few clusters the clustered variance is too small and F too large; the jackknife errs the other way. Where they
+    disagree, the data do not say.
+    """
+    if clustered.weak:
+        return "weak"
+    return "marginal" if jackknife.weak else "strong"
+
+
 @dataclass(frozen=True)
 class ConfidenceSet:
     """Disjoint intervals, ends infinite where the set has no bound; none where the set is empty."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -64,34 +64,49 @@ def fit_quantile(
 
     Raises CollinearError where the regressors are collinear, ValueError for too few rows.
     """
-    y = variables.levels[dependent]
-    x = np.column_stack([*(variables.levels[name] for name in regressors), np.ones(len(y))])
+    x, y = with_constant(variables, dependent, regressors)
     rows, columns = x.shape
     if rows <= columns:
         raise ValueError(f"{rows} rows for {columns} coefficients")
     if np.linalg.matrix_rank(x) < columns:
         raise CollinearError(regressors, within_effects=False)
     solution = solve_quantile(x, y, np.ones(rows), quantile)
-    se, se_block = _bootstrap_errors(x.tobytes(), y.tobytes(), quantile, tuple(solution.basis), bootstrap)
+    drawn = (x.tobytes(), y.tobytes(), quantile, tuple(solution.basis), bootstrap)
+    se, se_block = (np.std(_draws(*drawn, counts), axis=0, ddof=1)[:-1] for counts in (pair_counts, block_counts))
     alone = np.sort(y)[int(np.ceil(rows * quantile - 1e-9)) - 1]
     pseudo_r2 = 1 - loss(y - x @ solution.coef, quantile) / loss(y - alone, quantile)
     measures, others = {"pseudo_r2": float(pseudo_r2)}, {"se_block": se_block}
     return infer(solution.coef[:-1], se, rows, rows - columns, measures, other_errors=others)
 
 
-@lru_cache(maxsize=16)
-def _bootstrap_errors(
-    x: bytes, y: bytes, quantile: float, basis: tuple[int, ...], bootstrap: Bootstrap
-) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (k - 1,) of pairs and of moving blocks; who infers after who has estimated does not draw again."""
+def draw_blocks(
+    variables: Variables, dependent: str, regressors: Sequence[str], quantile: float, bootstrap: Bootstrap
+) -> np.ndarray:
+    """Coefficients (draws, k + 1), the constant last, of the draws of moving blocks that `se_block` is of."""
+    x, y = with_constant(variables, dependent, regressors)
+    basis = solve_quantile(x, y, np.ones(len(y)), quantile).basis
+    return _draws(x.tobytes(), y.tobytes(), quantile, tuple(basis), bootstrap, block_counts)
+
+
+def with_constant(variables: Variables, dependent: str, regressors: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """x (n, k + 1), the constant last, and y (n,)."""
+    y = variables.levels[dependent]
+    return np.column_stack([*(variables.levels[name] for name in regressors), np.ones(len(y))]), y
+
+
+@lru_cache(maxsize=32)
+def _draws(
+    x: bytes,
+    y: bytes,
+    quantile: float,
+    basis: tuple[int, ...],
+    bootstrap: Bootstrap,
+    counts: Callable[[int, Bootstrap], np.ndarray],
+) -> np.ndarray:
+    """Coefficients (draws, k + 1); who infers after who has estimated does not draw again."""
     outcome = np.frombuffer(y)
     regressors = np.frombuffer(x).reshape(len(outcome), -1)
-    counts = pair_counts(len(outcome), bootstrap), block_counts(len(outcome), bootstrap)
-    start = np.array(basis)
-    pairs, blocks = (
-        np.std(bootstrap_quantile(regressors, outcome, quantile, start, each), axis=0, ddof=1)[:-1] for each in counts
-    )
-    return pairs, blocks
+    return bootstrap_quantile(regressors, outcome, quantile, np.array(basis), counts(len(outcome), bootstrap))
 
 
 def loss(residuals: np.ndarray, quantile: float) -> float:

@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 
 from dealer_limits.estimation.instruments import RECOMMENDED_SET, SETS
+from dealer_limits.estimation.known_worlds import value_over_effect
 from dealer_limits.estimation.methods import Methods
 from dealer_limits.exhibits.definitions import Definitions
 from dealer_limits.exhibits.tables import frame_html
@@ -16,6 +17,7 @@ from dealer_limits.montecarlo.panel_regressions import HEADLINE_TABLES
 
 # in the order of their reaction to limits
 WORLDS = ("null", "paper", "strong")
+NULL = "null"
 
 # How much a 95% interval may cover and count as right.
 GOOD_COVERAGE = (0.93, 0.97)
@@ -64,7 +66,7 @@ def read_montecarlo(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | Non
         """
         select
             world, "table", coalesce(panel, '') as panel, "column", dependent, horizon, term, worlds, population, mean,
-            coverage_95, rejection
+            effect_lasting, coverage_95, rejection
         from seeds.montecarlo
         where list_contains($headline, "table")
         order by try_cast("table" as integer), panel, try_cast("column" as integer), term, world
@@ -135,7 +137,7 @@ def _overview(tested: pd.DataFrame) -> str:
                 "Question": escape(str(question)),
                 "corrected": "yes" if is_corrected else "no",
                 "rejects here": f"{int(of_question['rejects'].sum())} of {len(of_question)}",
-                **{f"rejects in|{world}": _range(of_question[f"{world}_rejection"]) for world in _known(tested)},
+                **{f"rejects in|{world}": share_range(of_question[f"{world}_rejection"]) for world in _known(tested)},
             }
         )
     frame = pd.DataFrame(rows)
@@ -173,6 +175,8 @@ def _question_table(definitions: Definitions, rows: pd.DataFrame, identity: str)
         label = own
         for world in worlds:
             line[f"{world}|mean"] = number(row[f"{world}_mean"])
+            if world != NULL:
+                line[f"{world}|value / effect"] = _ratio(row[f"{world}_population"], row[f"{world}_effect_lasting"])
             line[f"{world}|rejects"] = _share(row[f"{world}_rejection"])
         lines.append(line)
     frame = pd.DataFrame(lines)
@@ -207,7 +211,7 @@ def _chart(row: dict[str, object], worlds: tuple[str, ...]) -> str:
 def _worlds_table(
     definitions: Definitions, montecarlo: pd.DataFrame, ours: dict[tuple[str, str, str, str], float]
 ) -> str:
-    """A row per printed regression of the Monte Carlo, with the paper's errors."""
+    """A row per printed regression of the Monte Carlo, with the paper's errors; null has no effect to divide by."""
     worlds = [world for world in WORLDS if world in set(montecarlo["world"])]
     rows, table = [], ""
     for key, of_key in montecarlo.groupby(["table", "panel", "column", "term"], sort=False):
@@ -225,11 +229,13 @@ def _worlds_table(
         for world in worlds:
             known = found.loc[world] if world in found.index else None
             for heading, value in (
-                ("truth", None if known is None else number(known["population"])),
+                ("value", None if known is None else number(known["population"])),
+                ("value / effect", None if known is None else _ratio(known["population"], known["effect_lasting"])),
                 ("covers", None if known is None else _covers(known["coverage_95"])),
                 ("rejects", None if known is None else _share(known["rejection"])),
             ):
-                line[f"{world}|{heading}"] = value or ""
+                if (world, heading) != (NULL, "value / effect"):
+                    line[f"{world}|{heading}"] = value or ""
         rows.append(line)
     frame = pd.DataFrame(rows)
     spanners = {world: [name for name in frame if name.startswith(f"{world}|")] for world in worlds}
@@ -273,10 +279,16 @@ def _covers(share: float) -> str:
 
 
 def _known(rows: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(world for world in WORLDS if f"{world}_mean" in rows and f"{world}_rejection" in rows)
+    needed = ("mean", "rejection", "population", "effect_lasting")
+    return tuple(world for world in WORLDS if all(f"{world}_{name}" in rows for name in needed))
 
 
-def _range(shares: pd.Series) -> str:
+def _ratio(value: float, effect: float) -> str:
+    return value_over_effect(value, effect).replace("-", "\u2212")
+
+
+def share_range(shares: pd.Series) -> str:
+    """The least and the largest of some shares as percent; empty where there is none."""
     found = shares.dropna()
     if found.empty:
         return ""

@@ -25,7 +25,7 @@ _PRINTED_EFFECTS = {
     "business_date": "time_fe",
 }
 # what we have and the paper does not print: label and form
-_OURS_ALONE = {"first_stage_f": ("First-stage F", ".1f")}
+_OURS_ALONE = {"first_stage_f": ("First-stage F, robust", ".1f")}
 _STATISTICS = {"r2": "R²", "pseudo_r2": "Pseudo R²", "nobs": "N"}
 
 # Two estimates this many combined standard errors apart, and more, are marked more strongly.

@@ -35,6 +35,13 @@ from dealer_limits.exhibits.data_quality import (
 from dealer_limits.exhibits.definitions import Definitions, TableDefinition, load_definitions
 from dealer_limits.exhibits.figures import FIGURES, Drawn, PaperFigure, read_rows, write_figure
 from dealer_limits.exhibits.layout import BANDS, Cell, Numbers, Panel, lay_out, read_numbers
+from dealer_limits.exhibits.other_errors import (
+    Instruments,
+    curve_lines,
+    make_instruments,
+    make_other_errors,
+    same_estimates,
+)
 from dealer_limits.exhibits.result_files import (
     CURVE,
     DIAGNOSTICS,
@@ -43,7 +50,6 @@ from dealer_limits.exhibits.result_files import (
     SUMMARY,
     read_result,
 )
-from dealer_limits.exhibits.survival import Instruments, curve_lines, make_instruments, make_survival, same_estimates
 from dealer_limits.exhibits.tables import (
     cell_html,
     frame_html,
@@ -198,8 +204,8 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
             methods,
             {key[:4]: value for key, value in numbers.ours.items() if key[4] == "coef"},
         ),
-        survival=make_survival(definitions, inputs.summary, inputs.inference) if is_current else None,
-        survival_is_current=is_current,
+        other_errors=make_other_errors(definitions, inputs.summary, inputs.inference) if is_current else None,
+        other_errors_are_current=is_current,
         curve=_curve(output, folder, inputs) if is_current else None,
         sentence=sentence,
         world=inputs.world or {},

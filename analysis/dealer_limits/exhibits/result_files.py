@@ -47,8 +47,11 @@ SUMMARY = ResultFile(
         "ci_high",
         "p_holm",
         "printed_stars",
-        "survives",
-        "survives_holm",
+        "significant_too",
+        "significant_too_holm",
+        "null_rejection_paper",
+        "null_rejection",
+        "null_worlds",
     ),
 )
 INSTRUMENTS = ResultFile("instruments.parquet", "inference", ("table", "column", "term", "statistic", "value", "text"))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimation.known_worlds import value_over_effect
 from dealer_limits.montecarlo.panel_regressions import HEADLINE_TABLES, panel_specifications
 from dealer_limits.montecarlo.whole_worlds import POOLED_TABLES
 from dealer_limits.project import DOCS, SEEDS
@@ -76,6 +77,11 @@ def page(every: pd.DataFrame, facts: list[dict], seeds: Path) -> str:
     lines += _trade_lines(every[every["table"].isin(POOLED_TABLES)])
     lines += ["", "## Diagnostics", ""]
     lines += _size_lines(rows)
+    lines += [
+        "Value / effect is the population value over the effect of usage that stays up: corrected says whether limits",
+        "matter, and not how much. A limit that rises is usage that falls, so its ratio has the other sign.",
+        "",
+    ]
     lines += _diagnostic_lines(rows)
     return "\n".join(lines) + "\n"
 
@@ -88,14 +94,15 @@ def _header(texts: list[str], numbers: list[str]) -> list[str]:
 
 def _printed_lines(printed: pd.DataFrame) -> list[str]:
     lines = [
-        "Population values with their Monte Carlo error, effect of usage that stays up, bias, root mean",
-        "square error, coverage of the population value by 90% and 95% intervals, and rejections of zero at",
-        "5%, in the world `paper`; then the mean estimate and the rejections in the other worlds.",
+        "Population values with their Monte Carlo error, effect of usage that stays up, the one over the other,",
+        "bias, root mean square error, coverage of the population value, not of the effect, by 90% and 95%",
+        "intervals, and rejections of zero at 5%, in the world `paper`; then the mean estimate and the rejections in",
+        "the other worlds, in `strong` also value over effect. In `null` there is no effect.",
         "",
         *_header(
             ["Table", "outcome"],
-            ["h", "population", "effect", "bias", "RMSE", "90%", "95%", "rejects",
-             "null", "rejects", "strong", "rejects"],
+            ["h", "population", "effect", "value / effect", "bias", "RMSE", "90%", "95%", "rejects",
+             "null", "rejects", "strong", "value / effect", "rejects"],
         ),
     ]  # fmt: skip
     by_world = {world: rows.set_index([*KEYS, "term"]) for world, rows in printed.groupby("world")}
@@ -105,11 +112,16 @@ def _printed_lines(printed: pd.DataFrame) -> list[str]:
         lines.append(
             f"| {key[0]}{panel} {key[2]} | {row['dependent'].removeprefix('d_')} | {row['horizon']} "
             f"| {row['population']:.4f} ({row['population_error']:.4f}) | {row['effect_lasting']:.4f} "
-            f"| {row['bias']:.4f} | {row['rmse']:.4f} | {row['coverage_90']:.0%} | {row['coverage_95']:.0%} "
+            f"| {_ratio(row)} | {row['bias']:.4f} | {row['rmse']:.4f} "
+            f"| {row['coverage_90']:.0%} | {row['coverage_95']:.0%} "
             f"| {row['rejection']:.0%} | {null['mean']:.4f} | {null['rejection']:.0%} | {strong['mean']:.4f} "
-            f"| {strong['rejection']:.0%} |"
+            f"| {_ratio(strong)} | {strong['rejection']:.0%} |"
         )
     return lines
+
+
+def _ratio(row: pd.Series) -> str:
+    return value_over_effect(row["population"], row["effect_lasting"])
 
 
 def _seeds(first: int, count: int) -> str:
@@ -119,10 +131,12 @@ def _seeds(first: int, count: int) -> str:
 def _trade_lines(trades: pd.DataFrame) -> list[str]:
     lines = [
         "Population values with their Monte Carlo error, pooled over the worlds themselves, and the planted",
-        "parameter where one belongs to the term, in each world. No bias or coverage is given: the value",
-        "knows the estimates.",
+        "parameter where one belongs to the term, in each world, and the one over the other. No bias or coverage",
+        "is given: the value knows the estimates.",
         "",
-        *_header(["Table", "term"], [heading for world in WORLDS for heading in (f"`{world}`", "planted")]),
+        *_header(
+            ["Table", "term"], [heading for world in WORLDS for heading in (f"`{world}`", "planted", "value / planted")]
+        ),
     ]
     by_world = {world: rows.set_index([*KEYS, "term"]) for world, rows in trades.groupby("world")}
     for key, _ in by_world["paper"].iterrows():
@@ -130,7 +144,7 @@ def _trade_lines(trades: pd.DataFrame) -> list[str]:
         for world in WORLDS:
             row = by_world[world].loc[key]
             planted = "" if pd.isna(row["effect_lasting"]) else f"{row['effect_lasting']:.4f}"
-            cells += [f"{row['population']:.4f} ({row['population_error']:.4f})", planted]
+            cells += [f"{row['population']:.4f} ({row['population_error']:.4f})", planted, _ratio(row)]
         panel = f"({key[1]})" if key[1] else ""
         lines.append(f"| {key[0]}{panel} {key[2]} | {key[3]} | {' | '.join(cells)} |")
     return lines
@@ -154,12 +168,16 @@ def _size_lines(rows: pd.DataFrame) -> list[str]:
 def _diagnostic_lines(rows: pd.DataFrame) -> list[str]:
     lines = _header(
         ["diagnostic", "outcome"],
-        ["h", "corrected", "null", "rejects", "paper", "rejects", "strong", "rejects", "effect in strong"],
-    )
+        ["h", "corrected", "null", "rejects", "paper", "rejects", "value / effect", "strong", "rejects",
+         "value / effect", "effect in strong"],
+    )  # fmt: skip
     by_world = {world: own.set_index(KEYS) for world, own in rows.groupby("world")}
     for key, null in by_world["null"].iterrows():
         paper, strong = by_world["paper"].loc[key], by_world["strong"].loc[key]
-        found = " | ".join(f"{row['mean']:.4f} | {row['rejection']:.0%}" for row in (null, paper, strong))
+        found = " | ".join(
+            f"{row['mean']:.4f} | {row['rejection']:.0%}{ratio}"
+            for row, ratio in ((null, ""), (paper, f" | {_ratio(paper)}"), (strong, f" | {_ratio(strong)}"))
+        )
         lines.append(
             f"| {key[0]} {key[1]} | {null['dependent'].removeprefix('d_')} | {null['horizon']} "
             f"| {'yes' if null['is_corrected'] else 'no'} | {found} | {strong['effect_lasting']:.4f} |"

@@ -1,4 +1,4 @@
-"""Which results survive other errors: tables of the report on inference, instruments and the many choices."""
+"""What is significant with other errors: tables of the report on inference, instruments and the many choices."""
 
 from __future__ import annotations
 
@@ -11,32 +11,46 @@ import pandas as pd
 
 from dealer_limits.estimation.inference import LEVEL
 from dealer_limits.estimation.instruments import RECOMMENDED_SET, SETS
-from dealer_limits.exhibits.credibility import number
+from dealer_limits.exhibits.credibility import number, share_range
 from dealer_limits.exhibits.definitions import Definitions
 from dealer_limits.exhibits.tables import frame_html
 
 _KEYS = ["table", "panel", "column", "term"]
 _VERDICTS = {
-    "survives": '<span class="pass">✓ yes</span>',
+    "after_holm": '<span class="pass">✓ yes</span>',
     "alone": '<span class="warn">! alone, not after Holm</span>',
     "lost": '<span class="fail">✗ no</span>',
     "gained": '<span class="soft">only with these</span>',
     "never": '<span class="soft">·</span>',
 }
+# effective F of the instruments, by how the first stage is clustered
+_STRENGTHS = {
+    "effective_f": "by firm",
+    "effective_f_jackknife_firm": "jackknife by firm",
+    "effective_f_firm_x_day": "by firm-day",
+}
+_MARKED = {
+    "weak": '<span class="fail">✗ weak</span>',
+    "marginal": '<span class="warn">! marginal</span>',
+    "strong": '<span class="pass">✓ strong</span>',
+}
 
 
 @dataclass(frozen=True)
-class Survival:
+class OtherErrors:
     """The section: counts of coefficients, a table by table of the paper, and a table per table in full.
 
-    `tables` are (identity, title, what happens in it, HTML). `lost` lists the results that do not survive,
-    `alone` those that do, but not after Holm's correction.
+    `tables` are (identity, title, what happens in it, HTML). `lost` lists the results that are not significant with
+    other errors, `alone` those that are, but not after Holm's correction. `in_null` says how often the tests of those
+    that are reject where there is no effect, `null_share` on average ("not measured" where for none).
     """
 
     coefficients: int
     significant: int
-    surviving: int
+    significant_too: int
     after_holm: int
+    in_null: str
+    null_share: str
     overview: str
     lost: str
     alone: str
@@ -45,27 +59,30 @@ class Survival:
 
 @dataclass(frozen=True)
 class Instruments:
-    """Under an instrumented table: a warning ("" where instruments are strong) and tests per column."""
+    """Under an instrumented table: a warning ("" where all instruments are strong) and tests per column."""
 
     warning: str
     table: str
 
 
-def make_survival(
+def make_other_errors(
     definitions: Definitions, summary: pd.DataFrame | None, inference: pd.DataFrame | None
-) -> Survival | None:
+) -> OtherErrors | None:
     """Lay out the two files of `dealer-limits inference`; None where one is not there."""
     if summary is None or inference is None:
         return None
     verdicts = summary.assign(verdict=[_verdict(row) for row in summary.to_dict("records")])
     labels = dict(zip(inference["covariance"], inference["label"], strict=True))
     counts = verdicts["verdict"].value_counts()
-    is_significant = verdicts["verdict"].isin(["survives", "alone", "lost"])
-    return Survival(
+    is_significant = verdicts["verdict"].isin(["after_holm", "alone", "lost"])
+    too = verdicts[verdicts["verdict"].isin(["after_holm", "alone"])]
+    return OtherErrors(
         coefficients=len(verdicts),
         significant=int(is_significant.sum()),
-        surviving=int(counts.get("survives", 0) + counts.get("alone", 0)),
-        after_holm=int(counts.get("survives", 0)),
+        significant_too=len(too),
+        after_holm=int(counts.get("after_holm", 0)),
+        in_null=_in_null(too),
+        null_share=_null_share(too["null_rejection"].mean()),
         overview=_overview(definitions, verdicts, labels),
         lost=_results(definitions, verdicts[verdicts["verdict"] == "lost"], "lost_table"),
         alone=_results(definitions, verdicts[verdicts["verdict"] == "alone"], "alone_table"),
@@ -105,17 +122,21 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
     def p_values(statistic: str) -> list[str]:
         return [_p_value(values.get((name, "", statistic), math.nan)) for name in columns]
 
-    weak = [name for name in columns if values.get((name, "", "weak"), 0.0)]
+    words = {
+        name: next((word for word in ("weak", "marginal") if values.get((name, "", word), 0.0)), "strong")
+        for name in columns
+        if (name, "", "weak") in values
+    }
     rows = [
-        line("Effective F", each("effective_f", ".1f")),
-        line("needed for a bias under 10% of the worst", each("effective_f_critical", ".1f")),
-        line(
-            "instruments",
-            [
-                '<span class="fail">✗ weak</span>' if name in weak else '<span class="pass">✓ strong</span>'
-                for name in columns
-            ],
+        *(
+            made
+            for kind, label in _STRENGTHS.items()
+            for made in (
+                line(f"Effective F, {label}", each(kind, ".1f")),
+                line("needed for a bias under 10% of the worst", each(f"{kind}_critical", ".1f")),
+            )
         ),
+        line("instruments", [_MARKED.get(words.get(name, ""), "") for name in columns]),
         *(
             made
             for kind, label in SETS.items()
@@ -128,7 +149,7 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
                 line(f"{label}: p of no effect", p_values(f"{kind}_p")),
             )
         ),
-        line("Hansen J", each("hansen_j", ".2f")),
+        line("Hansen J, by firm", each("hansen_j", ".2f")),
         line("p of J", p_values("hansen_j_p")),
     ]
     for stage, title in (("first_stage", "first stage"), ("reduced_form", "reduced form")):
@@ -136,12 +157,12 @@ def make_instruments(tests: pd.DataFrame | None, table: str) -> Instruments | No
             rows.append(line(f"{title}: {term.replace('_', ' ')}", each(f"{stage}_coef", ".3f", term)))
             errors = each(f"{stage}_se", ".3f", term)
             rows.append(line("", [f"({error})" if error else "" for error in errors]))
-    rows.append(line("firm-days (clusters)", each("clusters", ",.0f")))
-    rows.append(line("firms (clusters of the jackknife)", each("firms", ",.0f")))
+    rows.append(line("firms (clusters)", each("firms", ",.0f")))
+    rows.append(line("firm-days", each("firm_days", ",.0f")))
     frame = pd.DataFrame(rows)
     names = list(frame.columns[1:])
     return Instruments(
-        warning=_warning(values, weak, columns), table=frame_html(frame, "instruments_table", names, raw=names)
+        warning=_warning(values, words, columns), table=frame_html(frame, "instruments_table", names, raw=names)
     )
 
 
@@ -160,11 +181,11 @@ def curve_lines(points: pd.DataFrame, labels: Mapping[str, str]) -> tuple[str, .
 
 
 def _verdict(row: dict[str, object]) -> str:
-    if pd.isna(row["survives"]):
+    if pd.isna(row["significant_too"]):
         return "gained" if row["p"] < LEVEL else "never"
-    if not row["survives"]:
+    if not row["significant_too"]:
         return "lost"
-    return "survives" if row["survives_holm"] else "alone"
+    return "after_holm" if row["significant_too_holm"] else "alone"
 
 
 def _overview(definitions: Definitions, verdicts: pd.DataFrame, labels: Mapping[str, str]) -> str:
@@ -172,23 +193,25 @@ def _overview(definitions: Definitions, verdicts: pd.DataFrame, labels: Mapping[
     rows = []
     for table, of_table in verdicts.groupby("table", sort=False):
         counts = of_table["verdict"].value_counts()
-        kept, alone, lost = (int(counts.get(name, 0)) for name in ("survives", "alone", "lost"))
+        kept, alone, lost = (int(counts.get(name, 0)) for name in ("after_holm", "alone", "lost"))
         recommended = ", ".join(labels.get(name, name) for name in dict.fromkeys(of_table["recommended"]))
         rows.append(
             {
-                "Table": f'<a href="#survival_{escape(str(table))}">{escape(str(table))}</a> '
+                "Table": f'<a href="#errors_{escape(str(table))}">{escape(str(table))}</a> '
                 f"{escape(titles.get(str(table), ''))}",
                 "coefficients": str(len(of_table)),
                 "significant, paper’s errors": str(kept + alone + lost),
-                "survive": str(kept + alone),
+                "with other errors": str(kept + alone),
                 "also after Holm": str(kept),
                 "lost": str(lost) if lost else "·",
                 "significant only with these": str(int(counts.get("gained", 0)) or "·"),
-                "recommended errors": escape(recommended),
+                "rejects in null, paper’s errors": _null_range(of_table["null_rejection_paper"]),
+                "rejects in null, other errors": _null_range(of_table["null_rejection"]),
+                "other errors": escape(recommended),
             }
         )
     frame = pd.DataFrame(rows)
-    return frame_html(frame, "survival_overview", list(frame.columns[1:-1]), raw=["Table"])
+    return frame_html(frame, "errors_overview", list(frame.columns[1:-1]), raw=["Table"])
 
 
 def _results(definitions: Definitions, rows: pd.DataFrame, identity: str) -> str:
@@ -206,6 +229,7 @@ def _results(definitions: Definitions, rows: pd.DataFrame, identity: str) -> str
                 "recommended": _error(row["se"], row["stars"]),
                 "p": _p_value(row["p"]),
                 "p, Holm": _p_value(row["p_holm"]),
+                "rejects in null": _null_share(row["null_rejection"]),
             }
             for row in rows.to_dict("records")
         ]
@@ -217,7 +241,7 @@ def _results(definitions: Definitions, rows: pd.DataFrame, identity: str) -> str
 def _table(
     definitions: Definitions, table: str, verdicts: pd.DataFrame, inference: pd.DataFrame, labels: Mapping[str, str]
 ) -> tuple[str, str, str, str]:
-    """A row per coefficient: the paper's errors, the recommended ones, its survival, then all others."""
+    """A row per coefficient: the paper's errors, the recommended ones, what they find in null, all others."""
     found = {
         (*key, covariance): row
         for row in inference.to_dict("records")
@@ -241,7 +265,8 @@ def _table(
                 "safe|95% interval": f"{_end(row['ci_low'])} to {_end(row['ci_high'])}",
                 "safe|Holm p": _p_value(row["p_holm"]),
                 "safe|Romano–Wolf p": _p_value(_romano_wolf(found, key, row["recommended"])),
-                "safe|survives": _VERDICTS[row["verdict"]],
+                "safe|significant too": _VERDICTS[row["verdict"]],
+                "safe|rejects in null": _null_share(row["null_rejection"]),
                 **{
                     f"other|{labels.get(name, name)}": _error(
                         found.get((*key, name), {}).get("se", math.nan), found.get((*key, name), {}).get("stars", 0)
@@ -262,17 +287,39 @@ def _table(
         for group, title in groups.items()
         if any(name.startswith(f"{group}|") for name in frame)
     }
-    numeric = [name for name in frame.columns[1:] if not name.endswith("survives")]
-    html = frame_html(frame, f"survival_{table}_table", numeric, raw=list(frame.columns[1:]), spanners=spanners)
+    numeric = [name for name in frame.columns[1:] if not name.endswith("significant too")]
+    html = frame_html(frame, f"errors_{table}_table", numeric, raw=list(frame.columns[1:]), spanners=spanners)
     counts = verdicts["verdict"].value_counts()
-    alone, kept, lost = (int(counts.get(name, 0)) for name in ("alone", "survives", "lost"))
+    alone, kept, lost = (int(counts.get(name, 0)) for name in ("alone", "after_holm", "lost"))
     significant = alone + kept + lost
     sentence = (
-        f"{alone + kept} of {significant} significant results survive, {kept} also after Holm"
+        f"{alone + kept} of {significant} significant results are so with other errors, {kept} also after Holm"
         if significant
         else "no coefficient is significant with the paper’s errors"
     )
-    return f"survival_{table}", f"Table {table}", sentence, html
+    return f"errors_{table}", f"Table {table}", sentence, html
+
+
+def _in_null(too: pd.DataFrame) -> str:
+    """How often the tests of results that are significant with other errors reject where there is nothing to find."""
+    measured = too[too["null_rejection"].notna()]
+    if measured.empty:
+        return "How often these tests reject in the world null, where limits change nothing, has not been measured."
+    left = len(too) - len(measured)
+    rest = f" For the other {left} that has not been measured." if left else ""
+    return (
+        "In the world null, where limits change nothing, the same test with the same errors rejects in "
+        f"{_null_range(measured['null_rejection'])} of {measured['null_worlds'].max():.0f} worlds for "
+        f"{len(measured)} of these {len(too)}, {measured['null_rejection'].mean():.0%} on average.{rest}"
+    )
+
+
+def _null_range(shares: pd.Series) -> str:
+    return share_range(shares) or "not measured"
+
+
+def _null_share(share: float) -> str:
+    return "not measured" if share != share else f"{share:.0%}"
 
 
 def _romano_wolf(found: Mapping[tuple[str, ...], Mapping[str, float]], key: tuple[str, ...], recommended: str) -> float:
@@ -328,13 +375,11 @@ def _set(values: pd.Series, column: str, kind: str, text: str) -> str:
     return written if bounded else f'{written}<br><span class="fail">unbounded</span>'
 
 
-def _warning(values: pd.Series, weak: list[str], columns: list[str]) -> str:
-    if not weak:
+def _warning(values: pd.Series, words: Mapping[str, str], columns: list[str]) -> str:
+    doubtful = [name for name, word in words.items() if word != "strong"]
+    if not doubtful:
         return ""
-    strengths = [values[name, "", "effective_f"] for name in weak]
-    needed = min(values[name, "", "effective_f_critical"] for name in weak)
-    which = "all columns" if weak == columns else _columns(weak)
-    span = f"{min(strengths):.1f}" if len(weak) == 1 else f"{min(strengths):.1f} to {max(strengths):.1f}"
+    said = " and ".join(word for word in ("weak", "marginal") if word in words.values())
     safe = f"{RECOMMENDED_SET}_bounded"
     unbounded = [name for name in columns if values.get((name, "", safe), 1.0) == 0.0]
     ending = (
@@ -342,12 +387,26 @@ def _warning(values: pd.Series, weak: list[str], columns: list[str]) -> str:
         if unbounded
         else ""
     )
-    return (
-        f"Weak instruments in {which}: effective F of {span}, where {needed:.1f} and more is needed for a "
-        "bias under 10% of the worst. Estimates, errors and stars of the table are not to be relied on; the "
-        "Anderson–Rubin sets need no strong instruments, the jackknife's no independent firm-days either."
-        f"{ending}"
+    where = "all columns" if doubtful == columns else _columns(doubtful)
+    clustered, jackknife = (
+        f"{_span(values, doubtful, kind)} where {_span(values, doubtful, f'{kind}_critical')} is needed"
+        for kind in ("effective_f", "effective_f_jackknife_firm")
     )
+    trust = (
+        "Estimates, errors and stars of the table are not to be relied on"
+        if "weak" in words.values()
+        else "Estimates, errors and stars of the table may be relied on or not: so few firms do not say"
+    )
+    return (
+        f"{said.capitalize()} instruments in {where}: effective F by firm of {clustered}, by the jackknife of "
+        f"{jackknife}, for a bias under 10% of the worst. {trust}. The Anderson–Rubin sets need no strong instruments, "
+        f"the jackknife’s no independent firm-days either.{ending}"
+    )
+
+
+def _span(values: pd.Series, columns: list[str], statistic: str) -> str:
+    found = sorted({f"{values[name, '', statistic]:.1f}" for name in columns}, key=float)
+    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def _columns(names: list[str]) -> str:
