@@ -30,7 +30,7 @@ SCALE = 0.02
 SMALL_ROWS = 200
 # a build has staged some tables and not all marts when its file has this size
 MIDWAY_BYTES = 8_000_000
-SECONDS_TO_MIDWAY = 60
+SECONDS_TO_MIDWAY = 240
 
 # what the pseudo world hangs on, and what a build of it hangs on beside
 PSEUDO = (
