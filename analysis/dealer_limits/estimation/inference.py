@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -25,6 +25,7 @@ from dealer_limits.estimation.covariance import (
     robust_covariance_of,
     rule_of_thumb_lags,
 )
+from dealer_limits.estimation.extremal import extremal_inference
 from dealer_limits.estimation.first_step import (
     FirstStep,
     block_errors_of_both_steps,
@@ -181,6 +182,9 @@ def _infer_column(
         if method.kind == "wild":
             _add_wild(inferred, spec, fit, variables, groups, rows.levels, method)
             continue
+        if method.kind == "extremal":
+            inferred.rows.extend(_extremal_rows(spec, fit, variables, method))
+            continue
         if method.kind in ("bootstrap", "two_step_bootstrap"):
             if method.kind == "two_step_bootstrap" and first is not None:
                 se = block_errors_of_both_steps(variables, spec, first, bootstrap)
@@ -245,6 +249,18 @@ def _rows(spec: Specification, method: Method, found: Fit, covariance: Covarianc
 
 def _number(value: int | None) -> float:
     return float("nan") if value is None else float(value)
+
+
+def _extremal_rows(spec: Specification, fit: Fit, variables: Variables, method: Method) -> Iterator[Inference]:
+    """Rows of a quantile in the tail: p-value and interval of the blocks; nothing of one that is not."""
+    found = extremal_inference(variables, spec.dependent, spec.regressors, spec.quantile)
+    if found is None:
+        return
+    for row, se, p_value, low, high in zip(
+        _rows(spec, method, fit), found.se, found.p, found.ci_low, found.ci_high, strict=True
+    ):
+        values = {"se": se, "t": row.coef / se, "p": p_value, "ci_low": low, "ci_high": high}
+        yield replace(row, stars=stars(p_value), **{name: float(value) for name, value in values.items()})
 
 
 def _add_wild(

@@ -23,6 +23,7 @@ KINDS = {
     "bootstrap": (0, 0),
     "two_step_newey_west": (0, 0),
     "two_step_bootstrap": (0, 0),
+    "extremal": (0, 0),
 }
 
 # observation model and estimator (ols, iv, quantile)
@@ -36,7 +37,7 @@ class Method:
     kinds: robust, cluster (one or two ways), cell (one cluster per combination), jackknife, driscoll_kraay,
     newey_west, wild (bootstrap by the first of `clusters`, put together by the second), bootstrap (of
     quantiles); two_step_newey_west and two_step_bootstrap of both steps where a regressor is the residual of a
-    first one, else as without.
+    first one, else as without; extremal, of quantiles in the tail only.
     """
 
     covariance: str

@@ -64,7 +64,7 @@ def fit_quantile(
 
     Raises CollinearError where the regressors are collinear, ValueError for too few rows.
     """
-    x, y = _with_constant(variables, dependent, regressors)
+    x, y = with_constant(variables, dependent, regressors)
     rows, columns = x.shape
     if rows <= columns:
         raise ValueError(f"{rows} rows for {columns} coefficients")
@@ -83,12 +83,13 @@ def draw_blocks(
     variables: Variables, dependent: str, regressors: Sequence[str], quantile: float, bootstrap: Bootstrap
 ) -> np.ndarray:
     """Coefficients (draws, k + 1), the constant last, of the draws of moving blocks that `se_block` is of."""
-    x, y = _with_constant(variables, dependent, regressors)
+    x, y = with_constant(variables, dependent, regressors)
     basis = solve_quantile(x, y, np.ones(len(y)), quantile).basis
     return _draws(x.tobytes(), y.tobytes(), quantile, tuple(basis), bootstrap, block_counts)
 
 
-def _with_constant(variables: Variables, dependent: str, regressors: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def with_constant(variables: Variables, dependent: str, regressors: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """x (n, k + 1), the constant last, and y (n,)."""
     y = variables.levels[dependent]
     return np.column_stack([*(variables.levels[name] for name in regressors), np.ones(len(y))]), y
 
