@@ -19,6 +19,8 @@ from workspace import Workspace
 
 # four awards under two rules, as in the unit tests of models/quality/match_quality
 WAREHOUSE = """
+create schema about;
+create table about.build as select 'paper' as world;
 create schema quality;
 
 create schema marts;
@@ -121,7 +123,8 @@ def test_same_input_gives_the_same_bytes(judged: Path, tmp_path: Path):
         show_match_quality(judged, tmp_path / name, Console(quiet=True))
         written.append((tmp_path / name / "match_quality.csv").read_bytes())
     assert written[0] == written[1]
-    assert written[0].startswith(b"matching_rule,match_kind,statistic,value\npaper,all,awards,4\n")
+    first = 'matching_rule,match_kind,statistic,value,pseudo_data\npaper,all,awards,4,"Pseudo data, world paper: '
+    assert written[0].decode().startswith(first)
 
 
 def test_terminal_shows_a_table_per_rule(judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
