@@ -41,6 +41,7 @@ _SCHEMAS = {
     "marts": "The public interface: contracts are enforced, keys are tested.",
     "observations": "What regressions are estimated on: each variable is a column.",
     "quality": "What was rejected, counted, judged and found odd.",
+    "intermediate": "The steps between, one idea each.",
 }
 _STYLE = """
 :root { color-scheme: light dark; }

@@ -73,8 +73,10 @@ def test_nothing_is_loaded_and_no_place_or_row_is_named(docs: Path) -> None:
 def test_dictionary_has_every_column_of_the_contracts(docs: Path, generated: tuple[str, dict[str, Any]]) -> None:
     page = (docs / "dictionary.html").read_text(encoding="utf-8")
     nodes = [node for node in generated[1]["nodes"].values() if node["resource_type"] == "model"]
-    told = [node for node in nodes if node["schema"] in ("marts", "observations", "quality")]
-    assert len(told) > 40
+    told = [node for node in nodes if node["schema"] in ("marts", "observations", "quality", "intermediate")]
+    assert len(told) > 80
+    # every column says what it is
+    assert "<td></td></tr>" not in page
     assert page.count("<h3 id=") == len(told)
     assert page.count("<tr><td>") == sum(len(node["columns"]) for node in told)
     (desk_day,) = re.findall(r'<h3 id="fct_desk_day">.*?</table>', page, flags=re.DOTALL)
