@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint verify montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel bench-build \
+.PHONY: run test lint docs verify montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel bench-build \
 	bench-run setup lock clean
 
 run: setup
@@ -21,6 +21,10 @@ run: setup
 # in two processes, as dbt and sqlfluff have two; threads of BLAS would only wait for each other
 test: setup lint
 	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
+
+# dbt's documentation as one page without a network, and a data dictionary: output/docs
+docs: setup
+	$(BIN)/dealer-limits docs
 
 # every estimate by every engine and by pyfixest
 verify: setup

@@ -324,5 +324,11 @@ select * from final
             'comment on column ' ~ this ~ '.' ~ column.name ~ ' is ' ~ text_literal(column.description ~ '.')
         ) -%}
     {%- endfor -%}
+    {%- if kind == 'table' -%}
+        {%- do statements.append(
+            'comment on column ' ~ this ~ '.reject_reason is '
+            ~ text_literal('Why the row is rejected; null of accepted rows.')
+        ) -%}
+    {%- endif -%}
     {%- do run_query(statements | join(';\n')) -%}
 {% endmacro %}

@@ -322,6 +322,16 @@ def report(
 
 @app.command()
 @one_line_errors
+def docs(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> None:
+    """Write the documentation of the warehouse: dbt's, as one page that loads nothing, and a data dictionary."""
+    _need_project()
+    from dealer_limits.documentation import write_docs
+
+    write_docs(warehouse, output, console)
+
+
+@app.command()
+@one_line_errors
 def export(
     disclosure: Annotated[Path, typer.Option(help="A new folder, for what may leave.")],
     least_firms: Annotated[

@@ -110,7 +110,7 @@ def test_every_model_and_seed_is_described(manifest: dict[str, Any]) -> None:
     assert without == []
 
 
-def test_every_staged_table_and_column_carries_its_comment_in_the_warehouse(
+def test_every_staged_table_and_every_column_of_staging_and_between_carries_its_comment_in_the_warehouse(
     built: duckdb.DuckDBPyConnection,
 ) -> None:
     without = built.execute(
@@ -122,7 +122,7 @@ def test_every_staged_table_and_column_carries_its_comment_in_the_warehouse(
         where schema_name = 'staging' and coalesce(comment, '') = ''
         union all
         select table_name, column_name from duckdb_columns()
-        where schema_name = 'staging' and coalesce(comment, '') = '' and column_name <> 'reject_reason'
+        where schema_name in ('staging', 'intermediate') and coalesce(comment, '') = ''
         """
     ).fetchall()
 

@@ -47,7 +47,7 @@ def drawn(name: str, marts: dict[str, pd.DataFrame]) -> Figure:
     """A figure as an object, of the rows in the order of the mart's key."""
     (exhibit,) = [exhibit for exhibit in FIGURES if exhibit.name == name]
     figure = Figure()
-    exhibit.draw(figure, marts[exhibit.mart].sort_values(list(exhibit.key)))
+    exhibit.draw(figure, exhibit.choose(marts[exhibit.mart].sort_values(list(exhibit.key))))
     return figure
 
 
@@ -56,11 +56,19 @@ def figure_5(marts: dict[str, pd.DataFrame]) -> Figure:
     return drawn("figure_5", marts)
 
 
-def test_each_figure_is_an_svg_and_a_png(files: list[Path], warehouse: Path):
+def test_each_figure_is_an_svg_a_png_and_the_rows_that_it_draws(files: list[Path], warehouse: Path):
     folder = warehouse.parent / "output" / "figures"
     names = [*(f"figure_{number}" for number in range(1, 6)), "limit_usage_index"]
-    assert files == [folder / f"{name}.{suffix}" for name in names for suffix in ("svg", "png")]
-    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files[1::2])
+    assert files == [folder / f"{name}.{suffix}" for name in names for suffix in ("svg", "png", "csv")]
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files[1::3])
+    marts = make_marts()
+    for exhibit, file in zip(FIGURES, files[2::3], strict=True):
+        expected = exhibit.choose(marts[exhibit.mart].sort_values(list(exhibit.key)))
+        dates = [name for name in expected if name == "business_date"]
+        written = pd.read_csv(file, parse_dates=dates)
+        pd.testing.assert_frame_equal(written, expected.reset_index(drop=True), check_dtype=False)
+    # Figure 1 is of half a year
+    assert pd.read_csv(files[2])["business_date"].agg(["min", "max"]).tolist() == ["2020-01-01", "2020-06-30"]
 
 
 def test_another_process_on_another_day_draws_the_same_bytes(files: list[Path], warehouse: Path):

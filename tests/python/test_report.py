@@ -24,6 +24,7 @@ from dealer_limits.estimation.specifications import (
     read_specifications,
     seed_file,
 )
+from dealer_limits.exhibits.data_quality import count_warnings
 from dealer_limits.exhibits.definitions import Definitions, load_definitions
 from dealer_limits.exhibits.figures import FIGURES
 from dealer_limits.exhibits.report import inline_svg
@@ -32,6 +33,7 @@ from inference_inputs import files_of, reports_of_another_process, written_repor
 from report_inputs import (
     DISTANCES,
     FACTS,
+    KEYS,
     NOT_ESTIMATED,
     make_estimates,
     read_printed,
@@ -41,6 +43,8 @@ from report_writing import copy_inputs, write
 from workspace import ROOT, contract_columns
 
 PRINTED_NUMBERS = 1034
+# whether passed, and severity
+RULES = ((True, "warning"), (False, "warning"), (False, "critical"), (False, "warning"))
 SUMMARY = ["mean", "sd", "p25", "p50", "p75", "count"]
 ROW_NAMES = {"r2": "R²", "pseudo_r2": "Pseudo R²", "nobs": "N"}
 SYMBOLS = {0: "", 1: "△▽", 2: "▲▼", 3: ("▲▲", "▼▼")}
@@ -74,12 +78,12 @@ class Tables(HTMLParser):
             self.rows[self.panel][-1][1].append(("", "", ""))
         elif tag == "span" and self.place == "td":
             self._change(0, given.get("class", ""))
-        self.place = tag if tag in ("th", "td", "i") or self.place != "td" or tag != "span" else self.place
+        self.place = tag if tag in ("th", "td", "i", "small") or self.place != "td" or tag != "span" else self.place
         if tag in ("b",):
             self.place = "td"
 
     def handle_endtag(self, tag):
-        if tag == "i":
+        if tag in ("i", "small"):
             self.place = "td"
         elif tag in ("td", "th"):
             self.place = ""
@@ -275,7 +279,7 @@ def test_page_needs_nothing_but_itself(page: str, report: Path):
     assert not re.search(r"https?:|\bsrc=|@import|url\((?!#)|xmlns|srcset|<iframe", page)
     links = re.findall(r'href="([^"]*)"', page)
     beside = {link for link in links if not link.startswith(("#", "data:,"))}
-    assert len(beside) == 2 * (15 + len(FIGURES))
+    assert len(beside) == 2 * 15 + 2 * (15 - len(NOT_ESTIMATED)) + 3 * len(FIGURES)
     assert all((report / link).is_file() for link in beside)
     identities = re.findall(r'\bid="([^"]*)"', page)
     assert len(identities) == len(set(identities))
@@ -355,6 +359,71 @@ def test_csv_of_a_table_is_the_table_as_shown(report: Path):
     assert cells["b", "Desk FE", "value"] == "Yes"
 
 
+def test_tables_of_ours_alone_have_our_numbers_and_no_printed_ones(report: Path, page: str):
+    assert not (report / "tables/table_8_ours.csv").exists()
+    values = make_estimates().set_index(KEYS)["value"]
+    with (report / "tables/table_2_ours.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [name for name in rows[0] if name.startswith("(")] == [f"({column}) ours" for column in range(1, 7)]
+    shown = {(row["panel"], row["row"], row["statistic"]): row["(2) ours"] for row in rows}
+    assert (
+        shown["a", "log(Limit Usage)", "value"].strip("*") == f"{values['2', 'a', '2', 'log_limit_usage', 'coef']:.3f}"
+    )
+    latex = (report / "tables/table_2_ours.tex").read_text(encoding="utf-8")
+    assert "printed" not in latex
+    assert 'href="tables/table_2_ours.tex"' in page
+
+
+def test_data_of_figures_lie_beside_them_and_are_linked(report: Path, page: str):
+    for figure in FIGURES:
+        data = pd.read_csv(report / f"figures/{figure.name}.csv")
+        assert list(data["pseudo_data"].unique()) == [sentence_on("paper")]
+        assert f'href="figures/{figure.name}.csv"' in page
+
+
+def test_distance_is_text_of_a_cell_that_can_be_focused(page: str):
+    cells = re.findall(r'<span( class="d\d")? tabindex="0">(.*?)</span>', page)
+    distances = [re.fullmatch(r".*<small> ([+−]\d+\.\d) se</small>", content)[1] for _, content in cells]
+    assert len(distances) == 262
+    assert Counter(distances) == Counter(
+        f"{DISTANCES[turn % len(DISTANCES)]:+.1f}".replace("-", "−") for turn in range(262)
+    )
+    assert not re.search(r'title="[^"]* se"', page)
+
+
+def test_warnings_are_counted_beside_the_verdict(page: str, tmp_path: Path):
+    tile = '<dd class="warn">! 1</dd><dt><a href="#data_quality">data quality</a>, warning: 1 of rules, 0 of gates</dt>'
+    assert tile in page
+    assert "1 of those that only warn is</strong>" in page
+    checks = {"suites": [{"rules": [{"passed": passed, "severity": kind}]} for passed, kind in RULES]}
+    gates = pd.DataFrame({"warnings": [2, 1_200]})
+    counted = count_warnings(checks, gates)
+    assert (counted.rules, counted.gates, counted.total) == (2, 1_202, 1_204)
+    assert counted.sentence == "2 of rules, 1,202 of gates"
+    assert count_warnings(None, None).total == 0
+    write_inputs(tmp_path, tables=("2",))
+    (tmp_path / "output/quality/results.json").unlink()
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+        connection.execute(
+            """
+            create table quality.qc_gates as
+            from (values ('late', 'warning', 0.3), ('late', 'warning', 0.2), ('early', 'ok', 0.1))
+                as gates (gate, verdict, measured);
+            create table seeds.gates as
+            from (values ('late', 'share of late rows', 'at most', 0.1), ('early', 'share', 'at most', 0.2))
+                as gates (gate, measures, expected, warns_beyond)
+            """
+        )
+    (tmp_path / "output/docs").mkdir()
+    (tmp_path / "output/docs/index.html").write_text("docs")
+    other = write(tmp_path).read_text(encoding="utf-8")
+    assert '<dd class="warn">! 2</dd>' in other
+    assert "warnings: 0 of rules, 2 of gates" in other
+    # documentation is linked where it is
+    assert 'href="../docs/index.html"' in other
+    assert "../docs" not in page
+
+
 def test_latex_has_booktabs_rules_and_every_printed_coefficient(report: Path, printed: pd.DataFrame):
     for table, rows in printed[printed["statistic"] == "coef"].groupby("table"):
         text = (report / f"tables/table_{table}.tex").read_text(encoding="utf-8")
@@ -417,6 +486,60 @@ MEASURE = """(() => {
   return `width ${innerWidth}, overflow ${overflow}, some scroll ${scrolling.length > 0}`;
 })()"""
 WIDTHS = (390, 1440)
+# what the keyboard, a finger and paper show, as an expression
+REACH = """(() => {
+  const said = [];
+  const shown = element => {
+    const box = element.getBoundingClientRect();
+    return getComputedStyle(element).clipPath === "none" && box.width > 20 && box.height > 8;
+  };
+  const first = document.querySelector("a, input, [tabindex]");
+  first.focus();
+  said.push(`${first.textContent} ${first.getBoundingClientRect().top >= 0}`);
+  said.push(document.querySelector(first.hash).tabIndex);
+  const stops = table => table.querySelectorAll('td > span[tabindex="0"]').length;
+  const tables = [...document.querySelectorAll(".estimates table:has(td > span[tabindex])")];
+  said.push(tables.every(table => stops(table) === 1));
+  const press = key => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  const stop = document.querySelector('#table_2 td > span[tabindex="0"]');
+  said.push(shown(stop.querySelector("small")));
+  stop.focus();
+  const tip = cell => `${cell.querySelector("small").innerText.trim()} ${shown(cell.querySelector("small"))}`;
+  said.push(tip(stop));
+  press("ArrowRight");
+  const next = document.activeElement;
+  said.push(`${tip(next)} ${next.tabIndex} ${stop.tabIndex}`);
+  press("ArrowLeft");
+  said.push(document.activeElement === stop);
+  const details = [...document.querySelectorAll("main details")];
+  const open = () => details.filter(each => each.open).length;
+  const before = open();
+  dispatchEvent(new Event("beforeprint"));
+  said.push(`${before} ${open() === details.length}`);
+  dispatchEvent(new Event("afterprint"));
+  said.push(open());
+  const all = selector => [...document.querySelectorAll(selector)];
+  const cells = () => all("#table_2 tbody td").filter(cell => cell.innerText.trim()).length;
+  const marks = () => all("#table_2 td i").filter(mark => mark.getClientRects().length).length;
+  const width = () => document.querySelector("#table_2 table").scrollWidth;
+  const both = [cells(), marks(), width()];
+  document.getElementById("alone").checked = true;
+  said.push(`${cells() * 2 === both[0]} ${both[1] > 0} ${marks()} ${width() < 0.75 * both[2]}`);
+  return said.join("\\n");
+})()"""
+REACHED = (
+    "Skip to the exhibits true",
+    "-1",
+    "true",
+    # hidden until it is focused
+    "false",
+    "+0.4 se true",
+    "−1.5 se true 0 -1",
+    "true",
+    "0 true",
+    "0",
+    "true true 0 true",
+)
 # words, whether only rows with a coefficient far from the printed one, what is left of the page
 SEARCHES = (
     # Tables 4 and 5 have the interaction; of its rows, coefficient and error stay
@@ -447,7 +570,7 @@ def search(words: str, far: bool) -> str:
 def look(page: str, tmp_path_factory: pytest.TempPathFactory) -> Look:
     """The page in windows of WIDTHS, then in one in which the SEARCHES follow each other."""
     searches = f"[{', '.join(search(words, far) for words, far, _ in SEARCHES)}].join('\\n')"
-    scripts = [*((width, MEASURE) for width in WIDTHS), (1440, searches)]
+    scripts = [*((width, MEASURE) for width in WIDTHS), (390, REACH), (1440, searches)]
     return look_at(page, scripts, tmp_path_factory.mktemp("browser"))
 
 
@@ -458,6 +581,11 @@ def test_page_fits_a_window_of(width: int, look: Look):
     assert look.posted[WIDTHS.index(width)] == f"width {width}, overflow 0, some scroll true"
     assert look.console == ()
     assert look.picture.stat().st_size > 10_000
+
+
+@pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
+def test_keyboard_finger_and_paper_reach_what_is_hidden(look: Look):
+    assert tuple(look.posted[len(WIDTHS)].split("\n")) == REACHED
 
 
 @pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)

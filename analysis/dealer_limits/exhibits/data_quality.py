@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -10,6 +11,33 @@ import pandas as pd
 
 from dealer_limits.exhibits.tables import frame_html
 from dealer_limits.quality.match_quality import STATISTICS
+
+
+@dataclass(frozen=True)
+class Warnings:
+    """What warned and stopped nothing: violated rules of severity warning, and warnings of gates."""
+
+    rules: int
+    gates: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.rules + self.gates
+
+    @property
+    def sentence(self) -> str:
+        """Such as `1 of rules, 3 of gates`."""
+        return f"{self.rules:,} of rules, {self.gates:,} of gates"
+
+
+def count_warnings(checks: Mapping[str, Any] | None, gates: pd.DataFrame | None) -> Warnings:
+    """Warnings of the record that the checks write and of the gates, none of what has not been run."""
+    rules = [rule for suite in (checks or {"suites": []})["suites"] for rule in suite["rules"]]
+    return Warnings(
+        rules=sum(not rule["passed"] and rule["severity"] == "warning" for rule in rules),
+        gates=0 if gates is None else int(gates["warnings"].sum()),
+    )
 
 
 def checks_table(checks: Mapping[str, Any] | None) -> str:

@@ -19,15 +19,19 @@ from matplotlib.patches import Patch, Polygon
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.provenance import mark_figure, sentence_of
+from dealer_limits.provenance import mark_figure, marked, sentence_of
 from dealer_limits.warehouse import open_warehouse
+
+
+def _all_of(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows
 
 
 @dataclass(frozen=True)
 class PaperFigure:
     """A figure: its exhibit and file name, title, the mart with its key, size in inches, what draws the rows.
 
-    `{first_day}` in the title stands for the first day of the mart.
+    `choose` leaves the rows that are drawn. `{first_day}` in the title stands for the first day of the mart.
     """
 
     name: str
@@ -36,6 +40,7 @@ class PaperFigure:
     key: tuple[str, ...]
     size: tuple[float, float]
     draw: Callable[[Figure, pd.DataFrame], None]
+    choose: Callable[[pd.DataFrame], pd.DataFrame] = _all_of
 
     def title_of(self, rows: pd.DataFrame) -> str:
         """The title over these rows."""
@@ -59,7 +64,7 @@ class Line:
 class Drawn:
     """A figure as drawn: its files, and the SVG without a title, for a page that gives the title itself."""
 
-    files: tuple[Path, Path]
+    files: tuple[Path, Path, Path]
     untitled_svg: str
 
 
@@ -98,7 +103,7 @@ _WEDNESDAY = 2
 
 
 def draw_figures(warehouse: Path, output: Path, console: Console) -> list[Path]:
-    """Draw the figures in `FIGURES` from a warehouse; returns the files, an SVG and a PNG of each.
+    """Draw the figures in `FIGURES` from a warehouse; returns the files, an SVG, a PNG and a CSV of each.
 
     The files are in the folder `figures` of `output`; the same warehouse gives the same bytes.
 
@@ -130,15 +135,22 @@ def read_rows(connection: duckdb.DuckDBPyConnection, exhibit: PaperFigure) -> pd
 
 
 def write_figure(exhibit: PaperFigure, rows: pd.DataFrame, folder: Path, sentence: str) -> Drawn:
-    """Write `<name>.svg` and `<name>.png`, with the title, to a folder; `sentence`, if any, stands along the edge."""
+    """Write `<name>.svg` and `<name>.png`, with the title, and `<name>.csv`, the rows that are drawn, to a folder.
+
+    `sentence`, if any, stands along the edge and in a last column.
+    """
     untitled = io.StringIO()
-    svg, png = (folder / f"{exhibit.name}.{suffix}" for suffix in ("svg", "png"))
+    svg, png, data = (folder / f"{exhibit.name}.{suffix}" for suffix in ("svg", "png", "csv"))
+    drawn = exhibit.choose(rows)
+    data.write_text(
+        marked(drawn, sentence).to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n"), encoding="utf-8"
+    )
     # the day of the drawing would change the bytes
     timeless = {"Date": None}
     # "default" first: what a user has in a matplotlibrc does not change the figures
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=exhibit.size, layout="constrained")
-        exhibit.draw(figure, rows)
+        exhibit.draw(figure, drawn)
         mark_figure(figure, sentence)
         figure.savefig(untitled, format="svg", metadata=timeless, transparent=True)
         figure.suptitle(exhibit.title_of(rows))
@@ -146,12 +158,11 @@ def write_figure(exhibit: PaperFigure, rows: pd.DataFrame, folder: Path, sentenc
         # laid out by now
         figure.set_layout_engine("none")
         figure.savefig(png, dpi=_PNG_DOTS_PER_INCH)
-    return Drawn((svg, png), untitled.getvalue())
+    return Drawn((svg, png, data), untitled.getvalue())
 
 
 def _draw_inventory_and_yield(figure: Figure, rows: pd.DataFrame) -> None:
     """Figure 1: the inventory index (left axis) and the ten-year yield (right axis), first half of 2020."""
-    rows = _half_year_of_stress(rows)
     left = figure.subplots()
     right = left.twinx()
     right.spines["right"].set_visible(True)
@@ -332,6 +343,7 @@ FIGURES = (
         key=("business_date",),
         size=(7.4, 4.2),
         draw=_draw_inventory_and_yield,
+        choose=_half_year_of_stress,
     ),
     PaperFigure(
         name="figure_2",

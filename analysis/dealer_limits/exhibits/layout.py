@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import pandas as pd
@@ -100,6 +100,19 @@ class Panel:
     def is_printed(self) -> bool:
         """Whether some number of it stands in the paper."""
         return any(cell.text for row in self.rows for cell in row.printed)
+
+    @property
+    def ours_alone(self) -> Panel:
+        """The panel as if the paper had none: no printed numbers, and no distances from them."""
+        rows = (
+            TableRow(
+                row.label,
+                tuple(replace(cell, distance=None) for cell in row.ours),
+                tuple(Cell() for _ in row.printed),
+            )
+            for row in self.rows
+        )
+        return replace(self, rows=tuple(rows))
 
 
 def read_numbers(connection: duckdb.DuckDBPyConnection, estimates: pd.DataFrame) -> Numbers:

@@ -26,6 +26,7 @@ from dealer_limits.estimation.specifications import Registry, Specification, loa
 from dealer_limits.exhibits.credibility import make_credibility, read_coverage, read_montecarlo
 from dealer_limits.exhibits.data_quality import (
     checks_table,
+    count_warnings,
     gates_table,
     levels_table,
     match_tables,
@@ -59,7 +60,7 @@ from dealer_limits.exhibits.tables import (
     panel_latex,
     panels_csv,
 )
-from dealer_limits.provenance import sentence_of
+from dealer_limits.provenance import marked, sentence_of
 from dealer_limits.warehouse import open_warehouse
 
 _SUMMARY_MART = "marts.fct_summary_statistics"
@@ -70,9 +71,10 @@ _COVARIANCE_NAMES = {"robust": "robust errors (HC1)", "bootstrap": "bootstrapped
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A section of the page. `panels` are (title, HTML of a table or figure), `files` are (label, path).
+    """A section of the page. `panels` are (title, HTML of a table or figure, its kind), `files` are (label, path).
 
-    `warning` stands over the panels; `instruments` is a table of tests under them.
+    `files_alone` are those of ours without the printed numbers. `warning` stands over the panels; `instruments` is a
+    table of tests under them.
     """
 
     identity: str
@@ -81,10 +83,11 @@ class Exhibit:
     section: str
     marts: tuple[str, ...]
     badge: str
-    panels: tuple[tuple[str, str], ...]
+    panels: tuple[tuple[str, str, str], ...]
     notes: tuple[str, ...]
     method: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
+    files_alone: tuple[tuple[str, str], ...] = ()
     warning: str = ""
     instruments: str = ""
 
@@ -141,6 +144,7 @@ class Inputs:
 def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, console: Console) -> Path:
     """Write `report/index.html` to the folder `output`, with `tables/` and `figures/` beside it.
 
+    A table is there beside the printed numbers and, as `_ours`, without them; a figure with the rows that it draws.
     Reads `estimates.parquet` and, where they are there, `quality/results.json`, `match_quality.csv`,
     `shadow_cost.csv` and the files of `result_files` from `output`, the record of the pseudo world from
     `truth`, and the time of the build from dbt's `run_results`. The same inputs give the same bytes.
@@ -206,18 +210,20 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         ),
         other_errors=make_other_errors(definitions, inputs.summary, inputs.inference) if is_current else None,
         other_errors_are_current=is_current,
-        curve=_curve(output, folder, inputs) if is_current else None,
+        curve=_curve(output, folder, inputs, sentence) if is_current else None,
         sentence=sentence,
         world=inputs.world or {},
         checks=inputs.checks,
         checks_table=checks_table(inputs.checks),
         gates=gates is not None,
         gates_table=gates_table(gates),
+        warnings=count_warnings(inputs.checks, gates),
         levels_table=levels_table(levels),
         match_tables=match_tables(inputs.match_quality),
         packages=_packages(),
         python=platform.python_version(),
         build=inputs.build,
+        has_docs=(output / "docs/index.html").is_file(),
     )
     path = folder / "index.html"
     path.write_text(page, encoding="utf-8")
@@ -343,13 +349,22 @@ def _is_complete(build: Mapping[str, Any]) -> bool:
 
 def _write_table(folder: Path, table: TableDefinition, panels: tuple[Panel, ...], warning: str, sentence: str) -> None:
     caption = f"Table {table.number}: {table.title}"
-    latex = "\n".join(panel_latex(panel, caption) for panel in panels)
     header = "% needs \\usepackage{booktabs, caption, amsmath}\n"
     notes = latex_text(" ".join(filter(None, (*table.notes, warning, sentence))))
-    (folder / f"{table.exhibit}.tex").write_text(
-        f"{header}{latex}\n{{\\footnotesize {notes}\\par}}\n", encoding="utf-8"
-    )
-    (folder / f"{table.exhibit}.csv").write_text(panels_csv(panels, sentence), encoding="utf-8")
+    for name, shown in _versions(table, panels).items():
+        latex = "\n".join(panel_latex(panel, caption) for panel in shown)
+        (folder / f"{name}.tex").write_text(f"{header}{latex}\n{{\\footnotesize {notes}\\par}}\n", encoding="utf-8")
+        (folder / f"{name}.csv").write_text(panels_csv(shown, sentence), encoding="utf-8")
+
+
+def _versions(table: TableDefinition, panels: tuple[Panel, ...]) -> dict[str, tuple[Panel, ...]]:
+    """The panels by name of their files: beside the printed numbers, and ours alone where that is something else."""
+    versions = {table.exhibit: panels}
+    if any(panel.is_printed for panel in panels) and any(
+        each.is_estimated for panel in panels for each in panel.columns
+    ):
+        versions[f"{table.exhibit}_ours"] = tuple(panel.ours_alone for panel in panels)
+    return versions
 
 
 def _table_exhibit(
@@ -376,6 +391,9 @@ def _table_exhibit(
         badge = f"{near} of {of_table.compared} coefficients within 2 se"
         if of_table.estimated < of_table.columns:
             badge = f"{of_table.estimated} of {of_table.columns} columns estimated; {badge}"
+    files, *alone = (
+        (("CSV", f"tables/{name}.csv"), ("LaTeX", f"tables/{name}.tex")) for name in _versions(table, panels)
+    )
     return Exhibit(
         identity=table.exhibit,
         number=f"Table {table.number}",
@@ -387,12 +405,14 @@ def _table_exhibit(
             (
                 f"({panel.letter}) {panel.title}" if panel.letter else "",
                 panel_html(panel, f"{table.exhibit}{panel.letter}"),
+                "estimates beside" if panel.is_printed else "estimates",
             )
             for panel in panels
         ),
         notes=table.notes,
         method=method,
-        files=(("CSV", f"tables/{table.exhibit}.csv"), ("LaTeX", f"tables/{table.exhibit}.tex")),
+        files=files,
+        files_alone=tuple(entry for each in alone for entry in each),
         warning=tests.warning if tests else "",
         instruments=tests.table if tests else "",
     )
@@ -410,7 +430,7 @@ def _figure_exhibit(definitions: Definitions, figure: PaperFigure, title: str, d
         section=entry.section,
         marts=(f"marts.{figure.mart}",),
         badge="",
-        panels=(("", inline_svg(drawn.untitled_svg, figure.name, on_one_line)),),
+        panels=(("", inline_svg(drawn.untitled_svg, figure.name, on_one_line), "drawing"),),
         notes=entry.notes,
         method=(),
         files=tuple((file.suffix[1:].upper(), f"figures/{file.name}") for file in drawn.files),
@@ -427,7 +447,7 @@ def _shadow_cost_exhibit(definitions: Definitions, cost: pd.DataFrame) -> Exhibi
         section=entry.section,
         marts=("observations.obs_desk_horizon",),
         badge="",
-        panels=(("", _shadow_cost_table(definitions, cost)),),
+        panels=(("", _shadow_cost_table(definitions, cost), "costs"),),
         notes=(*entry.notes, *(f"{_READINGS[reading]}: {unit}." for reading, unit in units.items())),
         method=(),
         files=(),
@@ -454,8 +474,8 @@ def _shadow_cost_table(definitions: Definitions, cost: pd.DataFrame) -> str:
     return frame_html(pd.DataFrame(rows), "shadow_cost_table", names, raw=names, spanners=spanners)
 
 
-def _curve(output: Path, folder: Path, inputs: Inputs) -> Curve | None:
-    """The drawing that `dealer-limits inference` made, copied beside the other figures."""
+def _curve(output: Path, folder: Path, inputs: Inputs, sentence: str) -> Curve | None:
+    """The drawing that `dealer-limits inference` made, copied beside the other figures, and its points."""
     sources = [output / "figures" / f"specification_curve.{kind}" for kind in ("svg", "png")]
     if inputs.curve is None or not all(source.is_file() for source in sources):
         return None
@@ -463,6 +483,9 @@ def _curve(output: Path, folder: Path, inputs: Inputs) -> Curve | None:
     for source in sources:
         (folder / "figures" / source.name).write_bytes(source.read_bytes())
         files.append((source.suffix[1:].upper(), f"figures/{source.name}"))
+    points = folder / "figures/specification_curve.csv"
+    points.write_text(marked(inputs.curve, sentence).to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+    files.append(("CSV", f"figures/{points.name}"))
     labels = (
         {}
         if inputs.inference is None

@@ -163,7 +163,10 @@ def _panel_table(panel: Panel, identity: str | None, render: Callable[[Cell], st
 
 
 def cell_html(cell: Cell) -> str:
-    """A cell whose digits line up: stars and the closing parenthesis hang in a slot of their own."""
+    """A cell whose digits line up: stars and the closing parenthesis hang in a slot of their own.
+
+    How far it is from the printed number is text in it, which the page shows to a pointer, a finger and the focus.
+    """
     if not cell.text:
         return ""
     text = cell.text.replace("-", "\u2212")
@@ -175,7 +178,8 @@ def cell_html(cell: Cell) -> str:
         return f"<span>{escape(number)}{slot}</span>"
     band = f' class="d{cell.band}"' if cell.band else ""
     shown = f"<i>{symbol}</i>" if symbol else ""
-    return f'<span{band} title="{cell.distance:+.1f} se">{shown}{escape(number)}{slot}</span>'
+    distance = f"{cell.distance:+.1f} se".replace("-", "\u2212")
+    return f'<span{band} tabindex="0">{shown}{escape(number)}{slot}<small> {distance}</small></span>'
 
 
 def _runs(values: Sequence[str]) -> list[tuple[int, int]]:
