@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import resource
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,10 +18,18 @@ from typer.testing import CliRunner
 from dealer_limits.cli import app
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.history import History, why_failed
-from workspace import Workspace
+from workspace import ROOT, Workspace, digest
 
 # planted in raw data, and must be found in no byte
 SENTINEL = "S3NTINEL"
+
+
+def is_documented(code: int, line: str) -> bool:
+    """Whether the table of docs/operations.md has this line with this exit code; `…` stands for anything."""
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| (?:`(.*?)`|nothing) \|", page, flags=re.MULTILINE)
+    patterns = [re.escape(form).replace("…", ".+") for documented, form in rows if int(documented) == code]
+    return any(re.fullmatch(pattern, line.strip()) for pattern in patterns)
 
 
 def history_of(workspace: Workspace) -> History:
@@ -29,16 +41,16 @@ def shown(workspace: Workspace, *arguments: str) -> str:
 
 
 def plant(raw: Path) -> None:
-    """In a name that is kept, in a row that is rejected and in a file's comment column that no contract knows."""
+    """In a text that is kept, in a row that is rejected and in a column that no contract knows."""
     dealers = raw / "reference/dealers.csv"
     header, *rows = dealers.read_text().splitlines()
     dealers.write_text("\n".join([header + ",NOTE", *(f"{row},{SENTINEL}" for row in rows)]) + "\n")
     move = raw / "market/move.csv"
     move.write_text(move.read_text() + f"{SENTINEL},100\n")
     desks = pq.read_table(raw / "fr_vv1/desks.parquet")
-    place = desks.schema.get_field_index("description")
+    place = desks.schema.get_field_index("desk_description")
     described = [f"{text} {SENTINEL}" for text in desks.column(place).to_pylist()]
-    pq.write_table(desks.set_column(place, "description", [described]), raw / "fr_vv1/desks.parquet")
+    pq.write_table(desks.set_column(place, "desk_description", [described]), raw / "fr_vv1/desks.parquet")
 
 
 def assert_without_values(workspace: Workspace) -> None:
@@ -111,10 +123,26 @@ def test_refused_build_has_its_line(small_workspace: Workspace, tmp_path: Path) 
 
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert refused.stderr.startswith("bad input: ")
+    assert is_documented(2, refused.stderr)
     ended = history_of(workspace).read()[-1]
     assert (ended["outcome"], ended["line"]) == ("refused", refused.stderr.strip())
     assert refused.stderr.strip() in shown(workspace)
     assert_without_values(workspace)
+
+
+def test_implausible_build_has_its_gate_and_the_last_good_one_stays(published: Workspace) -> None:
+    before = digest(published.published)
+
+    refused = published.run_here("dealer-limits", "build", "--vars", "{gate_bounds: {level_1_share: 1.0}}")
+
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert is_documented(2, refused.stderr)
+    ended = history_of(published).read()[-1]
+    assert (ended["outcome"], ended["stops"]) == ("refused", ["level_1_share"])
+    assert ended["line"] == refused.stderr.strip()
+    assert ended["rows"]
+    assert digest(published.published) == before
+    assert_without_values(published)
 
 
 def test_variable_that_is_none_is_in_the_history(tmp_path: Path, small_workspace: Workspace) -> None:
@@ -124,16 +152,18 @@ def test_variable_that_is_none_is_in_the_history(tmp_path: Path, small_workspace
 
     (ended,) = history_of(workspace).read()
     assert (refused.returncode, ended["outcome"]) == (2, "refused")
+    assert is_documented(2, refused.stderr)
     assert ended["line"] == refused.stderr.strip()
 
 
 def test_failed_nodes_are_named_with_what_their_message_may_say(small_workspace: Workspace, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, small_workspace.raw)
 
-    with pytest.raises(DealerLimitsError, match="1 models or tests failed"):
+    with pytest.raises(DealerLimitsError, match="1 models or tests failed") as failure:
         # without the model that it reads
         workspace.build("--select", "stg_reference__dealers")
 
+    assert is_documented(2, str(failure.value))
     ended = history_of(workspace).read()[-1]
     assert ended["outcome"] == "failed"
     assert [node["node"] for node in ended["failed_nodes"]] == ["stg_reference__dealers"]
@@ -158,17 +188,51 @@ def test_build_that_never_ended_is_running_or_was_killed(tmp_path: Path) -> None
     assert "running or killed" in shown(workspace)
 
 
-def test_disk_that_is_full_is_the_line(
-    small_workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_build_that_finds_another_at_work_is_refused(small_workspace: Workspace, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, small_workspace.raw)
-    # what the engine says is judged where it is said
-    monkeypatch.setattr("dealer_limits.plugin.without_values", lambda error: "IO Error: the disk is full")
+    workspace.build_file.parent.mkdir(parents=True)
+    other = (
+        "import duckdb, sys\n"
+        "connection = duckdb.connect(sys.argv[1], config={'storage_compatibility_version': 'v1.1.0'})\n"
+        "print('at work', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", other, workspace.build_file]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        refused = workspace.run_here("dealer-limits", "build")
+        process.communicate("")
 
-    with pytest.raises(DealerLimitsError, match=r"^the disk is full: the published warehouse stays as it was$"):
-        workspace.build("--select", "stg_reference__dealers")
+    assert refused.returncode == 2
+    assert is_documented(2, refused.stderr)
+    assert history_of(workspace).read()[-1]["line"] == refused.stderr.strip()
 
-    assert history_of(workspace).read()[-1]["line"].startswith("the disk is full")
+
+def test_disk_that_takes_no_more_is_the_line(small_workspace: Workspace, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the end of the disk: the engine is told of both when it writes."""
+    workspace = Workspace(tmp_path, small_workspace.raw)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(DealerLimitsError) as failure:
+            workspace.build("--select", "+stg_fr_vv1__inventory_ages", "+stg_trace__reports", "+stg_soma__operations")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert str(failure.value) == "the disk is full: the published warehouse stays as it was"
+    assert is_documented(2, str(failure.value))
+    ended = history_of(workspace).read()[-1]
+    assert (ended["outcome"], ended["line"]) == ("failed", str(failure.value))
+
+
+def test_checks_that_fail_end_with_the_code_that_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("dealer_limits.quality.run.run_checks", lambda *arguments: False)
+
+    checked = CliRunner().invoke(app, ["check"])
+
+    assert (checked.exit_code, checked.stderr) == (1, "")
+    assert is_documented(1, "")
 
 
 def test_line_that_was_cut_short_hides_no_other(tmp_path: Path) -> None:
