@@ -88,7 +88,7 @@ def test_published_build_has_its_counts_seconds_warnings_and_slowest_nodes(publi
     assert {(gate,) for gate in ended.get("warnings", [])} == set(warnings)
     assert len(ended["slowest"]) == 10
     assert ended["seconds"] > max(node["seconds"] for node in ended["slowest"]) > 0
-    assert ended["nodes"].keys() == {"success", "pass"}
+    assert ended["nodes"].keys() == {"success", "pass", "no-op"}
 
 
 def test_planted_value_is_in_no_byte_of_the_history(published: Workspace) -> None:
