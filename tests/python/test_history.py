@@ -208,6 +208,28 @@ def test_build_that_finds_another_at_work_is_refused(small_workspace: Workspace,
     assert history_of(workspace).read()[-1]["line"] == refused.stderr.strip()
 
 
+def test_setting_that_is_none_is_said_before_anything_is_built(
+    small_workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_KEPT", "three")
+
+    refused = Workspace(tmp_path, small_workspace.raw).run_here("dealer-limits", "build")
+
+    assert refused.returncode == 2
+    assert is_documented(2, refused.stderr)
+    assert refused.stderr.startswith("WAREHOUSE_KEPT: ")
+
+
+@pytest.mark.parametrize("command", ["history", "rollback"])
+def test_what_is_not_there_yet_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.chdir(ROOT)
+
+    shown = CliRunner().invoke(app, [command, "--warehouse", str(tmp_path / "dealer_limits.duckdb")])
+
+    assert (shown.exit_code, shown.stderr.count("\n")) == (2, 1)
+    assert is_documented(2, shown.stderr)
+
+
 def test_disk_that_takes_no_more_is_the_line(small_workspace: Workspace, tmp_path: Path) -> None:
     """A limit on the size of files stands for the end of the disk: the engine is told of both when it writes."""
     workspace = Workspace(tmp_path, small_workspace.raw)
