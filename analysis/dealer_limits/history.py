@@ -78,7 +78,8 @@ def line_of(error: BaseException) -> str:
 
 
 def facts_of_nodes(results: Iterable[Any]) -> dict[str, Any]:
-    """How many nodes ended in which way, which failed, and the slowest ten."""
+    """How many nodes ended in which way, which failed, hooks included, and the slowest ten."""
+    results = list(results)
     nodes = [result for result in results if result.node.resource_type != "operation"]
     counts: dict[str, int] = {}
     for result in nodes:
@@ -88,7 +89,7 @@ def facts_of_nodes(results: Iterable[Any]) -> dict[str, Any]:
         "nodes": counts,
         "failed_nodes": [
             {"node": result.node.name, "rows": result.failures, "why": why_failed(result.message)}
-            for result in nodes
+            for result in results
             if result.status in ("error", "fail", "runtime error")
         ],
         "slowest": [{"node": result.node.name, "seconds": round(result.execution_time, 2)} for result in slowest],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import resource
 import shutil
@@ -13,8 +15,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from dbt.cli.main import dbtRunnerResult
+from dbt_common.exceptions import DbtRuntimeError
 from typer.testing import CliRunner
 
+from dealer_limits.build import _ending
 from dealer_limits.cli import app
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.history import History, why_failed
@@ -230,14 +235,14 @@ def test_what_is_not_there_yet_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     assert is_documented(2, shown.stderr)
 
 
-def test_disk_that_takes_no_more_is_the_line(small_workspace: Workspace, tmp_path: Path) -> None:
+def test_disk_that_takes_no_more_is_the_line(world: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands for the end of the disk: the engine is told of both when it writes."""
-    workspace = Workspace(tmp_path, small_workspace.raw)
+    workspace = Workspace(tmp_path, world / "raw")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
     try:
         with pytest.raises(DealerLimitsError) as failure:
-            workspace.build("--select", "+stg_fr_vv1__inventory_ages", "+stg_trace__reports", "+stg_soma__operations")
+            workspace.build("--select", "base_fr_vv1__inventory_ages")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
@@ -255,6 +260,14 @@ def test_checks_that_fail_end_with_the_code_that_is_documented(monkeypatch: pyte
 
     assert (checked.exit_code, checked.stderr) == (1, "")
     assert is_documented(1, "")
+
+
+def test_disk_that_is_full_when_the_build_is_copied_is_the_line_too() -> None:
+    error = DbtRuntimeError(f"dealer_limits.duckdb: {os.strerror(errno.ENOSPC)}")
+
+    ending = _ending(dbtRunnerResult(success=False, exception=error), {"failed_nodes": []}, [])
+
+    assert ending == ("failed", "the disk is full: the published warehouse stays as it was")
 
 
 def test_line_that_was_cut_short_hides_no_other(tmp_path: Path) -> None:
