@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dbt.cli.main import dbtRunner
+import dbt.tracking
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dealer_limits.errors import DealerLimitsError, in_one_line
+from dealer_limits.history import History, facts_of_nodes, facts_of_rows, new_id
+from dealer_limits.kept import ID_FORMAT
+from dealer_limits.steps import close_database
 from dealer_limits.variables import read_variables
 
 _REFUSAL = re.compile(r"(bad input|implausible): .*")
+DISK_IS_FULL = "IO Error: the disk is full"
 _FAILURES = ("error", "fail", "runtime error")
 
 
@@ -27,10 +35,16 @@ def build_warehouse(console: Console, arguments: Sequence[str] = (), variables: 
     input that cannot be read and for models or tests that fail: the published warehouse stays as it was.
     Messages of the engine are neither printed nor logged: they may quote raw values.
     """
+    history = History.beside(_published())
+    build = new_id()
+    start = time.perf_counter()
     if variables is not None:
-        given = read_variables(variables, Path(os.environ.get("DBT_PROJECT_DIR", "")))
+        try:
+            given = read_variables(variables, Path(os.environ.get("DBT_PROJECT_DIR", "")))
+        except DealerLimitsError as error:
+            history.write("build ended", build, seconds=0.0, outcome="refused", line=str(error))
+            raise
         arguments = [*arguments, "--vars", json.dumps(given)]
-
     said: list[str] = []
 
     with Progress(
@@ -44,7 +58,12 @@ def build_warehouse(console: Console, arguments: Sequence[str] = (), variables: 
         task = progress.add_task("dbt build", total=None)
 
         def watch(event: Any) -> None:
-            if event.info.name == "JinjaLogInfo":
+            nonlocal build
+            if event.info.name == "MainReportVersion":
+                # as about.build has it
+                build = dbt.tracking.active_user.run_started_at.strftime(ID_FORMAT)
+                history.write("build started", build, project=version("dealer-limits"))
+            elif event.info.name == "JinjaLogInfo":
                 said.append(event.info.msg)
             elif event.info.name == "LogStartLine":
                 progress.update(task, total=event.data.total)
@@ -52,16 +71,46 @@ def build_warehouse(console: Console, arguments: Sequence[str] = (), variables: 
                 progress.advance(task)
 
         result = dbtRunner(callbacks=[watch]).invoke(["--log-level", "none", "build", *arguments])
+    close_database()
 
     for line in said:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    results = getattr(result.result, "results", [])
+    facts = facts_of_nodes(results)
+    for node in results:
+        if node.status in _FAILURES:
+            console.print(f"{node.node.name}: {node.status}", markup=False)
+    outcome, line = _ending(result, facts, said)
+    history.write(
+        "build ended",
+        build,
+        seconds=round(time.perf_counter() - start, 1),
+        outcome=outcome,
+        line=line,
+        **facts,
+        **facts_of_rows(_published().parent / "build" / _published().name, build),
+    )
+    if outcome in ("refused", "failed"):
+        raise DealerLimitsError(line)
+
+
+def _ending(result: dbtRunnerResult, facts: dict[str, Any], said: Sequence[str]) -> tuple[str, str | None]:
+    """How a build ended, and the line that says why it is not published."""
+    failed = facts["failed_nodes"]
+    full = (DISK_IS_FULL, os.strerror(errno.ENOSPC))
+    if any(said in str(message) for said in full for message in (result.exception, *(node["why"] for node in failed))):
+        return "failed", "the disk is full: the published warehouse stays as it was"
     if result.exception is not None:
-        raise DealerLimitsError(_one_line(result.exception))
-    failed = [node for node in result.result.results if node.status in _FAILURES]
-    for node in failed:
-        console.print(f"{node.node.name}: {node.status}", markup=False)
+        return "refused", _one_line(result.exception)
     if failed or not result.success:
-        raise DealerLimitsError(f"{len(failed)} models or tests failed; `dbt build --select <name>` says why")
+        return "failed", f"{len(failed)} models or tests failed; `dbt build --select <name>` says why"
+    if any(line.startswith("Published ") for line in said):
+        return "published", None
+    return "not published", next((line for line in said if line.startswith("Part of the project built")), None)
+
+
+def _published() -> Path:
+    return Path(os.environ.get("WAREHOUSE_DIR", "warehouse")) / "dealer_limits.duckdb"
 
 
 def _one_line(error: BaseException) -> str:

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dealer_limits.errors import DealerLimitsError, in_one_line
+from dealer_limits.errors import DealerLimitsError, MissingError, in_one_line
 from dealer_limits.project import is_project, no_project
 
 # Matrices here are small, or are summed without BLAS: threads of it would cost more than they give, and round sums
@@ -130,6 +130,47 @@ def build(
 
 @app.command()
 @one_line_errors
+def rollback(
+    build: Annotated[str | None, typer.Argument(help="A kept file by its id; without one, all are listed.")] = None,
+    warehouse: Warehouse = WAREHOUSE,
+) -> None:
+    """List the last published warehouses that are kept, or put one back in the place of the published one."""
+    from rich.table import Table
+
+    from dealer_limits.history import History
+    from dealer_limits.kept import kept_files, said_of
+    from dealer_limits.publish import roll_back
+
+    if build is not None:
+        replaced = roll_back(warehouse, build)
+        History.beside(warehouse).write("rollback", build, replaced=replaced)
+        typer.echo(f"{build} is published again; {replaced}, which it replaces, is kept")
+        return
+    if not warehouse.is_file():
+        raise MissingError(f"there is no warehouse {warehouse}: run `dbt build` first")
+    shown = Table("id", "built, UTC", "commit", "world", "MB")
+    for file in (warehouse, *kept_files(warehouse.resolve())):
+        said = said_of(file)
+        built, commit, world = (str(said.started_at), said.project_commit[:12], said.world) if said else ("", "", "")
+        name = "published" if file == warehouse else file.stem
+        shown.add_row(name, built, commit, world, f"{file.stat().st_size / 1e6:.0f}")
+    console.print(shown)
+
+
+@app.command()
+@one_line_errors
+def history(
+    last: Annotated[int, typer.Option(min=1, help="So many.")] = 10,
+    warehouse: Warehouse = WAREHOUSE,
+) -> None:
+    """Show the last builds and runs: when, how long, how each ended, and the line that it ended with."""
+    from dealer_limits.history import show_history
+
+    show_history(warehouse, last, console)
+
+
+@app.command()
+@one_line_errors
 def run(output: Output = Path("output")) -> None:
     """Everything from raw files to the report, in one process; with RAW_DATA set, no pseudo data are made.
 
@@ -138,6 +179,7 @@ def run(output: Output = Path("output")) -> None:
     """
     # before pseudo data are made for none
     _need_project()
+    from dealer_limits.history import History
     from dealer_limits.steps import Step, leave_dbt, run_steps
 
     is_pseudo = not os.environ.get("RAW_DATA")
@@ -151,7 +193,7 @@ def run(output: Output = Path("output")) -> None:
         Step("diagnostics", lambda: diagnostics(output=output)),
         Step("report", lambda: report(output=output)),
     ]
-    run_steps(steps, console)
+    run_steps(steps, console, History.beside(WAREHOUSE))
 
 
 @app.command()

@@ -24,6 +24,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.flags import get_flags
 
 from dealer_limits.errors import DealerLimitsError, in_one_line, without_values
+from dealer_limits.kept import number_to_keep
 from dealer_limits.last_build import last_build, this_build
 from dealer_limits.provenance import build_facts, world_of_raw_data
 from dealer_limits.publish import STORAGE_OF_1_1, publish, published_path, storage_version
@@ -45,10 +46,12 @@ class Plugin(BasePlugin):
         # however the run ends
         atexit.register(self.ledger.remove_copies)
         try:
+            # to be told now, not once all is built
+            number_to_keep()
             self.build_file.parent.mkdir(parents=True, exist_ok=True)
             for folder in _folders_of_dbt():
                 _keep_to_owner(folder)
-        except OSError as error:
+        except (DealerLimitsError, OSError) as error:
             line = in_one_line(error)
             _refuse(line)
             # the kind of error that dbt reports without a traceback

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dealer_limits.errors import DealerLimitsError
+from dealer_limits.errors import DealerLimitsError, MissingError
+from dealer_limits.kept import keep, kept_files, number_to_keep, prune
 from dealer_limits.warehouse import identity
 
 # of files that DuckDB 1.1 writes, and `storage_compatibility_version: v1.1.0` makes
@@ -36,13 +37,46 @@ def storage_version(file: Path) -> int | None:
 def publish(build_file: Path, judge: Callable[[Path], None] = lambda incoming: None) -> str:
     """Copy a checkpointed build over the published warehouse, atomically; returns the published path.
 
-    A new file is its owner's alone to read; one that is replaced hands its mode on. `judge` looks at the copy
-    before it takes the place of the last one; what it raises leaves the last one as it is.
+    A new file is its owner's alone to read; one that is replaced hands its mode on, and is kept beside with the
+    last few. `judge` looks at the copy before it takes the place of the last one; what it raises leaves the last
+    one as it is.
     """
-    target = published_path(build_file)
+    number, target = number_to_keep(), published_path(build_file)
+    replaced: Path | None = None
+
+    def finish(incoming: Path) -> None:
+        nonlocal replaced
+        judge(incoming)
+        if number and target.exists():
+            replaced = keep(target)
+
     with _sole_publisher(target.parent):
-        _replace(target, build_file, judge)
+        _replace(target, build_file, finish)
+        prune(target, number, replaced)
     return str(target)
+
+
+def roll_back(warehouse: Path, build_id: str) -> str:
+    """Put a kept file in the place of the published one, which is kept in its stead; returns the id of that one.
+
+    Both are renamed, not copied: each keeps what it says of itself. Raises DealerLimitsError where no file of
+    that id is kept.
+    """
+    if not warehouse.is_file():
+        raise MissingError(f"there is no warehouse {warehouse}: run `dbt build` first")
+    target = warehouse.resolve()
+    with _sole_publisher(target.parent):
+        chosen = next((file for file in kept_files(target) if file.stem == build_id), None)
+        if chosen is None:
+            raise DealerLimitsError(f"no file {build_id} is kept: `dealer-limits rollback` lists those that are")
+        incoming = _incoming(target)
+        _remove(incoming)
+        os.link(chosen, incoming)
+        replaced = keep(target)
+        incoming.chmod(stat.S_IMODE(target.stat().st_mode))
+        incoming.replace(target)
+        prune(target, len(kept_files(target)), replaced)
+    return replaced.stem
 
 
 def change_published(warehouse: Path, seen: tuple[int, ...], change: Callable[[Path], None]) -> None:
@@ -72,7 +106,7 @@ def _sole_publisher(folder: Path) -> Iterator[None]:
 
 def _replace(target: Path, source: Path, finish: Callable[[Path], None]) -> None:
     """Put a copy of `source` in the place of `target`; what `finish` makes of the copy, or raises, comes first."""
-    incoming = target.with_name(f".{target.name}.incoming")
+    incoming = _incoming(target)
     _remove(incoming)
     try:
         shutil.copyfile(source, incoming)
@@ -84,6 +118,10 @@ def _replace(target: Path, source: Path, finish: Callable[[Path], None]) -> None
         _remove(incoming)
         raise
     incoming.replace(target)
+
+
+def _incoming(target: Path) -> Path:
+    return target.with_name(f".{target.name}.incoming")
 
 
 def _remove(incoming: Path) -> None:

@@ -89,17 +89,26 @@ def test_every_mart_and_column_carries_its_comment_in_the_warehouse(built: duckd
     assert without == []
 
 
-def test_every_mart_has_a_primary_key_in_the_warehouse(built: duckdb.DuckDBPyConnection) -> None:
+def test_every_mart_and_observation_model_has_a_primary_key_in_the_warehouse(built: duckdb.DuckDBPyConnection) -> None:
+    """The engine holds it against every row that is written: a key that is repeated or missing fails the model."""
     without = built.execute(
         """
-        select table_name from duckdb_tables() where schema_name = 'marts'
+        select table_name from duckdb_tables() where schema_name in ('marts', 'observations')
         except
         select table_name from duckdb_constraints()
-        where schema_name = 'marts' and constraint_type = 'PRIMARY KEY'
+        where schema_name in ('marts', 'observations') and constraint_type = 'PRIMARY KEY'
         """
     ).fetchall()
 
     assert without == []
+
+
+def test_what_another_project_may_read_are_marts_and_observations(manifest: dict[str, Any]) -> None:
+    access = {"marts": "public", "observations": "public", "quality": "protected"}
+
+    found = {(layer(node), node["access"], node["group"]) for node in models_of(manifest)}
+
+    assert found == {(name, access.get(name, "private"), "warehouse") for name in READS}
 
 
 def test_every_model_and_seed_is_described(manifest: dict[str, Any]) -> None:

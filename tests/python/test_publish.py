@@ -41,7 +41,7 @@ def test_published_warehouse_is_the_finished_build_and_nothing_else_is_left(
 ) -> None:
     workspace = second_build.workspace
     assert digest(workspace.published) == digest(workspace.build_file)
-    assert workspace.beside_published == {"build", "dealer_limits.duckdb"}
+    assert workspace.beside_published == {"build", "kept", "dealer_limits.duckdb"}
 
 
 def test_clients_from_duckdb_1_1_on_can_open_what_is_published(second_build: SecondBuild, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from dealer_limits import cli
 from dealer_limits.build import build_warehouse
+from dealer_limits.history import History
 from dealer_limits.steps import Step, leave_dbt, run_steps
 from estimate_warehouse import make_world, write_warehouse
 from test_estimates_in_sql import assert_mart_is_of
@@ -64,6 +65,8 @@ def test_first_step_that_fails_ends_the_run_as_it_ends_alone(elsewhere: Path):
     run, alone = (CliRunner().invoke(cli.app, [command]) for command in ("run", "check"))
     assert alone.exit_code == 2
     assert (run.exit_code, run.stderr) == (alone.exit_code, alone.stderr)
+    last = History(elsewhere / "warehouse/build/history.jsonl").read()[-1]
+    assert (last["outcome"], last["line"]) == ("failed: check", alone.stderr.strip())
     assert not (elsewhere / "output").exists()
 
 
@@ -74,10 +77,15 @@ def test_checks_that_fail_end_the_run_with_exit_code_1(elsewhere: Path, monkeypa
     assert "seconds" not in run.stdout
 
 
-def test_steps_run_in_their_order_and_each_has_its_seconds(capsys: pytest.CaptureFixture[str]):
+def test_steps_run_in_their_order_and_each_has_its_seconds(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     done: list[str] = []
-    run_steps([Step(name, lambda name=name: done.append(name)) for name in ("first", "second")], Console(width=80))
+    steps = [Step(name, lambda name=name: done.append(name)) for name in ("first", "second")]
+    history = History(tmp_path / "history.jsonl")
+    run_steps(steps, Console(width=80), history)
     assert done == ["first", "second"]
+    events = [(event["event"], event.get("step"), event.get("outcome")) for event in history.read()]
+    ended = [("step", "first", "done"), ("step", "second", "done"), ("run ended", None, "done")]
+    assert events == [("run started", None, None), *ended]
     words = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert all([name, "0.0", "0.0"] in words for name in ("first", "second", "all"))
 
