@@ -566,6 +566,22 @@ def search(words: str, far: bool) -> str:
     }})()"""
 
 
+def count_pages(page: str, folder: Path) -> int:
+    """How many sheets a page takes."""
+    (folder / "page.html").write_text(page, encoding="utf-8")
+    subprocess.run(
+        [
+            *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+            *(f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={folder / 'page.pdf'}"),
+            (folder / "page.html").as_uri(),
+        ],
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    return len(re.findall(rb"/Type /Page\b", (folder / "page.pdf").read_bytes()))
+
+
 @pytest.fixture(scope="module")
 def look(page: str, tmp_path_factory: pytest.TempPathFactory) -> Look:
     """The page in windows of WIDTHS, then in one in which the SEARCHES follow each other."""
@@ -586,6 +602,18 @@ def test_page_fits_a_window_of(width: int, look: Look):
 @pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
 def test_keyboard_finger_and_paper_reach_what_is_hidden(look: Look):
     assert tuple(look.posted[len(WIDTHS)].split("\n")) == REACHED
+
+
+@pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
+def test_paper_has_what_is_folded_on_the_screen(page: str, tmp_path: Path):
+    """By the rule for print as by the script, which browsers need that do not know the rule."""
+    rule = "details::details-content { content-visibility: visible; block-size: auto; }"
+    script = 'addEventListener("beforeprint"'
+    assert page.count(rule) == page.count(script) == 1
+    without_rule, without_script = page.replace(rule, ""), page.replace(script, 'addEventListener("never"')
+    folded = without_rule.replace(script, 'addEventListener("never"')
+    pages = [count_pages(each, tmp_path) for each in (without_rule, without_script, folded)]
+    assert pages[0] == pages[1] > pages[2]
 
 
 @pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
