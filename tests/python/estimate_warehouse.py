@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import jinja2
@@ -276,4 +277,5 @@ def write_warehouse(path: Path, world: World, built_from: str = "real") -> Path:
 def summary_query() -> str:
     """The SQL of the model fct_summary_statistics, on the marts of the same file."""
     model = (PROJECT / "models/marts/fct_summary_statistics.sql").read_text(encoding="utf-8")
-    return jinja2.Template(model).render(ref=lambda name: f"marts.{name}")
+    adapter = SimpleNamespace(quote=lambda name: f'"{name}"')
+    return jinja2.Template(model).render(ref=lambda name: f"marts.{name}", adapter=adapter)

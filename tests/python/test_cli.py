@@ -31,7 +31,9 @@ HEAVY = (
 )
 
 # what needs neither a warehouse nor the folder of the project
-ANYWHERE = {"pseudo", "dictionary", "montecarlo", "coverage", "calibrate"}
+ANYWHERE = {"pseudo", "dictionary", "query", "montecarlo", "coverage", "calibrate"}
+# ask for arguments before they look for anything
+WITH_ARGUMENTS = {"compare", "export", "fetch"}
 
 
 def test_help_lists_the_commands() -> None:
@@ -56,7 +58,7 @@ def test_version_is_that_of_the_package() -> None:
     assert (shown.exit_code, shown.stdout) == (0, f"dealer-limits {version('dealer-limits')}\n")
 
 
-@pytest.mark.parametrize("command", sorted(set(get_command(app).commands) - ANYWHERE))
+@pytest.mark.parametrize("command", sorted(set(get_command(app).commands) - ANYWHERE - WITH_ARGUMENTS))
 def test_command_in_a_folder_without_a_project_says_so_in_one_line_with_exit_code_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:

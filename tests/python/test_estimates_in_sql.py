@@ -27,7 +27,7 @@ SAFE = {
     "safe_standard_error": "se",
     "safe_p_value": "p",
     "safe_p_value_holm": "p_holm",
-    "survives": "survives",
+    "significant_too": "significant_too",
 }
 
 

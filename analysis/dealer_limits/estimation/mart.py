@@ -40,7 +40,7 @@ _COLUMNS = {
     "safe_standard_error": ("double", "Standard error of this kind."),
     "safe_p_value": ("double", "Two-sided p-value with it."),
     "safe_p_value_holm": ("double", "The same, after Holm over the coefficients of the table."),
-    "survives": ("boolean", "Significant at 5% with both errors; null where it is not with those of the paper."),
+    "significant_too": ("boolean", "Significant at 5% with both errors; null where it is not with those of the paper."),
 }
 _KEY = '"table", panel, "column", term'
 
@@ -114,7 +114,7 @@ set
     safe_standard_error = safe.se,
     safe_p_value = safe.p,
     safe_p_value_holm = safe.p_holm,
-    survives = safe.survives
+    significant_too = safe.significant_too
 from read_parquet($summary) as safe
 where
     estimated."table" = safe."table"
@@ -153,7 +153,7 @@ def publish_safe_errors(warehouse: Path, seen: tuple[int, ...], output: Path, co
 
 
 def _set_safe_errors(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
-    safe = [name for name in _COLUMNS if name.startswith("safe_") or name == "survives"]
+    safe = [name for name in _COLUMNS if name.startswith("safe_") or name == "significant_too"]
     connection.execute(f"update {MART} set {', '.join(f'{name} = null' for name in safe)}")
     summary = output / "inference_summary.parquet"
     if summary.is_file():
