@@ -53,6 +53,7 @@ LONGEST_FIRST = (
     "test_gates",
     "test_determinism",
     "test_publish",
+    "test_history",
     "test_your_own_table",
     "test_variables",
     "test_mutations",
