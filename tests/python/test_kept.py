@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import duckdb
 import pytest
@@ -17,7 +18,7 @@ from dealer_limits.cli import app
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.history import History
 from dealer_limits.kept import KEPT, kept_files, number_to_keep, said_of
-from dealer_limits.publish import change_published, publish, published_path, roll_back
+from dealer_limits.publish import _sole_publisher, change_published, publish, published_path, roll_back
 from dealer_limits.warehouse import identity
 
 
@@ -121,6 +122,20 @@ def test_rollback_puts_a_file_back_and_keeps_the_one_that_it_replaces(tmp_path: 
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
     assert {stat.S_IMODE(file.stat().st_mode) for file in kept_files(target)} == {0o600}
     assert {path.name for path in tmp_path.iterdir()} == {"build", "kept", "dealer_limits.duckdb"}
+
+
+def test_rollback_waits_for_whoever_publishes(tmp_path: Path) -> None:
+    target = publish_days(tmp_path, 1, 2)
+    waiting = Thread(target=roll_back, args=(target, "20200301T120000Z"))
+
+    with _sole_publisher(tmp_path):
+        waiting.start()
+        waiting.join(0.5)
+        assert waiting.is_alive()
+        assert day_of(target) == 2
+    waiting.join(60)
+
+    assert day_of(target) == 1
 
 
 def test_file_that_was_rolled_back_to_is_kept_when_the_next_build_replaces_it(tmp_path: Path) -> None:
