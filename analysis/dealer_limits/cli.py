@@ -231,7 +231,6 @@ def query(
     page: Annotated[bool, typer.Option(help="Print docs/queries.md: each question with its SQL.")] = False,
 ) -> None:
     """Ask the warehouse one of the questions of analysis/queries."""
-    from pyarrow.csv import write_csv
     from rich.table import Table
 
     from dealer_limits import queries
@@ -247,7 +246,7 @@ def query(
         return
     rows = queries.answer(name, warehouse)
     if csv is not None:
-        write_csv(rows, csv)
+        queries.write_answer(rows, warehouse, csv)
         typer.echo(f"{rows.num_rows} rows in {csv}")
         return
     shown = Table(*rows.column_names)

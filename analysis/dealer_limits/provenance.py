@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MARKER = "PSEUDO_DATA.json"
 # the world of raw files without one
 REAL = "real"
+# the last column of a CSV of pseudo data
+PSEUDO_COLUMN = "pseudo_data"
 _UNKNOWN = "unknown"
 
 
@@ -77,7 +79,7 @@ def sentence_of(connection: duckdb.DuckDBPyConnection) -> str:
 
 def marked(rows: pd.DataFrame, sentence: str) -> pd.DataFrame:
     """Rows of a CSV, with a last column that says that they come from pseudo data: it survives a filter and a join."""
-    return rows.assign(pseudo_data=sentence) if sentence else rows
+    return rows.assign(**{PSEUDO_COLUMN: sentence}) if sentence else rows
 
 
 def mark_figure(figure: Figure, sentence: str) -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pyarrow as pa
 from jinja2 import Environment, StrictUndefined
+from pyarrow.csv import write_csv
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.project import PROJECT
+from dealer_limits.provenance import PSEUDO_COLUMN, sentence_of
 from dealer_limits.warehouse import open_warehouse
 
 FOLDER = PROJECT / "analysis" / "queries"
@@ -58,6 +60,15 @@ def answer(name: str, warehouse: Path) -> pa.Table:
         raise DealerLimitsError(f"bad input: {name} is no query; the nearest is {nearest}")
     with open_warehouse(warehouse) as connection:
         return connection.sql(known[name].sql).to_arrow_table()
+
+
+def write_answer(rows: pa.Table, warehouse: Path, file: Path) -> None:
+    """The rows as CSV; of pseudo data they say so."""
+    with open_warehouse(warehouse) as connection:
+        sentence = sentence_of(connection)
+    if sentence:
+        rows = rows.append_column(PSEUDO_COLUMN, pa.array([sentence] * rows.num_rows))
+    write_csv(rows, file)
 
 
 def page() -> str:

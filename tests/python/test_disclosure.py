@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
@@ -157,6 +158,15 @@ def test_nothing_of_a_row_leaves(planted: Path, export: Path) -> None:
         ).fetchall()
     found = {field for row in exported(export) for field in row.values()}
     assert found.isdisjoint(identifier for (identifier,) in identifiers)
+
+
+def test_export_of_pseudo_data_says_so_in_each_file(export: Path, tmp_path: Path) -> None:
+    """And so does the comparison of such an export."""
+    compare_exports(export, export, tmp_path, None, quiet())
+
+    for file in (*export.glob("*.csv"), *tmp_path.glob("*.csv")):
+        assert pd.read_csv(file)["pseudo_data"].str.startswith("Pseudo data, world paper").all(), file.name
+    assert json.loads((export / "manifest.json").read_text())["pseudo_data"].startswith("Pseudo data, world paper")
 
 
 def test_sentinels_would_be_found_where_they_stand(planted: Path) -> None:

@@ -63,5 +63,6 @@ def test_command_prints_a_list_an_answer_and_a_file(warehouse: Workspace, tmp_pa
     assert "largest_sellers" in listed.stdout
     assert "by_price" in printed.stdout
     answer = queries.answer("match_by_level", warehouse.published).to_pandas()
+    assert pd.read_csv(filed)["pseudo_data"].str.startswith("Pseudo data, world paper").all()
     assert pd.read_csv(filed)["awards"].sum() == answer["awards"].sum()
     assert "match_by_levels is no query; the nearest is match_by_level" in refused.stderr

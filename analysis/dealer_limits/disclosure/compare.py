@@ -13,6 +13,7 @@ from rich.console import Console
 from dealer_limits.disclosure.export import COLUMNS, KEYS, MANIFEST
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.display import new_table
+from dealer_limits.provenance import marked
 
 COMPARISON = "export_comparison.csv"
 # of a coefficient, told beside it
@@ -37,7 +38,9 @@ def compare_exports(
     if unknown:
         raise DealerLimitsError(f"bad input: --table {min(unknown)}: expected one of {', '.join(_exhibits(rows))}")
     output.mkdir(parents=True, exist_ok=True)
-    rows.to_csv(output / COMPARISON, index=False, float_format="%.6g", lineterminator="\n")
+    made_up = sorted({str(manifest["pseudo_data"]) for _, manifest in cells if "pseudo_data" in manifest})
+    compared = marked(rows, " ".join(made_up))
+    compared.to_csv(output / COMPARISON, index=False, float_format="%.6g", lineterminator="\n")
     _show(console, rows, tables or [])
     for what in ("rules", "versions", "variables_sha256"):
         if cells[0][1].get(what) != cells[1][1].get(what):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import shutil
@@ -34,6 +33,7 @@ from dealer_limits.estimation.display import new_table
 from dealer_limits.estimation.run import OWN_SPECIFICATIONS, SHADOW_COSTS, SHADOW_COSTS_FROM
 from dealer_limits.estimation.specifications import Registry, load_registry
 from dealer_limits.exhibits.result_files import DIAGNOSTICS, ResultFile, read_result
+from dealer_limits.provenance import marked, sentence_of
 from dealer_limits.variables import built_with
 from dealer_limits.warehouse import open_warehouse
 
@@ -75,6 +75,7 @@ def export_disclosure(
     own = output / OWN_SPECIFICATIONS
     with open_warehouse(warehouse) as connection:
         variables = built_with(connection)
+        sentence = sentence_of(connection)
         judge = _judge_with(rules)
         registry = load_registry(connection, own if own.is_file() else None)
         diagnostics = read_result(output, DIAGNOSTICS)
@@ -90,7 +91,7 @@ def export_disclosure(
     files = {name: withhold_complements(cells) for name, cells in files.items()}
     if diagnostics is None:
         console.print("without diagnostics: `dealer-limits diagnostics` has not been run", highlight=False)
-    _write(folder, files, rules, variables)
+    _write(folder, files, rules, variables, sentence)
     _show(console, folder, files)
     return files
 
@@ -195,7 +196,9 @@ def _foreign() -> DealerLimitsError:
     )
 
 
-def _write(folder: Path, files: dict[str, list[Judged]], rules: Rules, variables: dict[str, object]) -> None:
+def _write(
+    folder: Path, files: dict[str, list[Judged]], rules: Rules, variables: dict[str, object], sentence: str
+) -> None:
     """Write all beside the folder and rename: a folder that is there is whole."""
     incoming = folder.with_name(f".{folder.name}.incoming")
     shutil.rmtree(incoming, ignore_errors=True)
@@ -203,14 +206,14 @@ def _write(folder: Path, files: dict[str, list[Judged]], rules: Rules, variables
     described = []
     for name, cells in files.items():
         with (incoming / name).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(_as_text(cell) for cell in cells)
+            cells_of_file = pd.DataFrame(map(_as_text, cells), columns=list(COLUMNS), dtype=str)
+            marked(cells_of_file, sentence).to_csv(file, index=False, lineterminator="\n")
         digest = hashlib.sha256((incoming / name).read_bytes()).hexdigest()
         described.append({"name": name, "sha256": digest, **_counts(cells)})
     everything = [cell for cells in files.values() for cell in cells]
     manifest = {
         "files": described,
+        **({"pseudo_data": sentence} if sentence else {}),
         "rules": asdict(rules),
         **_counts(everything),
         "versions": {name: version(name) for name in ("dealer-limits", "duckdb", "linearmodels", "statsmodels")},
