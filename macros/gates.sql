@@ -370,6 +370,15 @@
     {{ return('cast(avg(log10(cast(abs(nullif(' ~ column ~ ', 0)) as double))) as decimal(18, 6))') }}
 {% endmacro %}
 
+{#- The same in two steps, of which the first can be added up: exact, so that the order of adding does not show. -#}
+{% macro sum_of_logs(column) %}
+    {{ return('sum(cast(log10(cast(abs(nullif(' ~ column ~ ', 0)) as double)) as decimal(18, 9)))') }}
+{% endmacro %}
+
+{% macro mean_of_logs(sums, counts) %}
+    {{ return('cast(cast(sum(' ~ sums ~ ') as double) / nullif(sum(' ~ counts ~ '), 0) as decimal(18, 6))') }}
+{% endmacro %}
+
 {#- The gate on days without rows of a table: how many are odd depends on what the table is. -#}
 {% macro gate_on_missing_days(source_table) %}
     {%- set gates = {'fr_vv1.%': 'desk_days_missing', 'market.%': 'market_days_missing', 'trace.%': 'trade_days_missing'} %}

@@ -17,7 +17,8 @@
     {%- set ran = results | map(attribute='node') | map(attribute='unique_id') | list -%}
     {%- set words = [] -%}
     {%- for kind, kinds in {'model': 'models', 'seed': 'seeds', 'test': 'data tests'}.items() -%}
-        {%- set missing = graph.nodes.values() | selectattr('resource_type', 'equalto', kind)
+        {#- what does not follow from what a load changed is as it was -#}
+        {%- set missing = (followers() if is_load() else graph.nodes.values()) | selectattr('resource_type', 'equalto', kind)
             | rejectattr('unique_id', 'in', ran) | list | length -%}
         {%- if missing -%}
             {%- do words.append(missing ~ ' ' ~ kinds) -%}

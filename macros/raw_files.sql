@@ -40,6 +40,8 @@
                 {%- do needed.append(graph.sources[source_id].source_name ~ '.' ~ graph.sources[source_id].name) -%}
             {%- endfor -%}
         {%- endfor -%}
+        {#- a load tells of every file what became of it -#}
+        {%- set needed = fromjson(ask('raw_tables')) if is_load() else needed -%}
         {%- if needed -%}
             {%- do ask('inspect_raw_files', [needed | unique | sort | join(',')]) -%}
         {%- endif -%}

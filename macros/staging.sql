@@ -1,12 +1,14 @@
 {#- Staging: a base model and a staged model from the contract of a raw table (docs/raw_files.md). -#}
 
 {#- Every row of the raw files of a table: renamed, typed, with the reason to reject it, if any. In a unit test the rows
-    are those of the fixture, as text. -#}
+    are those of the fixture, as text. Where the engine loads by file, those of the files that it has not, and what rows of
+    one key are to each other is judged once they are in. -#}
 {% macro stage(source_name, table_name) %}
     {%- set table = source_name ~ '.' ~ table_name -%}
     {#- after the table is there for all to see: its rejected rows say what is wrong -#}
     {{- config(
-        materialized='table', post_hook=[{'sql': "{{ judge_staged('" ~ table ~ "') }}", 'transaction': false}]
+        materialized='staged', raw_table=table,
+        post_hook=[{'sql': "{{ judge_staged('" ~ table ~ "') }}", 'transaction': false}]
     ) -}}
     {%- set relation = source(source_name, table_name) -%}
     {%- if not execute -%}
@@ -14,11 +16,14 @@
     {%- endif -%}
     {%- set contract = fromjson(ask('raw_contract', [table])) -%}
     {%- if '__dbt__cte__' in relation | string -%}
-        {%- set scans = [{'relation': relation | string}] -%}
-    {%- elif flags.WHICH in ['build', 'run', 'compile'] and not invocation_args_dict.get('empty') -%}
-        {%- set scans = fromjson(ask('raw_scans', [table])) -%}
+        {{ return(staged_rows(contract, [{'relation': relation | string}])) }}
     {%- endif -%}
-    {{ staged_rows(contract, scans or [{}]) }}
+    {%- if flags.WHICH in ['build', 'run', 'compile'] and not invocation_args_dict.get('empty') -%}
+        {%- set scans = fromjson(
+            ask('raw_scans_of', [table, tojson(changed_files(table).arrived)]) if is_load() else ask('raw_scans', [table])
+        ) -%}
+    {%- endif -%}
+    {{ staged_rows(contract, scans or [{}], judges_keys=not loads_by_file()) }}
 {%- endmacro %}
 
 {#- Accepted rows of the base model. -#}
@@ -69,7 +74,7 @@ where reject_reason is null
 {% endmacro %}
 
 {#- One select per scan, since files differ in the types and names of their columns; then rows of one key are counted. -#}
-{% macro staged_rows(contract, scans) %}
+{% macro staged_rows(contract, scans, judges_keys=true) %}
 {%- set names = staged_columns(contract) | map(attribute='name') | list -%}
 with
 {% for scan in scans %}
@@ -124,7 +129,7 @@ checked_{{ n }} as (
 
     select
         {{ names | join(',\n        ') }},
-        {{ key_spelling(contract, scan) }} as key_spelling,
+        {{ key_spelling(contract) }} as key_spelling,
         case
             {%- for column in contract.columns %}
             {%- for condition, reason in reasons_to_reject(column, 'raw_' ~ loop.index, kind_of(scan, column)) %}
@@ -139,6 +144,7 @@ checked_{{ n }} as (
 
 ),
 {% endfor %}
+{%- if judges_keys %}
 checked as {{ materialized() }} (
 
     {% for scan in scans -%}
@@ -168,11 +174,9 @@ numbered as (
     union all
     select
         *,
-        -- of valid rows with one key the preferred one is staged, else the first; rows equal in every column are
-        -- interchangeable
         row_number() over (
             partition by {{ contract.key | join(', ') }}, invalid_reason is null
-            order by {{ (contract.prefer + names) | join(', ') }}
+            order by {{ order_of_copies(contract) }}
         ) as copy_number,
         min(key_spelling) over (partition by {{ contract.key | join(', ') }}, invalid_reason is null)
         <> max(key_spelling) over (partition by {{ contract.key | join(', ') }}, invalid_reason is null) as is_respelled
@@ -188,8 +192,8 @@ final as (
         coalesce(
             invalid_reason,
             case
-                when is_respelled then 'key is spelled in two ways'
-                when copy_number > 1 then 'key repeated'
+                when is_respelled then {{ text_literal(reasons_of_keys()[0]) }}
+                when copy_number > 1 then {{ text_literal(reasons_of_keys()[1]) }}
             end
         ) as reject_reason
     from numbered
@@ -197,6 +201,21 @@ final as (
 )
 
 select * from final
+{%- else %}
+final as (
+
+    {% for scan in scans -%}
+    select
+        {{ names | join(',\n        ') }},
+        nullif(key_spelling, {{ key_spelling(contract, is_raw=false) }}) as key_spelling,
+        invalid_reason as reject_reason
+    from checked_{{ loop.index }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select * from final
+{%- endif %}
 {%- endmacro %}
 
 {% macro is_repeated(contract) %}
@@ -217,13 +236,25 @@ select * from final
     {{ return(found[column.name][2] if column.name in found else 'text' if column.name ~ ' day' in found else 'none') }}
 {% endmacro %}
 
-{#- How a file spells the identifiers of a key: two spellings of one key are two things that only look like one. -#}
-{% macro key_spelling(contract, scan) %}
+{#- How a file spells the identifiers of a key, or how they are spelled that need no other form: two spellings of one key are
+    two things that only look like one. -#}
+{% macro key_spelling(contract, is_raw=true) %}
     {%- set parts = [] -%}
     {%- for column in contract.columns if column.type in ['id', 'integer', 'cusip'] and column.as_ in contract.key -%}
-        {%- do parts.append('cast(raw_' ~ (contract.columns.index(column) + 1) ~ ' as string)') -%}
+        {%- set place = 'raw_' ~ (contract.columns.index(column) + 1) -%}
+        {%- do parts.append('cast(' ~ (place if is_raw else column.as_) ~ ' as string)') -%}
     {%- endfor -%}
     {{ return("concat_ws('|', " ~ parts | join(', ') ~ ')' if parts else 'cast(null as string)') }}
+{% endmacro %}
+
+{#- What staging says of a valid row whose key others have too: [spelled in two ways, repeated]. -#}
+{% macro reasons_of_keys() %}
+    {{ return(['key is spelled in two ways', 'key repeated']) }}
+{% endmacro %}
+
+{#- Of valid rows with one key the preferred one is staged, else the first; rows equal in every column are interchangeable. -#}
+{% macro order_of_copies(contract) %}
+    {{ return((contract.prefer + staged_columns(contract) | map(attribute='name') | list) | join(', ')) }}
 {% endmacro %}
 
 {#- [condition, reason] for a column, in order: there and not read, missing, out of its bounds. -#}
@@ -284,7 +315,7 @@ select * from final
             ~ ' group by raw_file, reject_reason order by raw_file, reject_reason'
         ).rows -%}
         {%- for raw_file, reason, rows in rejected -%}
-            {%- if reason == 'key is spelled in two ways' -%}
+            {%- if reason == reasons_of_keys()[0] -%}
                 {{ stop_build('bad input: ' ~ raw_file ~ ': a ' ~ reason ~ '; expected one spelling of '
                     ~ contract.key | join(', ')) }}
             {%- endif -%}
@@ -316,6 +347,15 @@ select * from final
     {%- endif -%}
 {% endmacro %}
 
+{#- What a base model has beside the columns of its contract. -#}
+{% macro columns_of_judgement() %}
+    {%- set found = {'reject_reason': 'Why the row is rejected; null of accepted rows.'} -%}
+    {%- if loads_by_file() -%}
+        {%- do found.update({'key_spelling': 'How the file spells the identifiers of the key; null where it is as here.'}) -%}
+    {%- endif -%}
+    {{ return(found) }}
+{% endmacro %}
+
 {% macro describe_relation(contract, description) %}
     {%- set kind = 'view' if this.name.startswith('stg_') else 'table' -%}
     {%- set statements = ['comment on ' ~ kind ~ ' ' ~ this ~ ' is ' ~ text_literal(description)] -%}
@@ -325,10 +365,9 @@ select * from final
         ) -%}
     {%- endfor -%}
     {%- if kind == 'table' -%}
-        {%- do statements.append(
-            'comment on column ' ~ this ~ '.reject_reason is '
-            ~ text_literal('Why the row is rejected; null of accepted rows.')
-        ) -%}
+        {%- for name, said in columns_of_judgement().items() -%}
+            {%- do statements.append('comment on column ' ~ this ~ '.' ~ name ~ ' is ' ~ text_literal(said)) -%}
+        {%- endfor -%}
     {%- endif -%}
     {%- do run_query(statements | join(';\n')) -%}
 {% endmacro %}

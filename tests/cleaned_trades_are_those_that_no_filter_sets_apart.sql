@@ -7,7 +7,9 @@ standing as (
         control_date,
         control_number
     from {{ ref('int_trades_classified') }}
-    where set_apart_as is null
+    where
+        set_apart_as is null
+        and {{ is_touched(['trade_date', 'cusip']) }}
 
 ),
 
@@ -17,6 +19,7 @@ cleaned as (
         control_date,
         control_number
     from {{ ref('int_trades_cleaned') }}
+    where {{ is_touched(['trade_date', 'cusip']) }}
 
 )
 

@@ -20,31 +20,59 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dealer_limits.errors import DealerLimitsError, in_one_line
 from dealer_limits.history import History, facts_of_nodes, facts_of_rows, new_id
 from dealer_limits.kept import ID_FORMAT
+from dealer_limits.loads import Load, current, plan_load
+from dealer_limits.sources.ledger import Ledger
 from dealer_limits.steps import close_database
-from dealer_limits.variables import read_variables
+from dealer_limits.variables import in_effect, read_variables
 
 _REFUSAL = re.compile(r"(bad input|implausible): .*")
 DISK_IS_FULL = "IO Error: the disk is full"
 _FAILURES = ("error", "fail", "runtime error")
 
 
-def build_warehouse(console: Console, arguments: Sequence[str] = (), variables: str | None = None) -> None:
+def build_warehouse(
+    console: Console,
+    arguments: Sequence[str] = (),
+    variables: str | None = None,
+    is_full: bool = True,
+    trusts_times: bool = True,
+) -> None:
     """Build, test and publish the warehouse from the raw files that RAW_DATA names.
 
-    `variables` is the text of `--vars`. Raises DealerLimitsError, with one line, for what is no variable, for
+    `variables` is the text of `--vars`. `is_full`: all is built; else what follows from the files that changed
+    since the last build, where that can be told. `trusts_times`: files of the same size and time are taken to
+    be the same; else each is read. Raises DealerLimitsError, with one line, for what is no variable, for
     input that cannot be read and for models or tests that fail: the published warehouse stays as it was.
     Messages of the engine are neither printed nor logged: they may quote raw values.
     """
     history = History.beside(_published())
     build = new_id()
     start = time.perf_counter()
-    if variables is not None:
-        try:
-            given = read_variables(variables, Path(os.environ.get("DBT_PROJECT_DIR", "")))
-        except DealerLimitsError as error:
-            history.write("build ended", build, seconds=0.0, outcome="refused", line=str(error))
-            raise
-        arguments = [*arguments, "--vars", json.dumps(given)]
+    project = Path(os.environ.get("DBT_PROJECT_DIR", ""))
+    given: dict[str, Any] = {}
+    try:
+        if variables is not None:
+            given = read_variables(variables, project)
+            arguments = [*arguments, "--vars", json.dumps(given)]
+        load = _load(is_full, trusts_times, in_effect(given, project))
+    except DealerLimitsError as error:
+        history.write(
+            "build ended", build, seconds=round(time.perf_counter() - start, 1), outcome="refused", line=str(error)
+        )
+        raise
+    if not is_full:
+        console.print(load.in_words, markup=False, highlight=False, soft_wrap=True)
+    if not load.is_full:
+        if not load.tables and _published().is_file():
+            history.write("build ended", build, seconds=round(time.perf_counter() - start, 1), outcome="up to date")
+            return
+        arguments = [
+            *arguments,
+            "--exclude-resource-type",
+            "unit_test",
+            "--select",
+            *(f"source:{t}+" for t in load.tables),
+        ]
     said: list[str] = []
 
     with Progress(
@@ -70,7 +98,11 @@ def build_warehouse(console: Console, arguments: Sequence[str] = (), variables: 
             elif event.info.name == "NodeFinished" and event.data.node_info.resource_type != "operation":
                 progress.advance(task)
 
-        result = dbtRunner(callbacks=[watch]).invoke(["--log-level", "none", "build", *arguments])
+        current.load = load
+        try:
+            result = dbtRunner(callbacks=[watch]).invoke(["--log-level", "none", "build", *arguments])
+        finally:
+            current.load = Load()
     close_database()
 
     for line in said:
@@ -107,6 +139,18 @@ def _ending(result: dbtRunnerResult, facts: dict[str, Any], said: Sequence[str])
     if any(line.startswith("Published ") for line in said):
         return "published", None
     return "not published", next((line for line in said if line.startswith("Part of the project built")), None)
+
+
+def _load(is_full: bool, trusts_times: bool, variables: dict[str, Any]) -> Load:
+    """What the build has to do. Raw files are looked at for it, which bad input does not survive."""
+    if is_full and trusts_times:
+        return Load("it was asked for")
+    build_file = _published().parent / "build" / _published().name
+    ledger = Ledger(build_file.parent, trusts_times=trusts_times)
+    try:
+        return plan_load(build_file, ledger, variables) if not is_full else Load("it was asked for")
+    finally:
+        ledger.remove_copies()
 
 
 def _published() -> Path:

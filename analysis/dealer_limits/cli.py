@@ -120,12 +120,16 @@ def build(
     variables: Annotated[
         str | None, typer.Option("--vars", help="Other values of variables of dbt_project.yml, as YAML or JSON.")
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Build all, whatever changed.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every raw file, of which else size and time are looked at.")
+    ] = False,
 ) -> None:
-    """Build, test and publish the warehouse: `dbt build` with a progress bar."""
+    """Build, test and publish the warehouse: what follows from raw files that changed, or all (docs/operations.md)."""
     _need_project()
     from dealer_limits.build import build_warehouse
 
-    build_warehouse(console, variables=variables)
+    build_warehouse(console, variables=variables, is_full=full, trusts_times=not verify)
 
 
 @app.command()

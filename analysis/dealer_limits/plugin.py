@@ -26,6 +26,7 @@ from dbt.flags import get_flags
 from dealer_limits.errors import DealerLimitsError, in_one_line, without_values
 from dealer_limits.kept import number_to_keep
 from dealer_limits.last_build import last_build, this_build
+from dealer_limits.loads import current, made_with
 from dealer_limits.provenance import build_facts, world_of_raw_data
 from dealer_limits.publish import STORAGE_OF_1_1, publish, published_path, storage_version
 from dealer_limits.sources.files import truth_folder
@@ -79,6 +80,11 @@ class Plugin(BasePlugin):
             "raw_tables": (lambda: json.dumps([*self.ledger.contracts]), 0),
             "raw_contract": (lambda table: self.ledger.contracts[table].as_json(), 1),
             "raw_scans": (lambda table: json.dumps(self.ledger.scans(table)), 1),
+            "raw_scans_of": (lambda table, files: json.dumps(self.ledger.scans(table, json.loads(files))), 2),
+            "changed_files": (lambda table, loaded: json.dumps(self.ledger.changes(table, json.loads(loaded))), 2),
+            "raw_digests": (lambda table: json.dumps(self.ledger.digests(table)), 1),
+            "load": (self._load, 0),
+            "made_with": (self._made_with, 0),
             "raw_files": (lambda: json.dumps(self.ledger.files()), 0),
             "control_totals": (self._control_totals, 0),
             "remove_raw_copies": (self.ledger.remove_copies, 0),
@@ -109,6 +115,12 @@ class Plugin(BasePlugin):
             [{"variable": name, "value": json.dumps(self._values[name])} for name in sorted(self._values)]
         )
 
+    def _load(self) -> str:
+        return json.dumps({"is_full": current.load.is_full, "tables": current.load.tables})
+
+    def _made_with(self) -> str:
+        return json.dumps(made_with(self.ledger.contracts, self._values))
+
     def _last_build(self) -> dict[str, Any]:
         return last_build(published_path(self.build_file), self._this_build, self.ledger.files())
 
@@ -135,7 +147,7 @@ class Plugin(BasePlugin):
 
         # DuckDB counts the parameters of a function
         count = function.__code__.co_argcount - hasattr(function, "__self__")
-        return (lambda argument: call(argument)) if count else (lambda: call())
+        return (lambda: call(), lambda first: call(first), lambda first, second: call(first, second))[count]
 
 
 def _execute(self: DuckDBCursorWrapper, sql: str, bindings: Any = None) -> Any:

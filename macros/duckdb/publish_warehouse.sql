@@ -21,6 +21,7 @@
             {%- else -%}
                 {%- do run_query('checkpoint') -%}
                 {{ log('Published ' ~ ask('publish_warehouse', [var('gate_bounds').get('critical_rules', 0)]), info=true) }}
+                {%- do remember_published() -%}
             {%- endif -%}
         {%- endif -%}
     {%- endif -%}

@@ -9,8 +9,7 @@ trades as (
         concat(cast(control_date as string), '/', control_number) as record_id,
         cusip,
         trade_date as record_date
-    from {{ ref('int_trades_cleaned') }}
-    where price is null
+    from {{ ref('int_bill_trades_without_price') }}
 
 ),
 

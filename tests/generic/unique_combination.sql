@@ -1,9 +1,12 @@
-{#- The columns together name a row: no two rows share them. -#}
-{% test unique_combination(model, columns) %}
+{#- The columns together name a row: no two rows share them. With `cell` and `touched`, as in the model's configuration, a
+    load looks at the cells that it touches. -#}
+{% test unique_combination(model, columns, cell=none, touched={}) %}
 select
     {{ columns | join(', ') }},
     count(*) as rows_with_this_key
-from {{ model }}
+from {{ model }}{% if cell %}
+where {{ is_touched(cell, **touched) }}{% endif %}
+
 group by {{ columns | join(', ') }}
 having count(*) > 1
 {% endtest %}

@@ -654,7 +654,7 @@ def kinds_of(file: str) -> dict[str, tuple[Spoil, str]]:
             rewrite(file, lambda content: content.replace(b"\n", b'\n"', 1)),
             "line",
         )
-    if table.is_one_file:
+    if table.is_whole(file.rpartition("/")[2]):
         kinds["two files"] = (beside(file, f"{file.replace('/', '/sub/')}"), f"both hold {table.full_name}")
         kinds["no rows"] = (rewrite(file, lambda content: content.split(b"\n")[0]), "the file has no rows")
     if any(pattern.endswith(".parquet") for pattern in table.files):

@@ -86,14 +86,15 @@ class Column:
 class Table:
     """A raw table: which files hold it, its key and its columns.
 
-    files: patterns of file names, without regard to case; without a wildcard, one file holds the whole table.
+    files: patterns of file names, without regard to case; of those without a wildcard, there is one file at most.
     entity: `base_<source>__<entity>` and `stg_<source>__<entity>` are its models. key: columns, by their
     names in the warehouse, of which no two staged rows are alike; prefer: of rows with one key, expressions
     by which the first is staged. checks: [condition, reason], a row for which the condition is false is
     rejected. records: of JSON, the path to the list of the table's records. delimiter, quoted, encoding,
     trailer: of text files. optional: there may be no file. any_of: columns, by their names in the warehouse,
     of which a file should have one. tolerated_rejects: share of a table's rows that may be rejected, above
-    which nothing is published.
+    which nothing is published. cell: columns by whose values what is derived from the table is replaced, where
+    a file of it comes, changes or goes; of a table without any, a change has all built anew.
     """
 
     source: str
@@ -113,14 +114,15 @@ class Table:
     optional: bool = False
     any_of: tuple[str, ...] = ()
     tolerated_rejects: float = 0.05
+    cell: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:
         return f"{self.source}.{self.name}"
 
-    @property
-    def is_one_file(self) -> bool:
-        return not any("*" in pattern for pattern in self.files)
+    def is_whole(self, name: str) -> bool:
+        """Whether a file of this name holds the whole table: it is named without a wildcard."""
+        return name.lower() in (pattern.lower() for pattern in self.files if "*" not in pattern)
 
     @cached_property
     def digest(self) -> str:
@@ -161,7 +163,9 @@ def load_contracts(project: Path | None = None) -> dict[str, Table]:
 def _table(source: str, entry: dict[str, Any], common: dict[str, Any]) -> Table:
     meta = {**common, **entry["config"]["meta"]}
     missing = [str(token).lower() for token in meta.pop("missing", [])]
-    lists = {name: tuple(meta.pop(name)) for name in ("files", "key", "prefer", "any_of", "records") if name in meta}
+    lists = {
+        name: tuple(meta.pop(name)) for name in ("files", "key", "prefer", "any_of", "records", "cell") if name in meta
+    }
     return Table(
         source=source,
         name=entry["name"],
@@ -206,6 +210,7 @@ def _validate(table: Table, path: Path) -> None:
         [f"type {column.type} of {column.name}" for column in table.columns if column.type not in TYPES]
         + [f"key {name}" for name in table.key if name not in [*names, *days, "raw_file"]]
         + [f"any_of {name}" for name in table.any_of if name not in names]
+        + [f"cell {name}" for name in table.cell if name not in [*names, *days]]
         + [
             f"day and clock of {column.name}"
             for column in table.columns

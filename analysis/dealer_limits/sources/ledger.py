@@ -1,7 +1,7 @@
 """The ledger of raw files: what was found in each, kept beside the build, and what the macros ask of it.
  A file that the ledger knows by size, time and contract is not read again just to be checked. Packed files,
 and text in another form than its table's, are read from plain copies in a folder of the build that its owner
-alone can read.
+alone can read; a copy is made when it is asked for.
 """
 
 from __future__ import annotations
@@ -46,17 +46,24 @@ class Entry:
     read_path: str = ""
     folder: str = ""
     format: str = ""
+    member: str | None = None
     scan: Scan | None = None
+
+    @property
+    def is_read_in_place(self) -> bool:
+        return self.read_path == self.path
 
 
 class Ledger:
     """What is known of the raw files that a build reads.
 
-    build: the folder of the build, in which the ledger and the plain copies lie.
+    build: the folder of the build, in which the ledger and the plain copies lie. trusts_times: a file of the
+    same size and time is taken to be the same; else each is read.
     """
 
-    def __init__(self, build: Path, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, build: Path, environment: Mapping[str, str] = os.environ, trusts_times: bool = True) -> None:
         self.build = build
+        self.trusts_times = trusts_times
         self._environment = environment
         self._entries: dict[str, list[Entry]] = {}
 
@@ -79,7 +86,7 @@ class Ledger:
         all tables are inspected for a control total of rows that is another.
         """
         self.remove_copies()
-        known = self._known()
+        known = self._known() if self.trusts_times else {}
         wanted = [self.contracts[name] for name in tables]
         self._entries = {}
         try:
@@ -92,7 +99,7 @@ class Ledger:
         finally:
             found = [entry for entries in self._entries.values() for entry in entries]
             inspected = {(entry.source, entry.table) for entry in found}
-            self._write(found + [e for e in known.values() if (e.source, e.table) not in inspected])
+            self._write(found + [e for e in self._read() if (e.source, e.table) not in inspected])
         self._check_row_totals()
 
     def entries(self, table: str) -> list[Entry]:
@@ -110,11 +117,28 @@ class Ledger:
                 self.remove_copies()
         return self._entries[table]
 
-    def scans(self, table: str) -> list[dict[str, Any]]:
-        """How to read a raw table: files with rows, together where one scan can read them."""
+    def digests(self, table: str) -> dict[str, str]:
+        """The files of a raw table, by name, with the digests of their bytes."""
+        return {entry.name: entry.scan.digest for entry in self.entries(table) if entry.name and entry.scan}
+
+    def changes(self, table: str, loaded: Mapping[str, str]) -> dict[str, list[str]]:
+        """What became of the files of a raw table since they were loaded: `arrived`, to be read, and `gone`.
+
+        loaded: names and digests. A file that changed is both.
+        """
+        here = self.digests(table)
+        return {
+            "arrived": sorted(name for name, digest in here.items() if loaded.get(name) != digest),
+            "gone": sorted(name for name, digest in loaded.items() if here.get(name) != digest),
+        }
+
+    def scans(self, table: str, files: Iterable[str] | None = None) -> list[dict[str, Any]]:
+        """How to read a raw table, or some of its files: those with rows, together where one scan can read them."""
         scans: dict[str, dict[str, Any]] = {}
+        wanted = None if files is None else set(files)
         for entry in self.entries(table):
-            if entry.scan and entry.scan.rows:
+            if entry.scan and entry.scan.rows and (wanted is None or entry.name in wanted):
+                self._make_readable(entry)
                 facts = {"format": entry.format, "folder": entry.folder} | dataclasses.asdict(entry.scan)
                 layout = {name: facts[name] for name in _LAYOUT}
                 # files whose types differ are read apart: one's would be cast to the other's
@@ -209,11 +233,9 @@ class Ledger:
     ) -> list[Entry]:
         status = file.path.stat()
         path, root = file.path, folder
-        copy = self.copies / file.name
         if file.is_packed:
             root = self.copies / ".packed" / tables[0].source
             path = root.parent / file.name
-            file.unpack(path)
         suffix = Path(file.member or (file.path.stem if file.member == "" else file.path.name)).suffix.lower()
         format_ = {".parquet": "parquet", ".json": "json"}.get(suffix, "text")
         before = [known.get((str(file.path), file.name, table.full_name)) for table in tables]
@@ -221,17 +243,18 @@ class Ledger:
             entry
             and (entry.size, entry.modified_ns, entry.contract) == (status.st_size, status.st_mtime_ns, table.digest)
             and entry.scan
-            and not entry.scan.copied
             for entry, table in zip(before, tables, strict=True)
         )
         if is_known:
             scans = {entry.table: entry.scan for entry in before}
         else:
-            scans = _scan(path, file.name, format_, tables, copy)
+            if file.is_packed:
+                file.unpack(path)
+            scans = _scan(path, file.name, format_, tables, self._copy_of(file.name))
         entries = []
         for table in tables:
             scan = scans[table.full_name]
-            place = (copy, self.copies / table.source) if scan.copied else (path, root)
+            place = (self._copy_of(file.name), self.copies / table.source) if scan.copied else (path, root)
             entries.append(
                 Entry(
                     table.source,
@@ -244,10 +267,28 @@ class Ledger:
                     str(place[0]),
                     str(place[1]),
                     format_,
+                    file.member,
                     scan,
                 )
             )
         return entries
+
+    def _copy_of(self, name: str) -> Path:
+        return self.copies / name
+
+    def _make_readable(self, entry: Entry) -> None:
+        """Make the plain copy from which a file is read that was checked in an earlier run."""
+        if entry.is_read_in_place or Path(entry.read_path).exists():
+            return
+        path = Path(entry.path)
+        if entry.member is not None:
+            path = self.copies / ".packed" / entry.name
+            if not path.exists():
+                RawFile(entry.name, Path(entry.path), entry.member, (entry.table,)).unpack(path)
+        if entry.scan.copied:
+            holders = (other for entries in self._entries.values() for other in entries if other.name == entry.name)
+            tables = [self.contracts[other.table] for other in holders]
+            _scan(path, entry.name, entry.format, tables, self._copy_of(entry.name))
 
     def _known(self) -> dict[tuple[str, str | None, str | None], Entry]:
         return {(entry.path, entry.name, entry.table): entry for entry in self._read()}
@@ -281,12 +322,17 @@ def _scan(path: Path, name: str, format_: str, tables: list[Table], copy: Path) 
 def _check_table(table: Table, entries: list[Entry], folder: Path) -> None:
     if not entries and not table.optional:
         raise refusal(str(folder), f"no file of {table.name}", table.expectation)
-    if table.is_one_file and len(entries) > 1:
-        names = " and ".join(str(entry.name) for entry in entries)
-        raise refusal(names, f"both hold {table.full_name}", "expected one file")
+    whole = [str(entry.name) for entry in entries if table.is_whole(_base_name(str(entry.name)))]
+    if len(whole) > 1:
+        raise refusal(" and ".join(whole), f"both hold {table.full_name}", "expected one file")
     # a day without trades or operations is none that is missing, a table without rows is
     if entries and not any(entry.scan.rows for entry in entries):
         raise refusal(str(entries[0].name), "the file has no rows", table.expectation)
+
+
+def _base_name(name: str) -> str:
+    """A file's name as patterns have it: without folders, and packed or not."""
+    return name.rpartition("/")[2].removesuffix(".gz").removesuffix(".GZ")
 
 
 def _absent(contract: Table, scan: Scan) -> list[str]:

@@ -29,11 +29,11 @@ staged as (
     select
         'trace.reports' as source_table,
         -- as-of reports speak of days that have no file
-        cast(reported_at as date) as business_date,
-        count(*) as row_count
-    from {{ ref('stg_trace__reports') }}
-    where reported_at is not null
-    group by cast(reported_at as date)
+        report_date as business_date,
+        sum(reports) as row_count
+    from {{ ref('int_trade_file_totals') }}
+    where report_date is not null
+    group by report_date
     union all
     select
         'soma.operations' as source_table,

@@ -4,9 +4,7 @@ with
 
 trades as (
 
-    select * from {{ ref('int_trades_cleaned') }}
-    where
-        trade_date between cast('{{ var("event_start") }}' as date) and cast('{{ var("event_end") }}' as date)
+    select * from {{ ref('int_dealer_customer_trades') }}
 
 ),
 

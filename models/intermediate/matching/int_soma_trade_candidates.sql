@@ -1,3 +1,5 @@
+{{ config(materialized='by_cell', cell=['trade_date', 'cusip'], touched={'awards': true}) }}
+
 -- One row per trade that may have been a sale to the Fed (Appendix B): a primary dealer's sale to a customer, as
 -- principal, of at least ${{ '{:,}'.format(var('candidate_least_par_usd')) }} of a CUSIP bought that day.
 with
@@ -8,6 +10,7 @@ trades as (
     where
         report_side = 'S'
         and par_usd >= {{ var('candidate_least_par_usd') }}
+        and {{ is_touched(['trade_date', 'cusip'], awards=true) }}
 
 ),
 

@@ -1,5 +1,8 @@
+{{ config(materialized='by_cell', cell=['executed_on', 'cusip'], touched={'of': 'changed rows'}) }}
+
 -- One row per message that undoes a report: a cancel (X), either half of a correction (C and R), a reversal (Y, or an as-of R).
 -- Rejected rows too: what a message names counts, whatever its own par or price holds.
+{% set touched = is_touched(['executed_on', 'cusip'], of='changed rows') -%}
 {% set attributes = [
     'cusip', 'executed_on', 'executed_at', 'report_side', 'entered_price', 'reporting_mpid', 'contra_mpid',
 ] -%}
@@ -9,12 +12,15 @@ with
 message_reports as (
 
     select * from {{ ref('base_trace__reports') }}
-    where trade_status <> 'T'
+    where
+        trade_status <> 'T'
+        and {{ touched }}
     union all
     select * from {{ ref('base_trace__reports') }}
     where
         trade_status = 'T'
         and as_of_code = 'R'
+        and {{ touched }}
 
 ),
 
@@ -47,18 +53,26 @@ final as (
 
     select
         *,
-        row_number() over (
-            order by
-                reported_at asc nulls first,
-                control_date,
-                control_number,
-                trade_status,
-                stated_control_date,
-                previous_control_date,
-                previous_control_number,
-                as_of_code,
-                par_usd,
-                {{ attributes | join(',\n                ') }}
+        -- the order in which messages on trades of one CUSIP and day were entered
+        concat(
+            coalesce(cast(executed_on as string), 'no day'),
+            '/',
+            coalesce(cusip, 'no CUSIP'),
+            '/',
+            lpad(cast(row_number() over (
+                partition by executed_on, cusip
+                order by
+                    reported_at asc nulls first,
+                    control_date,
+                    control_number,
+                    trade_status,
+                    stated_control_date,
+                    previous_control_date,
+                    previous_control_number,
+                    as_of_code,
+                    par_usd,
+                    {{ attributes | join(',\n                    ') }}
+            ) as string), 9, '0')
         ) as message_id
     from messages
 

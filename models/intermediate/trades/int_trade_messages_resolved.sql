@@ -1,3 +1,5 @@
+{{ config(materialized='by_cell', cell=['executed_on', 'cusip']) }}
+
 -- One row per message and report that it undoes; of a message that undoes none one row, with the reason.
 -- A link is the control date and number that a message names or, of a cancel and the old half of a correction, carries
 -- itself. A date decides. Without one, numbers may be those of any day: the report is of the CUSIP and day of the trade, and
@@ -8,6 +10,8 @@
     'cusip', 'executed_on', 'executed_at', 'report_side', 'par_usd', 'entered_price', 'reporting_mpid', 'contra_mpid',
 ] -%}
 {% set not_later = 'not coalesce(reports.reported_at > links.reported_at, false)' -%}
+{# Of reports that a load does not touch what messages that it does not touch either have undone by a link. #}
+{% set before = this if execute and is_load() -%}
 {# What a row with a link's number is to the message. Said here and not as a filter on the rows, which would have the engine
    believe that they are few and keep them all in memory. -#}
 {% set fitness %}
@@ -36,6 +40,7 @@ with
 messages as {{ not_materialized() }} (
 
     select * from {{ ref('int_trade_messages') }}
+    where {{ is_touched(['executed_on', 'cusip']) }}
 
 ),
 
@@ -45,26 +50,13 @@ reports as {{ not_materialized() }} (
     where
         trade_status in ('T', 'R')
         and coalesce(as_of_code, 'A') <> 'R'
+        and {{ is_touched(['executed_on', 'cusip']) }}
 
 ),
 
 links as {{ not_materialized() }} (
 
-    select
-        *,
-        previous_control_date as link_date,
-        previous_control_number as link_number,
-        false as is_own
-    from messages
-    where previous_control_number is not null
-    union all
-    select
-        *,
-        stated_control_date as link_date,
-        control_number as link_number,
-        true as is_own
-    from messages
-    where trade_status in ('X', 'C')
+    {{ links_of_messages('messages') }}
 
 ),
 
@@ -74,6 +66,8 @@ dated as {{ materialized() }} (
         links.message_id,
         reports.control_date,
         reports.control_number,
+        reports.executed_on,
+        reports.cusip,
         {{- fitness }}
     from {{ ref('base_trace__reports') }} as reports
     inner join links
@@ -90,6 +84,8 @@ undated as {{ materialized() }} (
         links.is_own,
         reports.control_date,
         reports.control_number,
+        reports.executed_on,
+        reports.cusip,
         {{- fitness }},
         {% set agreements = [] -%}
         {% for attribute in attributes -%}
@@ -126,7 +122,9 @@ undated_counted as (
         count(*) as equally_good,
         -- where there is one, its own
         min(control_date) as control_date,
-        min(control_number) as control_number
+        min(control_number) as control_number,
+        min(executed_on) as executed_on,
+        min(cusip) as cusip
     from undated
     where fitness = 'fits'
     group by message_id, is_own, agreements
@@ -139,7 +137,9 @@ undated_best as {{ materialized() }} (
         message_id,
         max_by(equally_good, agreements) as equally_good,
         max_by(control_date, agreements) as control_date,
-        max_by(control_number, agreements) as control_number
+        max_by(control_number, agreements) as control_number,
+        max_by(executed_on, agreements) as executed_on,
+        max_by(cusip, agreements) as cusip
     from undated_counted
     group by message_id, is_own
 
@@ -151,6 +151,8 @@ by_link as {{ materialized() }} (
         message_id,
         control_date,
         control_number,
+        executed_on,
+        cusip,
         'control date and number' as found_by
     from dated
     where fitness = 'fits'
@@ -159,9 +161,28 @@ by_link as {{ materialized() }} (
         message_id,
         control_date,
         control_number,
+        executed_on,
+        cusip,
         'control number' as found_by
     from undated_best
     where equally_good = 1
+
+),
+
+undone_by_link as (
+
+    select
+        control_date,
+        control_number
+    from by_link
+    {% if before -%}
+    union all
+    select
+        control_date,
+        control_number
+    from {{ before }}
+    where found_by <> 'attributes'
+    {%- endif %}
 
 ),
 
@@ -199,10 +220,10 @@ near_reports as {{ materialized() }} (
     where
         not exists (
             select 1
-            from by_link
+            from undone_by_link
             where
-                reports_of_a_time.control_date = by_link.control_date
-                and reports_of_a_time.control_number = by_link.control_number
+                reports_of_a_time.control_date = undone_by_link.control_date
+                and reports_of_a_time.control_number = undone_by_link.control_number
         )
 
 ),
@@ -262,6 +283,8 @@ by_attributes as {{ materialized() }} (
         min(undoing.message_id) as message_id,
         undone.control_date,
         undone.control_number,
+        undone.executed_on,
+        undone.cusip,
         'attributes' as found_by
     from short as undone
     inner join short as undoing
@@ -273,7 +296,7 @@ by_attributes as {{ materialized() }} (
     where
         undone.is_message = 0
         and undoing.is_message = 1
-    group by undone.control_date, undone.control_number
+    group by undone.control_date, undone.control_number, undone.executed_on, undone.cusip
 
 ),
 
@@ -284,6 +307,8 @@ partial as {{ materialized() }} (
         links.message_id,
         reports.control_date,
         reports.control_number,
+        reports.executed_on,
+        reports.cusip,
         count(*) over (partition by links.message_id) as equally_good
     from near_reports as reports
     inner join without_link as links
@@ -316,6 +341,8 @@ found as (
         message_id,
         control_date,
         control_number,
+        executed_on,
+        cusip,
         'attributes' as found_by
     from partial
     where equally_good = 1
@@ -361,9 +388,13 @@ final as (
 
     select
         messages.message_id,
+        messages.executed_on,
+        messages.cusip,
         messages.undone_as,
         found.control_date,
         found.control_number,
+        found.executed_on as report_executed_on,
+        found.cusip as report_cusip,
         found.found_by,
         case
             when found.message_id is not null then null

@@ -6,13 +6,11 @@ reports as (
 
     select
         raw_file,
-        coalesce(reporting_give_up_mpid, reporting_mpid) as dealer_mpid,
-        count(*) as customer_trades
-    from {{ ref('stg_trace__reports') }}
-    where
-        trade_status in ('T', 'R')
-        and contra_mpid = 'C'
-    group by raw_file, coalesce(reporting_give_up_mpid, reporting_mpid)
+        dealer_mpid,
+        sum(reports) as customer_trades
+    from {{ ref('int_trade_file_totals') }}
+    where is_with_customer
+    group by raw_file, dealer_mpid
 
 ),
 

@@ -33,11 +33,7 @@ final as (
         -- the firm that gave the trade up is its dealer, whoever reports it
         coalesce(reports.reporting_give_up_mpid, reports.reporting_mpid) as dealer_mpid,
         reports.as_of_code,
-        case
-            {% for condition, name in trade_filters() -%}
-            when {{ condition }} then {{ name }}
-            {% endfor -%}
-        end as set_apart_as
+        {{ set_apart_as(trade_filters()) }} as set_apart_as
     from reports
     left join undone
         on

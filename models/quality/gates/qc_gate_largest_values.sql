@@ -9,7 +9,6 @@
     ]),
     ('fr_vv1.inventory_aging', 'stg_fr_vv1__inventory_ages', 'desk_id', ['value_usd']),
     ('fr_vv1.transactions', 'stg_fr_vv1__transactions', 'desk_id', ['transaction_value_usd']),
-    ('trace.reports', 'stg_trace__reports', 'cast(executed_on as string)', ['par_usd', 'entered_price']),
     ('soma.operation_details', 'stg_soma__operation_details', 'cast(null as string)', [
         'accepted_par_usd', 'average_price',
     ]),
@@ -40,8 +39,39 @@ totals_{{ loop.index }} as {{ materialized() }} (
 ),
 
 {% endfor -%}
+totals_of_reports as (
+
+    select
+        cast(trade_date as string) as part,
+        sum(nonzero_pars) as counted_par,
+        cast(max(largest_par) as double) / nullif(cast(sum(absolute_par) as double), 0) as share_par,
+        sum(nonzero_prices) as counted_price,
+        cast(max(largest_price) as double) / nullif(cast(sum(absolute_price) as double), 0) as share_price
+    from {{ ref('int_trade_file_totals') }}
+    group by trade_date
+
+),
+
 final as (
 
+    select
+        'largest_value' as gate,
+        'trace.reports.par_usd' as subject,
+        part,
+        counted_par as counted,
+        round(share_par, 4) as measured
+    from totals_of_reports
+    where share_par is not null
+    union all
+    select
+        'largest_value' as gate,
+        'trace.reports.entered_price' as subject,
+        part,
+        counted_price as counted,
+        round(share_price, 4) as measured
+    from totals_of_reports
+    where share_price is not null
+    union all
     {% for table, model, part, columns in tables -%}
     {% set outer = loop -%}
     {% for column in columns -%}

@@ -9,7 +9,6 @@
     ('fr_vv1.transactions', 'stg_fr_vv1__transactions', 'transaction_value_usd', 5, 13),
     ('fr_y9c.bulk', 'stg_fr_y9c__leverage_ratios', 'slr_pct', 0.3, 1.6),
     ('fr_y9c.bulk', 'stg_fr_y9c__leverage_ratios', 'leverage_exposure_usd_th', 6, 10),
-    ('trace.reports', 'stg_trace__reports', 'par_usd', 4.5, 9),
     ('soma.operation_details', 'stg_soma__operation_details', 'accepted_par_usd', 6, 11),
     ('market.treasury_yields', 'stg_market__treasury_yields', 'ten_year_yield_pct', -0.7, 1.3),
     ('market.move', 'stg_market__volatility', 'move', 1.3, 2.6),
@@ -26,16 +25,7 @@ bills as (
 
 reports as (
 
-    select
-        reports.executed_on,
-        reports.reporting_mpid,
-        reports.par_usd,
-        case
-            when reports.price_type = 'D' and bills.cusip is null and reports.entered_price > 0
-                then reports.entered_price
-        end as price
-    from {{ ref('stg_trace__reports') }} as reports
-    left join bills on reports.cusip = bills.cusip
+    select * from {{ ref('int_trade_file_totals') }}
 
 ),
 
@@ -56,18 +46,19 @@ parts as (
     select
         'trace.reports.par_usd' as subject,
         'day' as kind,
-        cast(executed_on as string) as part,
-        count(*) as counted,
-        {{ mean_decade('par_usd') }} as level
+        cast(trade_date as string) as part,
+        sum(reports) as counted,
+        {{ mean_of_logs('log10_par', 'nonzero_pars') }} as level
     from reports
-    group by executed_on
+    where trade_date is not null
+    group by trade_date
     union all
     select
         'trace.reports.par_usd' as subject,
         'dealer' as kind,
         reporting_mpid as part,
-        count(*) as counted,
-        {{ mean_decade('par_usd') }} as level
+        sum(reports) as counted,
+        {{ mean_of_logs('log10_par', 'nonzero_pars') }} as level
     from reports
     where reporting_mpid is not null
     group by reporting_mpid
@@ -75,24 +66,24 @@ parts as (
     select
         'trace.reports.entered_price' as subject,
         'day' as kind,
-        cast(executed_on as string) as part,
-        count(*) as counted,
-        {{ mean_decade('price') }} as level
+        cast(trade_date as string) as part,
+        sum(logged_note_prices) as counted,
+        {{ mean_of_logs('log10_note_price', 'logged_note_prices') }} as level
     from reports
-    where price is not null
-    group by executed_on
+    where trade_date is not null
+    group by trade_date
+    having sum(logged_note_prices) > 0
     union all
     select
         'trace.reports.entered_price' as subject,
         'dealer' as kind,
         reporting_mpid as part,
-        count(*) as counted,
-        {{ mean_decade('price') }} as level
+        sum(logged_note_prices) as counted,
+        {{ mean_of_logs('log10_note_price', 'logged_note_prices') }} as level
     from reports
-    where
-        price is not null
-        and reporting_mpid is not null
+    where reporting_mpid is not null
     group by reporting_mpid
+    having sum(logged_note_prices) > 0
     union all
     select
         'soma.operation_details.accepted_par_usd' as subject,
@@ -149,8 +140,16 @@ whole as (
         {{ most }} as most
     from {{ ref(model) }}
     where {{ column }} <> 0
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    union all
+    {% endfor -%}
+    select
+        'trace.reports.par_usd' as subject,
+        sum(nonzero_pars) as counted,
+        {{ mean_of_logs('log10_par', 'nonzero_pars') }} as level,
+        4.5 as least,
+        9 as most
+    from reports
+
 ),
 
 final as (

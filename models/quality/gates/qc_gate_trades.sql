@@ -3,25 +3,15 @@
 -- the match is not judged.
 with
 
-reports as (
-
-    select * from {{ ref('stg_trace__reports') }}
-    where executed_at is not null
-
-),
-
 times as (
 
     select
         raw_file,
-        count(*) as counted,
-        count(*) filter (
-            where
-            extract(hour from executed_at) < {{ var('trading_hours')[0] }}
-            or extract(hour from executed_at) >= {{ var('trading_hours')[1] }}
-        ) as outside
-    from reports
+        sum(timed_reports) as counted,
+        sum(reports_outside_hours) as outside
+    from {{ ref('int_trade_file_totals') }}
     group by raw_file
+    having sum(timed_reports) > 0
 
 ),
 
@@ -41,52 +31,9 @@ closes as (
 
 ),
 
-primary_dealers as (
-
-    select distinct dealer_mpid
-    from {{ ref('stg_reference__dealers') }}
-    where primary_from is not null
-
-),
-
-awards as (
-
-    select * from {{ ref('int_soma_awards') }}
-
-),
-
-awarded as (
-
-    select
-        cusip,
-        operation_date,
-        min(closed_at) as first_close,
-        max(closed_at) as last_close
-    from awards
-    group by cusip, operation_date
-
-),
-
--- on either side: where sides are swapped nobody sells
 dealer_trades as (
 
-    select
-        trades.cusip,
-        trades.trade_date,
-        trades.report_side,
-        trades.par_usd,
-        coalesce(
-            {{ seconds_between('awarded.first_close', 'trades.executed_at') }} >= -{{ var('level_1_seconds_before') }}
-            and {{ seconds_between('awarded.last_close', 'trades.executed_at') }} <= {{ var('level_1_seconds_after') }},
-            false
-        ) as is_around_close
-    from {{ ref('int_trades_cleaned') }} as trades
-    inner join awarded
-        on
-            trades.cusip = awarded.cusip
-            and trades.trade_date = awarded.operation_date
-    inner join primary_dealers on trades.dealer_mpid = primary_dealers.dealer_mpid
-    where trades.par_usd >= {{ var('candidate_least_par_usd') }}
+    select * from {{ ref('int_soma_day_trades') }}
 
 ),
 
@@ -175,12 +122,14 @@ final as (
         'trace.reports' as subject,
         cast(null as string) as raw_file,
         cast(null as string) as part,
-        count(*) as counted,
+        sum(trades_around_close) as counted,
         round(
-            cast(sum(par_usd) filter (where report_side = 'B') as double) / nullif(cast(sum(par_usd) as double), 0), 4
+            cast(sum(par_around_close_usd) filter (where report_side = 'B') as double)
+            / nullif(cast(sum(par_around_close_usd) as double), 0),
+            4
         ) as measured
     from dealer_trades
-    where is_around_close
+    where trades_around_close > 0
 
 )
 
