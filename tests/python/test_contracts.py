@@ -120,20 +120,21 @@ def test_every_model_and_seed_is_described(manifest: dict[str, Any]) -> None:
 
 
 def test_every_staged_table_and_every_column_of_staging_and_between_carries_its_comment_in_the_warehouse(
-    built: duckdb.DuckDBPyConnection,
+    warehouse: Workspace,
 ) -> None:
-    without = built.execute(
-        """
-        select table_name, null from duckdb_tables()
-        where schema_name = 'staging' and coalesce(comment, '') = ''
-        union all
-        select view_name, null from duckdb_views()
-        where schema_name = 'staging' and coalesce(comment, '') = ''
-        union all
-        select table_name, column_name from duckdb_columns()
-        where schema_name in ('staging', 'intermediate') and coalesce(comment, '') = ''
-        """
-    ).fetchall()
+    with warehouse.connect_unpublished() as connection:
+        without = connection.execute(
+            """
+            select table_name, null from duckdb_tables()
+            where schema_name = 'staging' and coalesce(comment, '') = ''
+            union all
+            select view_name, null from duckdb_views()
+            where schema_name = 'staging' and coalesce(comment, '') = ''
+            union all
+            select table_name, column_name from duckdb_columns()
+            where schema_name in ('staging', 'intermediate') and coalesce(comment, '') = ''
+            """
+        ).fetchall()
 
     assert without == []
 
