@@ -27,6 +27,14 @@ READS = {
     "observations": {"intermediate", "marts"},
     "quality": {"staging", "intermediate", "marts", "observations", "quality", "seed"},
 }
+# how names of models begin, by layer
+BEGINNINGS = {
+    "staging": ("base_", "stg_"),
+    "intermediate": ("int_",),
+    "marts": ("dim_", "fct_"),
+    "observations": ("obs_",),
+    "quality": ("qc_",),
+}
 MARTS_THAT_READ_STAGING = {"dim_dealer", "dim_firm", "dim_security", "fct_inventory_day", "fct_market_day"}
 
 
@@ -175,6 +183,12 @@ def test_every_column_that_is_read_is_weighed_by_the_gates(built: duckdb.DuckDBP
     ).fetchall()
 
     assert sorted(weighed) == sorted(read)
+
+
+def test_name_of_a_model_begins_as_its_layer_says(manifest: dict[str, Any]) -> None:
+    other = [node["name"] for node in models_of(manifest) if not node["name"].startswith(BEGINNINGS[layer(node)])]
+
+    assert other == []
 
 
 def test_layers_point_one_way(manifest: dict[str, Any]) -> None:

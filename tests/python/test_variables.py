@@ -311,6 +311,19 @@ def test_dbt_alone_refuses_them_too(small_workspace: Workspace, tmp_path: Path) 
     assert "OK created" not in finished.stdout
 
 
+def test_dbt_takes_a_changed_variable_for_no_change_of_models(warehouse: Workspace, tmp_path: Path) -> None:
+    """docs/change_a_rule.md says so: once dbt sees it, the page can say how to build what changed alone."""
+    workspace = Workspace(tmp_path, warehouse.raw)
+    changed = ("--vars", "{horizons: [1], var_limit_tolerance: 0.05}")
+
+    listed = workspace.run(
+        *("dbt", "-q", "ls", "--resource-type", "model", "--select", "state:modified"),
+        *("--state", str(warehouse.folder / "target"), *changed),
+    )
+
+    assert (listed.returncode, listed.stdout) == (0, "")
+
+
 def test_words_of_a_variable_are_those_that_models_know() -> None:
     for name, words in WORDS.items():
         comment = re.search(rf"((?:  # .*\n)+)  {name}: ", (ROOT / "dbt_project.yml").read_text())[1]
