@@ -5,3 +5,10 @@
 {% endmacro %}
 
 {% macro default__say_where_it_comes_from(results) %}{% endmacro %}
+
+{#- On-run-start: a file that is built into is no longer that of the build that it says. -#}
+{% macro forget_where_it_comes_from() %}
+    {{ return(adapter.dispatch('forget_where_it_comes_from')()) }}
+{% endmacro %}
+
+{% macro default__forget_where_it_comes_from() %}{% endmacro %}

@@ -77,7 +77,7 @@
             'columns': {
                 'world': 'real, or the digest of what a pseudo world says of itself.',
                 'raw_data': 'Digest of the paths of the raw data.',
-                'variables': 'Digest of the variables of the project but for gate_bounds.',
+                'variables': 'Digest of the variables of the project that rows hang on: all but gate_bounds and published_schemas.',
                 'is_compared': 'The last published build is of the same world, so that the gates compare.',
             },
         },
@@ -205,12 +205,12 @@
                 and (
                     last_days.source_table not like 'fr_vv1.%'
                     or last_days.business_date in (
-                        select business_date from intermediate.int_rows_by_day where source_table like 'fr_vv1.%'
+                        select business_date from quality.qc_rows_by_day where source_table like 'fr_vv1.%'
                     )
                 )
             ) as days_lost
         from last_days
-        left join intermediate.int_rows_by_day as days
+        left join quality.qc_rows_by_day as days
             on last_days.source_table = days.source_table and last_days.business_date = days.business_date
         where last_days.source_table in (select source_table from staged)
         group by last_days.source_table
@@ -250,9 +250,7 @@
         select
             'reporters_lost', 'fr_vv1', null, cast(last_firms.firm_rssd as string), 1,
             case
-                when last_firms.firm_rssd in (
-                    select firm_rssd from intermediate.int_desk_days_reported where firm_rssd is not null
-                ) then 0
+                when last_firms.firm_rssd in (select firm_rssd from quality.qc_firms_reported) then 0
                 else 1
             end
         from last_firms

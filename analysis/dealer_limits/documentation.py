@@ -13,12 +13,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from dbt.cli.main import dbtRunner
 from dbt.task.docs import DOCS_INDEX_FILE_PATH
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.warehouse import open_build_of, open_warehouse
 
 # (schema, table, column) to its type
 Types = Mapping[tuple[str, str], Mapping[str, str]]
@@ -55,8 +55,9 @@ td:first-child { font-family: ui-monospace, monospace; }
 def write_docs(warehouse: Path, output: Path, console: Console) -> Path:
     """Write `docs/index.html`, dbt's page, and `docs/dictionary.html` to the folder `output`; returns the former.
 
-    Types of columns that no contract has are those of the published warehouse, where there is one. The same project
-    and types give the same bytes. Raises DealerLimitsError where dbt cannot read the project.
+    Types of columns that no contract has are those of the published warehouse and of the file of its build, where
+    they are there. The same project and types give the same bytes. Raises DealerLimitsError where dbt cannot read
+    the project.
     """
     page, manifest = _generate()
     types = _read_types(warehouse)
@@ -187,9 +188,12 @@ def _generate() -> tuple[str, dict[str, Any]]:
 
 
 def _read_types(warehouse: Path) -> dict[tuple[str, str], dict[str, str]]:
+    if not warehouse.is_file():
+        return {}
     types: dict[tuple[str, str], dict[str, str]] = {}
-    if warehouse.is_file():
-        with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with open_warehouse(warehouse) as published, open_build_of(warehouse) as build:
+        # the build has what is not published too
+        for connection in filter(None, (build, published)):
             columns = connection.execute(
                 """
                 select schema_name, table_name, column_name, data_type from duckdb_columns()
@@ -197,8 +201,8 @@ def _read_types(warehouse: Path) -> dict[tuple[str, str], dict[str, str]]:
                 order by schema_name, table_name, column_index
                 """
             ).fetchall()
-        for schema, table, column, type_ in columns:
-            types.setdefault((schema, table), {})[column] = type_
+            for schema, table, column, type_ in columns:
+                types.setdefault((schema, table), {})[column] = type_
     return types
 
 

@@ -74,6 +74,7 @@ class Plugin(BasePlugin):
                 path.unlink()
 
     def configure_connection(self, conn: Any) -> None:
+        self._build = conn
         functions: dict[str, tuple[Callable[..., str], int]] = {
             "variables": (self._variables, 0),
             "inspect_raw_files": (lambda tables: self.ledger.inspect(tables.split(",")), 1),
@@ -91,7 +92,7 @@ class Plugin(BasePlugin):
             "this_build": (lambda: json.dumps(self._this_build | {"is_compared": bool(self._last_build())}), 0),
             "last_build": (lambda: json.dumps(self._last_build()), 0),
             "about_build": (self._about_build, 0),
-            "publish_warehouse": (self._publish, 1),
+            "publish_warehouse": (self._publish, 2),
             "truth_file": (_truth_file, 1),
             "refuse": (_refuse, 1),
         }
@@ -128,14 +129,16 @@ class Plugin(BasePlugin):
         sources = {table.source for table in self.ledger.contracts.values()}
         return json.dumps(build_facts(world_of_raw_data(sources), self._values))
 
-    def _publish(self, tolerated: str) -> str:
-        return publish(self.build_file, lambda incoming: self._judge(incoming, float(tolerated)))
+    def _publish(self, schemas: str, tolerated: str) -> str:
+        # a function of SQL answers while the connection is busy with it
+        with self._build.cursor() as build:
+            return publish(build, schemas.split(","), lambda incoming: self._judge(incoming, float(tolerated), build))
 
-    def _judge(self, incoming: Path, tolerated: float) -> None:
+    def _judge(self, incoming: Path, tolerated: float, build: duckdb.DuckDBPyConnection) -> None:
         # Great Expectations takes seconds to import, and only a build that is about to be published needs it
         from dealer_limits.quality.run import refuse_violated
 
-        refuse_violated(incoming, tolerated)
+        refuse_violated(incoming, tolerated, build)
 
     def _as_text(self, function: Callable[..., str | None]) -> Callable[..., str]:
         def call(*arguments: str) -> str:
@@ -147,7 +150,7 @@ class Plugin(BasePlugin):
 
         # DuckDB counts the parameters of a function
         count = function.__code__.co_argcount - hasattr(function, "__self__")
-        return (lambda: call(), lambda first: call(first), lambda first, second: call(first, second))[count]
+        return (lambda: call(), lambda one: call(one), lambda one, other: call(one, other))[count]
 
 
 def _execute(self: DuckDBCursorWrapper, sql: str, bindings: Any = None) -> Any:

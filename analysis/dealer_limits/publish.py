@@ -1,4 +1,4 @@
-"""Publishing: a finished build is copied beside the published warehouse and renamed over it.
+"""Publishing: what is published of a finished build is written beside the published warehouse and renamed over it.
  A rename is atomic: an analyst who opens the published file sees the last complete build or the new one,
 never a half; who has it open keeps the old one.
 """
@@ -10,10 +10,13 @@ import os
 import shutil
 import stat
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
+
+from dealer_limits.compact import copy_schemas
 from dealer_limits.errors import DealerLimitsError, MissingError
 from dealer_limits.kept import keep, kept_files, number_to_keep, prune
 from dealer_limits.warehouse import identity
@@ -34,14 +37,19 @@ def storage_version(file: Path) -> int | None:
     return struct.unpack("<Q", header[12:20])[0] if header[8:12] == b"DUCK" and len(header) == 20 else None
 
 
-def publish(build_file: Path, judge: Callable[[Path], None] = lambda incoming: None) -> str:
-    """Copy a checkpointed build over the published warehouse, atomically; returns the published path.
+def publish(
+    build: duckdb.DuckDBPyConnection,
+    schemas: Sequence[str],
+    judge: Callable[[Path], None] = lambda incoming: None,
+) -> str:
+    """Put a compact copy of schemas of an open build over the published warehouse, atomically; returns its path.
 
     A new file is its owner's alone to read; one that is replaced hands its mode on, and is kept beside with the
     last few. `judge` looks at the copy before it takes the place of the last one; what it raises leaves the last
     one as it is.
     """
-    number, target = number_to_keep(), published_path(build_file)
+    of_build = "select path from duckdb_databases() where database_name = current_database()"
+    number, target = number_to_keep(), published_path(Path(build.execute(of_build).fetchone()[0]))
     replaced: Path | None = None
 
     def finish(incoming: Path) -> None:
@@ -51,7 +59,7 @@ def publish(build_file: Path, judge: Callable[[Path], None] = lambda incoming: N
             replaced = keep(target)
 
     with _sole_publisher(target.parent):
-        _replace(target, build_file, finish)
+        _replace(target, lambda incoming: copy_schemas(build, schemas, incoming), finish)
         prune(target, number, replaced)
     return str(target)
 
@@ -90,7 +98,7 @@ def change_published(warehouse: Path, seen: tuple[int, ...], change: Callable[[P
     with _sole_publisher(target.parent):
         if identity(target) != seen:
             raise DealerLimitsError(f"{warehouse} was published anew in the meantime: run this command again")
-        _replace(target, target, change)
+        _replace(target, lambda incoming: shutil.copyfile(target, incoming), change)
 
 
 @contextmanager
@@ -104,12 +112,12 @@ def _sole_publisher(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _replace(target: Path, source: Path, finish: Callable[[Path], None]) -> None:
-    """Put a copy of `source` in the place of `target`; what `finish` makes of the copy, or raises, comes first."""
+def _replace(target: Path, write: Callable[[Path], object], finish: Callable[[Path], None]) -> None:
+    """Put what `write` writes in the place of `target`; what `finish` makes of it, or raises, comes first."""
     incoming = _incoming(target)
     _remove(incoming)
     try:
-        shutil.copyfile(source, incoming)
+        write(incoming)
         incoming.chmod(stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600)
         finish(incoming)
         with incoming.open("rb+") as handle:

@@ -26,6 +26,11 @@ Each of these is a file of `analysis/queries` that reads the published warehouse
 prints the answer, with `--csv FILE` into a file; the SQL below runs in any client of DuckDB from 1.1 on. Days and
 thresholds stand in the SQL: copy it and change them.
 
+All were also answered, read-only, through harlequin 2.17 and SQLAlchemy 2.1 (`exec_driver_sql`, with duckdb-engine
+0.17) on DuckDB 2.0.1, and through ibis 12.0 on DuckDB 1.5.6. On DuckDB 2.0 ibis 12.0 calls a function that is gone,
+and SQLAlchemy's inspection of columns and keys finds no catalog of PostgreSQL; names of tables and their comments it
+has.
+
 | name | question |
 | --- | --- |
 """

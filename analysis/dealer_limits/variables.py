@@ -21,7 +21,10 @@ WORDS = {
     "profit_change_days": ("available", "complete"),
     "without_dv01_limit": ("zero", "missing"),
     "matching_rule": ("paper", "price_consistent"),
+    "published_schemas": ("marts", "observations", "quality", "seeds", "about", "staging", "intermediate"),
 }
+# what is listed beside the default ones: commands and the next build read those
+_BESIDES = ("published_schemas",)
 # of which the first is the lower
 _BOUNDS = ("bill_rates_pct", "trading_hours", "operation_hours")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -75,7 +78,9 @@ def _fits(name: str, value: Any, default: Any) -> bool:
     match default:
         case list():
             of_kind = isinstance(value, list) and value and all(_fits(name, one, default[0]) for one in value)
-            return bool(of_kind) and (name not in _BOUNDS or (len(value) == 2 and value[0] < value[1]))
+            if not of_kind or (name in _BESIDES and not {*default} <= {*value}):
+                return False
+            return name not in _BOUNDS or (len(value) == 2 and value[0] < value[1])
         case dict():
             of_kind = isinstance(value, dict) and all(_fits(name, one, _of(default)) for one in value.values())
             return of_kind and (not default or value.keys() == default.keys())
@@ -93,7 +98,8 @@ def _expected(name: str, default: Any) -> str:
         case list() if name in _BOUNDS:
             words = "two numbers, the lower first"
         case list():
-            words = f"a list, each of it {_expected(name, default[0]).partition(', as')[0]}"
+            besides = ", the default ones among them" if name in _BESIDES else ""
+            words = f"a list, each of it {_expected(name, default[0]).partition(', as')[0]}{besides}"
         case dict() if default:
             words = f"{_expected(name, _of(default)).partition(', as')[0]} for each of {', '.join(default)}"
         case dict():

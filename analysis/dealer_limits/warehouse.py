@@ -1,4 +1,4 @@
-"""The published warehouse, opened as every reader should: read-only."""
+"""The published warehouse, and the file of its build, opened as every reader should: read-only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from dealer_limits.errors import DealerLimitsError, MissingError
+from dealer_limits.kept import said_of
 
 
 def identity(file: Path) -> tuple[int, ...]:
@@ -35,3 +36,19 @@ def open_warehouse(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def open_build_of(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection | None]:
+    """As `open_warehouse`, the file of the build that a warehouse was published of: it has the other schemas too.
+
+    None where there is no such file, a build is at it, or it was built into since.
+    """
+    target = warehouse.resolve()
+    file = target.parent / "build" / target.name
+    said = said_of(file) if file.is_file() else None
+    if said is None or said != said_of(target):
+        yield None
+        return
+    with open_warehouse(file) as connection:
+        yield connection

@@ -9,6 +9,12 @@
     {%- endif -%}
 {% endmacro %}
 
+{% macro duckdb__forget_where_it_comes_from() %}
+    {%- if execute and flags.WHICH in ['build', 'run', 'seed'] -%}
+        {%- do run_query('drop table if exists about.build') -%}
+    {%- endif -%}
+{% endmacro %}
+
 {% macro accounts_of_the_build() %}
     {{ return({
         'build': {

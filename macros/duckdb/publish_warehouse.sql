@@ -1,4 +1,4 @@
-{#- The build file is copied over the one that analysts read. -#}
+{#- The schemas that are published are copied into a new file, which replaces the one that analysts read. -#}
 {% macro duckdb__publish_warehouse(results) %}
     {%- if execute and flags.WHICH in ['build', 'run'] -%}
         {%- for result in results if 'bad input: ' in (result.message or '') | string -%}
@@ -19,8 +19,8 @@
             {%- if failed -%}
                 {{ log(failed ~ ' nodes failed: the published warehouse stays as it was.', info=true) }}
             {%- else -%}
-                {%- do run_query('checkpoint') -%}
-                {{ log('Published ' ~ ask('publish_warehouse', [var('gate_bounds').get('critical_rules', 0)]), info=true) }}
+                {%- set arguments = [var('published_schemas') | join(','), var('gate_bounds').get('critical_rules', 0)] -%}
+                {{ log('Published ' ~ ask('publish_warehouse', arguments), info=true) }}
                 {%- do remember_published() -%}
             {%- endif -%}
         {%- endif -%}

@@ -8,10 +8,12 @@ from pathlib import Path
 import duckdb
 
 from dealer_limits.sources.contracts import load_contracts
-from dealer_limits.variables import documented
+from dealer_limits.variables import WORDS, documented
 from workspace import ROOT
 
 DEFAULTS = documented(ROOT)
+# the staged tables are in the same file
+EVERYTHING = {"published_schemas": WORDS["published_schemas"]}
 
 # Seven days stand for the business days of the sample: around the first day of the leverage requirement, the
 # last day of derivatives at notional and the end of the sample. 40 Treasury desks, 18 prime, of ten firms.
@@ -381,7 +383,7 @@ def write_good_world(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create table quality.qc_variables (variable varchar, value varchar)")
     connection.executemany(
         "insert into quality.qc_variables values ($1, $2)",
-        [(name, json.dumps(value)) for name, value in DEFAULTS.items()],
+        [(name, json.dumps(value)) for name, value in (DEFAULTS | EVERYTHING).items()],
     )
     for table in load_contracts().values():
         relation = f"staging.stg_{table.source}__{table.entity}"

@@ -17,9 +17,8 @@ import pyarrow as pa
 import pytest
 
 from dealer_limits.errors import DealerLimitsError, in_one_line, without_values
-from dealer_limits.publish import publish
 from dealer_limits.sources import ledger
-from workspace import Workspace
+from workspace import Workspace, publish_file
 
 SECRET = "S3CRET"
 
@@ -36,13 +35,12 @@ def test_files_of_a_build_are_readable_by_their_owner_alone(warehouse: Workspace
 def test_published_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
     build_file = tmp_path / "build" / "dealer_limits.duckdb"
     build_file.parent.mkdir()
-    build_file.write_bytes(b"new")
     published = tmp_path / "dealer_limits.duckdb"
-    assert publish(build_file) == str(published)
+    assert publish_file(build_file, ["main"]) == str(published)
     assert stat.S_IMODE(published.stat().st_mode) == 0o600
 
     published.chmod(0o640)
-    publish(build_file)
+    publish_file(build_file, ["main"])
 
     assert stat.S_IMODE(published.stat().st_mode) == 0o640
 

@@ -27,6 +27,14 @@ READS = {
     "observations": {"intermediate", "marts"},
     "quality": {"staging", "intermediate", "marts", "observations", "quality", "seed"},
 }
+# how names of models begin, by layer
+BEGINNINGS = {
+    "staging": ("base_", "stg_"),
+    "intermediate": ("int_",),
+    "marts": ("dim_", "fct_"),
+    "observations": ("obs_",),
+    "quality": ("qc_",),
+}
 MARTS_THAT_READ_STAGING = {"dim_dealer", "dim_firm", "dim_security", "fct_inventory_day", "fct_market_day"}
 
 
@@ -120,20 +128,21 @@ def test_every_model_and_seed_is_described(manifest: dict[str, Any]) -> None:
 
 
 def test_every_staged_table_and_every_column_of_staging_and_between_carries_its_comment_in_the_warehouse(
-    built: duckdb.DuckDBPyConnection,
+    warehouse: Workspace,
 ) -> None:
-    without = built.execute(
-        """
-        select table_name, null from duckdb_tables()
-        where schema_name = 'staging' and coalesce(comment, '') = ''
-        union all
-        select view_name, null from duckdb_views()
-        where schema_name = 'staging' and coalesce(comment, '') = ''
-        union all
-        select table_name, column_name from duckdb_columns()
-        where schema_name in ('staging', 'intermediate') and coalesce(comment, '') = ''
-        """
-    ).fetchall()
+    with warehouse.connect_unpublished() as connection:
+        without = connection.execute(
+            """
+            select table_name, null from duckdb_tables()
+            where schema_name = 'staging' and coalesce(comment, '') = ''
+            union all
+            select view_name, null from duckdb_views()
+            where schema_name = 'staging' and coalesce(comment, '') = ''
+            union all
+            select table_name, column_name from duckdb_columns()
+            where schema_name in ('staging', 'intermediate') and coalesce(comment, '') = ''
+            """
+        ).fetchall()
 
     assert without == []
 
@@ -174,6 +183,12 @@ def test_every_column_that_is_read_is_weighed_by_the_gates(built: duckdb.DuckDBP
     ).fetchall()
 
     assert sorted(weighed) == sorted(read)
+
+
+def test_name_of_a_model_begins_as_its_layer_says(manifest: dict[str, Any]) -> None:
+    other = [node["name"] for node in models_of(manifest) if not node["name"].startswith(BEGINNINGS[layer(node)])]
+
+    assert other == []
 
 
 def test_layers_point_one_way(manifest: dict[str, Any]) -> None:

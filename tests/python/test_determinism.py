@@ -20,8 +20,8 @@ OF_FILES = {"qc_raw_files", "qc_row_counts", "qc_rejected_rows", "qc_build"}
 @pytest.fixture(scope="module")
 def both(warehouse: Workspace, second_build: SecondBuild) -> duckdb.DuckDBPyConnection:
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{warehouse.published}' as first (read_only)")
-        connection.execute(f"attach '{second_build.workspace.published}' as second (read_only)")
+        connection.execute(f"attach '{warehouse.build_file}' as first (read_only)")
+        connection.execute(f"attach '{second_build.workspace.build_file}' as second (read_only)")
         yield connection
 
 

@@ -66,7 +66,7 @@ def planted(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> P
     with duckdb.connect(path) as connection:
         firm = connection.execute("select min(firm_rssd) from marts.fct_firm_day").fetchone()[0]
         for table in (
-            *("marts.fct_desk_day", "marts.fct_firm_day", "marts.fct_soma_sale", "intermediate.int_firm_limit_usages"),
+            *("marts.fct_desk_day", "marts.fct_firm_day", "marts.fct_soma_sale", "marts.fct_firm_limit_day"),
             *("observations.obs_desk_horizon", "observations.obs_dealer_day", "observations.obs_soma_sale"),
         ):
             connection.execute(f"create temp table changed as select * from {table} where firm_rssd = {firm}")

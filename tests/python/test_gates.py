@@ -507,16 +507,15 @@ def write_published(path: Path, world: str, raw_data: str, variables: str = "v")
         connection.execute(
             f"""
             create schema quality;
-            create schema intermediate;
             create table quality.qc_build as
                 select '{world}' as world, '{raw_data}' as raw_data, '{variables}' as variables;
             create table quality.qc_raw_files as
                 select * from (values ('a.b', 'one'), ('a.b', 'two'), ('a.c', 'three'))
                 as files (source_table, sha256);
             create table quality.qc_row_counts as select 'a.b' as source_table, 7 as rows_staged;
-            create table intermediate.int_rows_by_day as
+            create table quality.qc_rows_by_day as
                 select 'a.b' as source_table, date '2020-03-16' as business_date;
-            create table intermediate.int_desk_days_reported as select 1 as firm_rssd;
+            create table quality.qc_firms_reported as select 1 as firm_rssd;
             create table quality.qc_mart_columns as
                 select 'm' as mart, 'c' as column_name, 1 as row_count, 1 as value_count;
             """

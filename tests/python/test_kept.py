@@ -18,8 +18,9 @@ from dealer_limits.cli import app
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.history import History
 from dealer_limits.kept import KEPT, kept_files, number_to_keep, said_of
-from dealer_limits.publish import _sole_publisher, change_published, publish, published_path, roll_back
+from dealer_limits.publish import _sole_publisher, change_published, published_path, roll_back
 from dealer_limits.warehouse import identity
+from workspace import publish_file
 
 
 def write_build(folder: Path, day: int) -> Path:
@@ -38,7 +39,7 @@ def write_build(folder: Path, day: int) -> Path:
 
 def publish_days(folder: Path, *days: int) -> Path:
     for day in days:
-        publish(write_build(folder, day))
+        publish_file(write_build(folder, day))
     return folder / "dealer_limits.duckdb"
 
 
@@ -97,7 +98,7 @@ def test_build_that_is_judged_bad_leaves_what_is_kept(tmp_path: Path) -> None:
         raise DealerLimitsError("implausible")
 
     with pytest.raises(DealerLimitsError):
-        publish(write_build(tmp_path, 3), refuse)
+        publish_file(write_build(tmp_path, 3), judge=refuse)
 
     assert (day_of(target), days_kept(target)) == (2, [1])
 
@@ -167,25 +168,31 @@ def test_command_lists_what_is_kept_and_puts_one_back(tmp_path: Path, monkeypatc
     assert (event["event"], event["id"], event["replaced"]) == ("rollback", "20200301T120000Z", "20200302T120000Z")
 
 
-# where a process is killed: before the rename, when the last file has two names, or after it
+# where a process is killed: with the tables copied, before the rename, when the last file has two names, or after it
 KILL = """
 import os, signal, sys
 from pathlib import Path
-from dealer_limits import publish as module
+import duckdb
+from dealer_limits import compact, publish as module
 die = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
-if sys.argv[1] == "before":
-    Path.replace = die
-else:
-    module.prune = die
+match sys.argv[1]:
+    case "midway":
+        compact._copy_comments = die
+    case "before":
+        Path.replace = die
+    case "after":
+        module.prune = die
 """
 ACTS = {
-    "publish": "module.publish(Path(sys.argv[2]))",
+    "publish": "module.publish(duckdb.connect(sys.argv[2]), ['about'])",
     "rollback": "module.roll_back(module.published_path(Path(sys.argv[2])), '20200302T120000Z')",
 }
 
 
-@pytest.mark.parametrize("where", ["before", "after"])
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(
+    ("act", "where"),
+    [("publish", "midway"), ("publish", "before"), ("publish", "after"), ("rollback", "before"), ("rollback", "after")],
+)
 def test_kill_leaves_either_state_and_the_next_publication_is_as_ever(tmp_path: Path, act: str, where: str) -> None:
     target = publish_days(tmp_path, 1, 2, 3)
     build_file = write_build(tmp_path, 4)
@@ -194,9 +201,9 @@ def test_kill_leaves_either_state_and_the_next_publication_is_as_ever(tmp_path: 
 
     assert killed.returncode == -signal.SIGKILL
     new = {"publish": 4, "rollback": 2}[act]
-    assert day_of(target) == (3 if where == "before" else new)
+    assert day_of(target) == (new if where == "after" else 3)
     # every file that could be put back is still there, and the published one is none of them
-    assert set(days_kept(target)) == {1, 2, 3, new} - {day_of(target)} - ({4} if where == "before" else set())
+    assert set(days_kept(target)) == {1, 2, 3, new} - {day_of(target)} - (set() if where == "after" else {4})
     publish_days(tmp_path, 5)
     assert published_path(build_file) == target
     assert day_of(target) == 5

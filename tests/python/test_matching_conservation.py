@@ -17,7 +17,7 @@ LEAST_PRECISION_OF_LEVEL_1 = 0.95
 
 @pytest.fixture(scope="module")
 def built(warehouse: Workspace) -> duckdb.DuckDBPyConnection:
-    with warehouse.connect() as connection:
+    with warehouse.connect_unpublished() as connection:
         yield connection
 
 

@@ -392,7 +392,7 @@ def copy(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Work
         shutil.copy(ROOT / name, project)
     workspace = Workspace(folder, warehouse.raw, project)
     workspace.build_file.parent.mkdir(parents=True)
-    shutil.copy(warehouse.published, workspace.build_file)
+    shutil.copy(warehouse.build_file, workspace.build_file)
     return workspace
 
 

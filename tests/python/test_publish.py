@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ import duckdb
 import pytest
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.publish import STORAGE_OF_1_1, publish, storage_version
-from workspace import FailedBuild, SecondBuild, Workspace, digest
+from dealer_limits.last_build import last_build
+from dealer_limits.publish import STORAGE_OF_1_1, storage_version
+from dealer_limits.variables import WORDS, documented
+from workspace import ROOT, FailedBuild, SecondBuild, Workspace, publish_file
 
 
 def test_killed_build_leaves_the_published_warehouse(killed_build: FailedBuild) -> None:
@@ -36,12 +39,96 @@ def test_new_reader_sees_the_new_build(second_build: SecondBuild) -> None:
             analyst.execute("from main.last_good")
 
 
-def test_published_warehouse_is_the_finished_build_and_nothing_else_is_left(
-    second_build: SecondBuild,
+def test_nothing_else_is_left_beside_what_is_published(second_build: SecondBuild) -> None:
+    assert second_build.workspace.beside_published == {"build", "kept", "dealer_limits.duckdb"}
+
+
+@pytest.fixture(scope="module")
+def both(second_build: SecondBuild) -> duckdb.DuckDBPyConnection:
+    """The file of a build, and what is published of it."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{second_build.workspace.build_file}' as build (read_only)")
+        connection.execute(f"attach '{second_build.workspace.published}' as published (read_only)")
+        yield connection
+
+
+def test_published_are_the_default_schemas_and_no_others(both: duckdb.DuckDBPyConnection) -> None:
+    schemas = {
+        name: {
+            schema
+            for (schema,) in both.execute(
+                "select schema_name from duckdb_tables() where database_name = $name"
+                " union all select schema_name from duckdb_views() where database_name = $name and not internal",
+                {"name": name},
+            ).fetchall()
+        }
+        for name in ("build", "published")
+    }
+
+    assert schemas["build"] == {*WORDS["published_schemas"]}
+    assert schemas["published"] == {*documented(ROOT)["published_schemas"]}
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "table_name, comment from duckdb_tables()",
+        "table_name, column_name, column_index, data_type, is_nullable, column_default, comment from duckdb_columns()",
+        "table_name, constraint_type, constraint_text, constraint_column_names from duckdb_constraints()",
+    ],
+)
+def test_columns_constraints_and_comments_of_what_is_published_are_those_of_the_build(
+    both: duckdb.DuckDBPyConnection, what: str
 ) -> None:
-    workspace = second_build.workspace
-    assert digest(workspace.published) == digest(workspace.build_file)
-    assert workspace.beside_published == {"build", "kept", "dealer_limits.duckdb"}
+    of_build, published = (
+        both.execute(
+            f"select schema_name, {what} where database_name = ? and list_contains(?, schema_name) order by all",
+            [name, documented(ROOT)["published_schemas"]],
+        ).fetchall()
+        for name in ("build", "published")
+    )
+
+    assert len(of_build) > 50
+    assert published == of_build
+
+
+def test_published_tables_have_the_rows_of_the_build_in_their_order(both: duckdb.DuckDBPyConnection) -> None:
+    tables = both.execute(
+        "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'published'"
+    ).fetchall()
+
+    differing = [
+        table
+        for (table,) in tables
+        if both.execute(
+            # a row that one of them lacks is null
+            f"from build.{table} as ours positional join published.{table} as theirs where ours is distinct from theirs"
+        ).fetchone()
+    ]
+
+    assert differing == []
+
+
+def test_published_file_alone_is_what_the_next_build_is_compared_with(
+    both: duckdb.DuckDBPyConnection, second_build: SecondBuild, tmp_path: Path
+) -> None:
+    alone = shutil.copy(second_build.workspace.published, tmp_path)
+    (build,) = both.execute("select world, raw_data, variables from published.quality.qc_build").fetchall()
+    files = both.execute("select source_table, sha256 from published.quality.qc_raw_files").fetchall()
+
+    held = last_build(
+        Path(alone),
+        dict(zip(("world", "raw_data", "variables"), build, strict=True)),
+        [{"source_table": table, "sha256": digest} for table, digest in files],
+    )
+
+    days = both.execute("select count(*) from build.quality.qc_rows_by_day").fetchone()
+    firms = both.execute(
+        "select count(distinct firm_rssd) from build.intermediate.int_desk_days_reported where firm_rssd is not null"
+    ).fetchone()
+    assert (len(held["days"]),) == days > (0,)
+    assert (len(held["firms"]),) == firms > (0,)
+    assert held["rows"] and held["columns"]
 
 
 def test_clients_from_duckdb_1_1_on_can_open_what_is_published(second_build: SecondBuild, tmp_path: Path) -> None:
@@ -90,30 +177,60 @@ def test_second_build_at_once_is_refused_in_one_line(small_workspace: Workspace,
         assert rows == "[(1,)]\n"
 
 
+def new_build(folder: Path) -> Path:
+    file = folder / "build" / "dealer_limits.duckdb"
+    file.parent.mkdir()
+    with duckdb.connect(file) as connection:
+        connection.execute("create schema about; create table about.new as select 1")
+    return file
+
+
+def is_new(file: Path) -> bool:
+    with duckdb.connect(file, read_only=True) as connection:
+        return connection.execute("from about.new").fetchall() == [(1,)]
+
+
+def test_views_are_published_after_what_they_read_and_refused_without_it(tmp_path: Path) -> None:
+    file = new_build(tmp_path)
+    with duckdb.connect(file) as connection:
+        connection.execute(
+            """
+            create schema staging;
+            create view staging.b as from about.new;
+            create view about.a as from staging.b;
+            comment on view about.a is 'said of a';
+            """
+        )
+
+    with pytest.raises(DealerLimitsError, match=r"not published: about\.a read what is in none of about$"):
+        publish_file(file)
+    assert not (tmp_path / "dealer_limits.duckdb").exists()
+
+    with duckdb.connect(publish_file(file, ["about", "staging"]), read_only=True) as published:
+        assert published.execute("from about.a").fetchall() == [(1,)]
+        assert published.execute("select comment from duckdb_views() where view_name = 'a'").fetchone() == (
+            "said of a",
+        )
+
+
 def test_half_copied_warehouse_of_a_killed_publication_is_replaced(tmp_path: Path) -> None:
-    build_file = tmp_path / "build" / "dealer_limits.duckdb"
-    build_file.parent.mkdir()
-    build_file.write_bytes(b"new")
     (tmp_path / ".dealer_limits.duckdb.incoming").write_bytes(b"half of an older one")
 
-    assert publish(build_file) == str(tmp_path / "dealer_limits.duckdb")
+    assert publish_file(new_build(tmp_path)) == str(tmp_path / "dealer_limits.duckdb")
 
-    assert (tmp_path / "dealer_limits.duckdb").read_bytes() == b"new"
+    assert is_new(tmp_path / "dealer_limits.duckdb")
     assert {path.name for path in tmp_path.iterdir()} == {"build", "dealer_limits.duckdb"}
 
 
 def test_build_that_is_judged_bad_leaves_the_published_warehouse(tmp_path: Path) -> None:
-    build_file = tmp_path / "build" / "dealer_limits.duckdb"
-    build_file.parent.mkdir()
-    build_file.write_bytes(b"new")
     (tmp_path / "dealer_limits.duckdb").write_bytes(b"the last good warehouse")
 
     def refuse(incoming: Path) -> None:
-        assert incoming.read_bytes() == b"new"
+        assert is_new(incoming)
         raise DealerLimitsError("implausible")
 
     with pytest.raises(DealerLimitsError, match="implausible"):
-        publish(build_file, refuse)
+        publish_file(new_build(tmp_path), judge=refuse)
 
     assert (tmp_path / "dealer_limits.duckdb").read_bytes() == b"the last good warehouse"
     assert {path.name for path in tmp_path.iterdir()} == {"build", "dealer_limits.duckdb"}

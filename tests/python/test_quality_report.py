@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -225,6 +226,34 @@ def look(bad: tuple[bool, Path, str], folder: Path) -> Look:
 def test_page_fits_a_window_of(width: int, look: Look):
     assert look.posted[WIDTHS.index(width)] == f"width {width}, overflow 0, beyond 0"
     assert look.picture.stat().st_size > 10_000
+
+
+def test_suites_over_what_is_not_published_are_checked_in_the_file_of_its_build_alone(
+    warehouse: Workspace, folder: Path
+) -> None:
+    printed = {}
+    for name in ("with", "other", "without"):
+        place = folder / name
+        (place / "build").mkdir(parents=True)
+        shutil.copy(warehouse.published, place)
+        if name != "without":
+            shutil.copy(warehouse.build_file, place / "build")
+        if name == "other":
+            with duckdb.connect(place / "build" / warehouse.build_file.name) as connection:
+                # as a build begins
+                connection.execute("drop table about.build")
+        printed[name] = console()
+        assert run_checks(place / warehouse.published.name, place, printed[name])
+
+    suites = load_suites(DEFAULTS)
+    left = sum(suite.table.startswith("staging.") for suite in suites)
+    line = f"Not checked: {left} suites over what is not published"
+    for name, expected in {"with": len(suites), "other": len(suites) - left, "without": len(suites) - left}.items():
+        record = json.loads((folder / name / "quality/results.json").read_text(encoding="utf-8"))
+        page = (folder / name / "quality/index.html").read_text(encoding="utf-8")
+        assert len(record["suites"]) == expected
+        said = (line in record.get("unchecked", ""), line in page, line in printed[name].file.getvalue())
+        assert said == (name != "with",) * 3
 
 
 def test_report_reads_the_gates_of_a_build(warehouse: Workspace) -> None:

@@ -88,7 +88,7 @@ def count_rows(raw: Path) -> Counter[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def built(warehouse: Workspace) -> duckdb.DuckDBPyConnection:
-    with warehouse.connect() as connection:
+    with warehouse.connect_unpublished() as connection:
         yield connection
 
 

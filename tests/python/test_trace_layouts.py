@@ -46,7 +46,7 @@ def rebuilt(warehouse: Workspace, folder: Path, write: Callable[[Path, Path], No
     (workspace.raw / "trace").mkdir()
     write(warehouse.raw / "trace", workspace.raw / "trace")
     workspace.build_file.parent.mkdir(parents=True)
-    shutil.copy(warehouse.published, workspace.build_file)
+    shutil.copy(warehouse.build_file, workspace.build_file)
     result = workspace.dbt("run", "--select", *MODELS)
     assert result.success, result.exception
     return workspace
@@ -59,7 +59,7 @@ def test_numbers_that_begin_anew_each_day_leave_awards_and_sales_as_they_are(
     workspace = rebuilt(warehouse, tmp_path, write)
 
     with duckdb.connect() as connection:
-        for name, file in (("before", warehouse.published), ("after", workspace.build_file)):
+        for name, file in (("before", warehouse.build_file), ("after", workspace.build_file)):
             connection.execute(f"attach '{file}' as {name} (read_only)")
         for mart, columns in MARTS.items():
             before, after = (f"select {columns} from {name}.marts.{mart}" for name in ("before", "after"))
@@ -86,7 +86,7 @@ def test_layout_without_known_parties_builds_everything_but_the_match_and_says_s
     workspace = rebuilt(warehouse, tmp_path, write)
 
     with duckdb.connect() as connection:
-        for name, file in (("before", warehouse.published), ("after", workspace.build_file)):
+        for name, file in (("before", warehouse.build_file), ("after", workspace.build_file)):
             connection.execute(f"attach '{file}' as {name} (read_only)")
         matched, levels, known = connection.execute(
             """

@@ -60,6 +60,7 @@ OTHERS: dict[str, Any] = {
     "figure_3_end": "2020-06-12",
     "grouping_date": "2020-03-12",
     "gate_bounds": {"level_1_share": 0.01},
+    "published_schemas": [*WORDS["published_schemas"]],
     # an hour later than by the zones of the files
     "trading_hours": [6, 19],
     "operation_hours": [9, 18],
@@ -183,6 +184,7 @@ EFFECTS: dict[str, tuple[str, tuple[Any, ...]]] = {
         "select distinct stops_beyond from quality.qc_gates where gate = 'level_1_share'",
         (0.01,),
     ),
+    "published_schemas": ("select distinct schema_name from duckdb_tables()", WORDS["published_schemas"]),
     "sample_start": ("select min(business_date) from marts.fct_desk_day", (date(2019, 3, 1),)),
     "sample_end": ("select max(business_date) from marts.fct_desk_day", (date(2020, 8, 31),)),
     "march_last_day": (
@@ -269,7 +271,18 @@ def test_sales_are_those_of_the_matching_rule(built: duckdb.DuckDBPyConnection) 
         ("{gate_bounds: {level_1_share: none}}", "gate_bounds: expected numbers by name"),
         ("{dv01_limit_pattern: 1}", r'dv01_limit_pattern: expected text, as "\\b(dv01|pv01)\\b"'),
         ("{unzoned_times: {soma: UTC}}", "unzoned_times: expected text for each of soma, trace, as {"),
-        *((f"{{{name}: other}}", f"{name}: expected one of {', '.join(words)}") for name, words in WORDS.items()),
+        *(
+            (f"{{{name}: other}}", f"{name}: expected one of {', '.join(words)}")
+            for name, words in WORDS.items()
+            if isinstance(DEFAULTS[name], str)
+        ),
+        *(
+            (
+                f"{{published_schemas: {schemas}}}",
+                "published_schemas: expected a list, each of it one of marts, observations",
+            )
+            for schemas in ("[marts, observations, quality, seeds, about, raw]", "[staging]", "staging")
+        ),
     ],
 )
 def test_what_is_no_value_of_a_variable_is_refused_in_one_line(
@@ -298,8 +311,22 @@ def test_dbt_alone_refuses_them_too(small_workspace: Workspace, tmp_path: Path) 
     assert "OK created" not in finished.stdout
 
 
+def test_dbt_takes_a_changed_variable_for_no_change_of_models(warehouse: Workspace, tmp_path: Path) -> None:
+    """docs/change_a_rule.md says so: once dbt sees it, the page can say how to build what changed alone."""
+    workspace = Workspace(tmp_path, warehouse.raw)
+    changed = ("--vars", "{horizons: [1], var_limit_tolerance: 0.05}")
+
+    listed = workspace.run(
+        *("dbt", "-q", "ls", "--resource-type", "model", "--select", "state:modified"),
+        *("--state", str(warehouse.folder / "target"), *changed),
+    )
+
+    assert (listed.returncode, listed.stdout) == (0, "")
+
+
 def test_words_of_a_variable_are_those_that_models_know() -> None:
     for name, words in WORDS.items():
         comment = re.search(rf"((?:  # .*\n)+)  {name}: ", (ROOT / "dbt_project.yml").read_text())[1]
-        assert DEFAULTS[name] in words
+        default = DEFAULTS[name] if isinstance(DEFAULTS[name], list) else [DEFAULTS[name]]
+        assert {*default} <= {*words}
         assert [word for word in words if word not in comment] == []

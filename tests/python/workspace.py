@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -27,6 +27,7 @@ from typer.testing import CliRunner
 
 from dealer_limits import build
 from dealer_limits.cli import app
+from dealer_limits.publish import publish
 from dealer_limits.sources.ledger import Ledger
 from dealer_limits.steps import close_database
 
@@ -184,8 +185,8 @@ class Workspace:
         return duckdb.connect(self.published, read_only=True)
 
     def connect_unpublished(self) -> duckdb.DuckDBPyConnection:
-        """What the last run built, published or not."""
-        return duckdb.connect(self.build_file)
+        """What the last run built, published or not: all schemas."""
+        return duckdb.connect(self.build_file, read_only=True)
 
     @contextmanager
     def _as_environment(self) -> Iterator[None]:
@@ -219,6 +220,14 @@ class SecondBuild:
     workspace: Workspace
     old_rows_before: int
     old_rows_after: int
+
+
+def publish_file(
+    build_file: Path, schemas: Sequence[str] = ("about",), judge: Callable[[Path], None] = lambda incoming: None
+) -> str:
+    """`publish` of a file of a build that nobody has open."""
+    with duckdb.connect(build_file) as build:
+        return publish(build, schemas, judge)
 
 
 def failed_nodes(finished: dbtRunnerResult) -> list[str]:

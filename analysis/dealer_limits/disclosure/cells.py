@@ -83,8 +83,8 @@ with ranked as (
     select firm_rssd, row_number() over (order by limit_usage desc, firm_rssd asc) as usage_rank,
         count(*) over () as firms
     from (select distinct firm_rssd from marts.fct_firm_day)
-    inner join intermediate.int_firm_limit_usages using (firm_rssd)
-    where business_date = cast($grouping_date as date)
+    inner join marts.fct_firm_limit_day using (firm_rssd)
+    where business_date = cast($grouping_date as date) and limit_usage is not null
 )
 select case when usage_rank <= firms / 2 then 'high' else 'low' end as panel, cast(business_date as varchar) as place,
     firm_rssd as firm, cast(soma_sales_usd_mn as double) as sold, soma_sales_to_customer_sales as fraction

@@ -45,23 +45,24 @@ def extent(result: SuiteResult, verdict: Verdict) -> str:
     return f"{verdict.violating:,} of {verdict.checked:,} {result.suite.unit}"
 
 
-def write_json(path: Path, results: Sequence[SuiteResult], sentence: str) -> None:
-    """Write every suite, rule and count; of pseudo data also the sentence that says so."""
-    record = ({"pseudo_data": sentence} if sentence else {}) | {
+def write_json(path: Path, results: Sequence[SuiteResult], sentence: str, unchecked: str = "") -> None:
+    """Write every suite, rule and count; of pseudo data also the sentence that says so, and what is not checked."""
+    said = {"pseudo_data": sentence, "unchecked": unchecked}
+    record = {name: text for name, text in said.items() if text} | {
         "passed": not any(result.failed for result in results),
         "suites": [_suite_record(result) for result in results],
     }
     path.write_text(json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def write_page(path: Path, results: Sequence[SuiteResult], sentence: str) -> None:
-    """Write a page that stands alone: style within, no scripts, nothing fetched; `sentence`, if any, is on its top."""
+def write_page(path: Path, results: Sequence[SuiteResult], sentence: str, unchecked: str = "") -> None:
+    """Write a page that stands alone: style within, no scripts, nothing fetched; what is to be said is on its top."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source = files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
     template = environment.from_string(source)
     path.write_text(
         template.render(
-            sentence=sentence,
+            sentences=[text for text in (sentence, unchecked) if text],
             results=results,
             layers=list(dict.fromkeys(result.suite.table.partition(".")[0] for result in results)),
             rule_count=sum(len(result.verdicts) for result in results),

@@ -15,8 +15,11 @@ from dealer_limits.provenance import sentence_of
 from dealer_limits.quality.report import extent, show_results, write_json, write_page
 from dealer_limits.quality.suites import CRITICAL, Suite, load_suites
 from dealer_limits.quality.validate import SuiteResult, validate, validate_all
-from dealer_limits.variables import built_with
-from dealer_limits.warehouse import identity, open_warehouse
+from dealer_limits.variables import WORDS, built_with
+from dealer_limits.warehouse import identity, open_build_of, open_warehouse
+
+# a suite, and what has the table that it reads
+Placed = tuple[Suite, duckdb.DuckDBPyConnection]
 
 # What a file was found to be before it was published, by what it keeps when it is renamed: what this process has
 # judged it need not check again.
@@ -26,37 +29,54 @@ _judged: dict[tuple[int, ...], dict[str, SuiteResult]] = {}
 def run_checks(warehouse: Path, output: Path, console: Console) -> bool:
     """Check a warehouse against all suites; True if no critical rule is violated.
 
-    Prints a row per suite and a line per violated rule, and writes `quality/index.html` and
-    `quality/results.json` to the folder `output`: rules and counts, never a value of a row. The same
-    warehouse gives the same bytes.
+    Suites over what is not published are checked in the file of the build, while it is of this build; else one line
+    says which are not. Prints a row per suite and a line per violated rule, and writes `quality/index.html` and
+    `quality/results.json` to the folder `output`: rules and counts, never a value of a row. The same warehouse
+    gives the same bytes.
 
     Raises DealerLimitsError where the warehouse, or a table or column that a suite reads, is missing.
     """
     folder = output / "quality"
-    with open_warehouse(warehouse) as connection:
-        suites = load_suites(built_with(connection))
-        sentence = sentence_of(connection)
-        _check_tables(connection, suites)
+    with open_warehouse(warehouse) as published, open_build_of(warehouse) as build:
+        suites = load_suites(built_with(published))
+        sentence = sentence_of(published)
+        placed = _place(suites, published, build)
+        _check_tables(placed)
         # before the checks: what stands in the way is said at once
         folder.mkdir(parents=True, exist_ok=True)
-        results = _judge(connection, warehouse, suites)
-    write_json(folder / "results.json", results, sentence)
-    write_page(folder / "index.html", results, sentence)
+        results = _judge(warehouse, placed)
+    unchecked = _unchecked(suites, results)
+    write_json(folder / "results.json", results, sentence, unchecked)
+    write_page(folder / "index.html", results, sentence, unchecked)
     show_results(console, results)
+    if unchecked:
+        console.print(unchecked, highlight=False, soft_wrap=True)
     console.print(f"every rule: {folder / 'index.html'}", highlight=False, soft_wrap=True)
     return not any(result.failed for result in results)
 
 
-def refuse_violated(warehouse: Path, tolerated: float = 0) -> None:
-    """Raise DealerLimitsError, in one line, where more critical rules than tolerated are violated."""
-    with open_warehouse(warehouse) as connection:
+def _unchecked(suites: Sequence[Suite], results: Sequence[SuiteResult]) -> str:
+    """What is not checked, in words; empty where all is."""
+    left = len(suites) - len(results)
+    if not left:
+        return ""
+    return f"Not checked: {left} suites over what is not published: the file of this build is not beside, or is in use."
+
+
+def refuse_violated(warehouse: Path, tolerated: float = 0, build: duckdb.DuckDBPyConnection | None = None) -> None:
+    """Raise DealerLimitsError, in one line, where more critical rules than tolerated are violated.
+
+    `warehouse` is what is to be published of `build`, where the suites over all else are checked.
+    """
+    with open_warehouse(warehouse) as published:
         suites = [
             replace(suite, rules=critical)
-            for suite in load_suites(built_with(connection))
+            for suite in load_suites(built_with(published))
             if (critical := tuple(rule for rule in suite.rules if rule.severity == CRITICAL))
         ]
-        _check_tables(connection, suites)
-        results = _judge(connection, warehouse, suites)
+        placed = _place(suites, published, build)
+        _check_tables(placed)
+        results = _judge(warehouse, placed)
     _judged[identity(warehouse)] = {result.suite.name: result for result in results}
     violated = [(result, verdict) for result in results for verdict in result.failed]
     if len(violated) > tolerated:
@@ -73,14 +93,25 @@ def check_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteRes
     return validate(suite, _answer(connection, suite, suite.query))
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, warehouse: Path, suites: Iterable[Suite]) -> list[SuiteResult]:
+def _place(
+    suites: Iterable[Suite],
+    published: duckdb.DuckDBPyConnection,
+    build: duckdb.DuckDBPyConnection | None,
+) -> list[Placed]:
+    """Suites with what has the tables that they read; those that are in neither are left out."""
+    # a file that an earlier version published has them all
+    schemas = built_with(published).get("published_schemas", WORDS["published_schemas"])
+    placed = ((suite, published if suite.table.split(".")[0] in schemas else build) for suite in suites)
+    return [(suite, connection) for suite, connection in placed if connection]
+
+
+def _judge(warehouse: Path, placed: Sequence[Placed]) -> list[SuiteResult]:
     """What becomes of each suite, of those that this process has judged already what became of them."""
     results = dict(_judged.get(identity(warehouse), {}))
-    asked = list(suites)
-    new = [suite for suite in asked if suite.name not in results or results[suite.name].suite != suite]
-    checked = validate_all([(suite, _answer(connection, suite, suite.query)) for suite in new])
+    new = [pair for pair in placed if pair[0].name not in results or results[pair[0].name].suite != pair[0]]
+    checked = validate_all([(suite, _answer(connection, suite, suite.query)) for suite, connection in new])
     results |= {result.suite.name: result for result in checked}
-    return [results[suite.name] for suite in asked]
+    return [results[suite.name] for suite, _ in placed]
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, suite: Suite, query: str) -> pd.DataFrame:
@@ -93,17 +124,12 @@ def _answer(connection: duckdb.DuckDBPyConnection, suite: Suite, query: str) -> 
         raise DealerLimitsError(f"{suite.table} cannot be read: {type(error).__name__}") from error
 
 
-def _check_tables(connection: duckdb.DuckDBPyConnection, suites: Sequence[Suite]) -> None:
+def _check_tables(placed: Sequence[Placed]) -> None:
     """Raise DealerLimitsError for a table or column that a suite reads and the warehouse has not."""
-    present = {
-        f"{schema}.{name}"
-        for schema, name in connection.execute(
-            "select table_schema, table_name from information_schema.tables"
-        ).fetchall()
-    }
-    for suite in suites:
-        if suite.table not in present:
+    of_name = "from information_schema.tables where table_catalog = current_database()"
+    for suite, connection in placed:
+        if not connection.execute(f"{of_name} and table_schema || '.' || table_name = ?", [suite.table]).fetchall():
             raise DealerLimitsError(f"the warehouse has no table {suite.table}: run `dbt build` first")
-    for suite in suites:
+    for suite, connection in placed:
         # binds the columns and reads no row
         _answer(connection, suite, f"describe {suite.query}")

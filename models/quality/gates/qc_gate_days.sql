@@ -4,7 +4,7 @@ with
 
 rows_by_day as (
 
-    select * from {{ ref('int_rows_by_day') }}
+    select * from {{ ref('qc_rows_by_day') }}
 
 ),
 
