@@ -13,7 +13,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
 .PHONY: run test lint docs verify montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel bench-build \
-	bench-run setup lock clean
+	bench-run bench-daily setup lock clean
 
 run: setup
 	$(BIN)/dealer-limits run
@@ -60,7 +60,7 @@ montecarlo: setup
 	cp output/covariance_coverage.csv seeds/covariance_coverage.csv
 
 # up to 100 million rows: 6 GB of disk and 8 GiB of memory
-bench-matching bench-estimates bench-panel bench-build bench-run: setup
+bench-matching bench-estimates bench-panel bench-build bench-run bench-daily: setup
 	$(BIN)/python benchmarks/$(subst -,_,$@).py
 
 setup: $(VENV)/installed
