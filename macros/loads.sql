@@ -52,7 +52,7 @@
             {%- do equal.append('touched_' ~ loop.index ~ ' is not distinct from ' ~ columns[loop.index0]) -%}
         {%- endfor -%}
         {%- do conditions.append(
-            'exists (select 1 from (select ' ~ renamed | join(', ') ~ ' from ' ~ relation ~ ') as touched where '
+            'exists (select 1 from (select distinct ' ~ renamed | join(', ') ~ ' from ' ~ relation ~ ') as touched where '
             ~ equal | join(' and ') ~ ')'
         ) -%}
     {%- endif -%}

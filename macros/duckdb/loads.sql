@@ -74,10 +74,9 @@
         delete from {{ this }} where raw_file in ({{ text_literals(change.gone) }});
         {%- endif %}
         {%- if change.arrived %}
-        create or replace temp table arrived as ({{ sql }});
-        insert into {{ this }} by name select * from arrived;
-        insert into {{ changed_rows(table) }} select {{ columns }} from arrived;
-        drop table arrived;
+        insert into {{ this }} by name ({{ sql }});
+        insert into {{ changed_rows(table) }}
+        select {{ columns }} from {{ this }} where raw_file in ({{ text_literals(change.arrived) }});
         {%- endif %}
         {%- endif %}
     {% endcall %}

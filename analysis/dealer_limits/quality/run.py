@@ -12,9 +12,10 @@ from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.provenance import sentence_of
+from dealer_limits.quality.ahead import validate_beside
 from dealer_limits.quality.report import extent, show_results, write_json, write_page
 from dealer_limits.quality.suites import CRITICAL, Suite, load_suites
-from dealer_limits.quality.validate import SuiteResult, validate, validate_all
+from dealer_limits.quality.validate import SuiteResult, validate
 from dealer_limits.variables import WORDS, built_with
 from dealer_limits.warehouse import identity, open_build_of, open_warehouse
 
@@ -109,7 +110,7 @@ def _judge(warehouse: Path, placed: Sequence[Placed]) -> list[SuiteResult]:
     """What becomes of each suite, of those that this process has judged already what became of them."""
     results = dict(_judged.get(identity(warehouse), {}))
     new = [pair for pair in placed if pair[0].name not in results or results[pair[0].name].suite != pair[0]]
-    checked = validate_all([(suite, _answer(connection, suite, suite.query)) for suite, connection in new])
+    checked = validate_beside([(suite, _answer(connection, suite, suite.query)) for suite, connection in new])
     results |= {result.suite.name: result for result in checked}
     return [results[suite.name] for suite, _ in placed]
 

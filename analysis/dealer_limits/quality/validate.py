@@ -102,7 +102,7 @@ def _ask(name: str, rules: Mapping[int, Rule], frame: pd.DataFrame) -> dict[int,
     """What Great Expectations finds of each rule, by position; it answers in an order of its own."""
     if not rules:
         return {}
-    batches = _batches()
+    context = batches()
     import great_expectations as gx
 
     expectations = [
@@ -111,7 +111,7 @@ def _ask(name: str, rules: Mapping[int, Rule], frame: pd.DataFrame) -> dict[int,
         )
         for position, rule in rules.items()
     ]
-    outcome = batches.get_batch({"dataframe": frame}).validate(
+    outcome = context.get_batch({"dataframe": frame}).validate(
         gx.ExpectationSuite(name=name, expectations=expectations),
         # of the format's counts and samples of values, only the counts
         result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
@@ -133,7 +133,7 @@ def _verdict(suite: Suite, rule: Rule, success: bool, counts: dict, units: int) 
 
 
 @lru_cache(maxsize=1)
-def _batches() -> Any:
+def batches() -> Any:
     """Whole data frames as batches, in a context that lives in memory and sends nothing."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
