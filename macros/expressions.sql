@@ -99,3 +99,12 @@
 {% macro default__materialized() %}
     {{ return('') }}
 {% endmacro %}
+
+{#- A condition that always holds, for a CTE that is read more than once: an engine that would find it anew each time does not. -#}
+{% macro found_once() %}
+    {{ return(adapter.dispatch('found_once')()) }}
+{% endmacro %}
+
+{% macro default__found_once() %}
+    {{ return('true') }}
+{% endmacro %}

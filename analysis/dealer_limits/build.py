@@ -28,13 +28,16 @@ DISK_IS_FULL = "IO Error: the disk is full"
 _FAILURES = ("error", "fail", "runtime error")
 
 
-def build_warehouse(console: Console, arguments: Sequence[str] = (), variables: str | None = None) -> None:
+def build_warehouse(
+    console: Console, arguments: Sequence[str] = (), variables: str | None = None, target: str = "duckdb"
+) -> None:
     """Build, test and publish the warehouse from the raw files that RAW_DATA names.
 
-    `variables` is the text of `--vars`. Raises DealerLimitsError, with one line, for what is no variable, for
+    `variables` is the text of `--vars`, `target` the engine that makes the tables. Raises DealerLimitsError, with one line, for what is no variable, for
     input that cannot be read and for models or tests that fail: the published warehouse stays as it was.
     Messages of the engine are neither printed nor logged: they may quote raw values.
     """
+    arguments = [*arguments, *_of_target(target)]
     history = History.beside(_published())
     build = new_id()
     start = time.perf_counter()
@@ -107,6 +110,20 @@ def _ending(result: dbtRunnerResult, facts: dict[str, Any], said: Sequence[str])
     if any(line.startswith("Published ") for line in said):
         return "published", None
     return "not published", next((line for line in said if line.startswith("Part of the project built")), None)
+
+
+def _of_target(target: str) -> list[str]:
+    """What tells dbt of a target; raises DealerLimitsError where it is none or its packages are not there."""
+    if target == "duckdb":
+        return []
+    if target != "spark":
+        raise DealerLimitsError(f"there is no target {target}: expected duckdb or spark")
+    try:
+        from dealer_limits.spark import use_spark
+    except ImportError:
+        raise DealerLimitsError("Spark is not in this environment: `make setup-spark` makes one that has it") from None
+    use_spark()
+    return ["--target", target]
 
 
 def _published() -> Path:

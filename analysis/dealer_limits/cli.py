@@ -120,12 +120,13 @@ def build(
     variables: Annotated[
         str | None, typer.Option("--vars", help="Other values of variables of dbt_project.yml, as YAML or JSON.")
     ] = None,
+    target: Annotated[str, typer.Option(help="duckdb, or spark, which has an environment of its own.")] = "duckdb",
 ) -> None:
     """Build, test and publish the warehouse: `dbt build` with a progress bar."""
     _need_project()
     from dealer_limits.build import build_warehouse
 
-    build_warehouse(console, variables=variables)
+    build_warehouse(console, variables=variables, target=target)
 
 
 @app.command()

@@ -19,7 +19,7 @@
             {%- if failed -%}
                 {{ log(failed ~ ' nodes failed: the published warehouse stays as it was.', info=true) }}
             {%- else -%}
-                {%- do run_query('checkpoint') -%}
+                {%- do of_build('checkpoint') -%}
                 {{ log('Published ' ~ ask('publish_warehouse', [var('gate_bounds').get('critical_rules', 0)]), info=true) }}
             {%- endif -%}
         {%- endif -%}
