@@ -33,9 +33,10 @@ def build_warehouse(
 ) -> None:
     """Build, test and publish the warehouse from the raw files that RAW_DATA names.
 
-    `variables` is the text of `--vars`, `target` the engine that makes the tables. Raises DealerLimitsError, with one line, for what is no variable, for
-    input that cannot be read and for models or tests that fail: the published warehouse stays as it was.
-    Messages of the engine are neither printed nor logged: they may quote raw values.
+    `variables` is the text of `--vars`, `target` the engine that makes the tables. Raises DealerLimitsError, with
+    one line, for what is no variable, for input that cannot be read and for models or tests that fail: the
+    published warehouse stays as it was. Messages of the engine are neither printed nor logged: they may quote
+    raw values.
     """
     arguments = [*arguments, *_of_target(target)]
     history = History.beside(_published())

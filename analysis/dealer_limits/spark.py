@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dbt.adapters import spark
@@ -62,14 +61,15 @@ class ConnectionManager(SparkConnectionManager):
         try:
             yield
         except _WITHOUT_VALUES as error:
-            raise DbtRuntimeError(str(error)) from None
+            # behind the first lines stands the plan
+            raise DbtRuntimeError("\n".join(str(error).splitlines()[:3])) from None
         except Exception as error:
             kind = getattr(error, "getCondition", lambda: None)() or type(error).__name__
             raise DbtRuntimeError(f"{kind}: its message may quote a value and is not shown") from None
 
 
 class SparkAdapter(impl.SparkAdapter):
-    """dbt-spark's, by whose name dbt knows it, with names quoted as SQL has it, and with what macros need beside SQL."""
+    """dbt-spark's, by whose name dbt knows it: names are quoted as SQL has it, and macros get what SQL cannot give."""
 
     ConnectionManager = ConnectionManager
     # by the build file, into which every table is copied
@@ -147,4 +147,3 @@ def _view(rows: DataFrame) -> str:
     view = f"raw_{rows._jdf.hashCode() & 0xFFFFFFFF:08x}"
     rows.withColumn("filename", f.regexp_replace(name, "^file:(//)?", "")).createOrReplaceTempView(view)
     return view
-

@@ -1,6 +1,6 @@
 """Two build files of the same raw files, one by DuckDB and one by Spark, table by table, row by row and cell by cell.
 
-    python benchmarks/spark_parity.py DUCKDB_BUILD SPARK_BUILD --write docs/scaling.md
+    python -m dealer_limits.parity DUCKDB_BUILD SPARK_BUILD --write docs/scaling.md
 
 Writes the result between the marks of a page, and exits with 1 where tables differ by more than engines may.
 """
@@ -19,8 +19,8 @@ START, END = "<!-- parity: made by `make spark-parity` -->", "<!-- end of parity
 # they say when and with what a build was made
 OF_THE_BUILD = ("about.build",)
 
-# Relative differences that a double may have. Sums and means of doubles hang on the order in which rows are added, which
-# no engine promises.
+# Relative differences that a double may have: sums and means of doubles hang on the order in which rows are added, and
+# no engine promises one.
 BY_ORDER_OF_SUMMING = 1e-9
 TOLERANCES: dict[str, tuple[float, str]] = {}
 
