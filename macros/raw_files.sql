@@ -1,7 +1,7 @@
 {#- Raw files and their contracts, as `dealer_limits.sources` knows them (docs/raw_files.md). -#}
 
-{#- The answer of the build file, the DuckDB file that a build ends in whichever engine makes its tables, as `run_query` has
-    it. It has the plugin's functions, and whatever judges a build is asked there. -#}
+{#- The answer, as `run_query` has it, of the build file, in which a build ends whichever engine makes its tables. It has the
+    plugin's functions, and whatever judges a build is asked there. -#}
 {% macro of_build(sql) %}
     {{ return(adapter.dispatch('of_build')(sql)) }}
 {% endmacro %}

@@ -18,6 +18,7 @@ from dbt.adapters import spark
 from dbt.adapters.base import AdapterPlugin
 from dbt.adapters.base.impl import ConstraintSupport
 from dbt.adapters.base.meta import available
+from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.duckdb import environments
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
@@ -55,6 +56,16 @@ class Credentials(SparkCredentials):
 
 class ConnectionManager(SparkConnectionManager):
     """dbt-spark's, but errors lose what may be a value before they are printed or logged."""
+
+    @classmethod
+    def open(cls, connection: Connection) -> Connection:
+        """Start Spark, as a session of dbt-spark would with its first statement."""
+        builder = SparkSession.builder.enableHiveSupport()
+        for name, value in connection.credentials.server_side_parameters.items():
+            builder = builder.config(name, value)
+        with _without_standard_error():
+            builder.getOrCreate()
+        return super().open(connection)
 
     @contextmanager
     def exception_handler(self, sql: str) -> Iterator[None]:
@@ -126,6 +137,19 @@ class SparkAdapter(impl.SparkAdapter):
 def use_spark() -> None:
     """Have dbt take the adapter above for the type `spark`."""
     spark.Plugin = AdapterPlugin(adapter=SparkAdapter, credentials=Credentials, include_path=PACKAGE_PATH)
+
+
+@contextmanager
+def _without_standard_error() -> Iterator[None]:
+    """Java keeps the standard error that it is started with: what it writes there may quote values."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _session() -> SparkSession:
