@@ -29,6 +29,11 @@
     end
 {% endmacro %}
 
+{#- A double as a decimal; what lies between two is rounded as the binary number that it is. -#}
+{% macro as_decimal(expression, precision, scale) %}
+    {{ return(adapter.dispatch('as_decimal')(expression, precision, scale)) }}
+{% endmacro %}
+
 {#- Natural log, null at zero: a position or a VaR of zero has none. -#}
 {% macro ln_or_null(expression) %}
     {{ return('ln(nullif(' ~ expression ~ ', 0))') }}

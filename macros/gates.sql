@@ -367,7 +367,7 @@
 
 {#- Mean log of absolute values, to six decimals: beyond them the order of summing shows. -#}
 {% macro mean_decade(column) %}
-    {{ return('cast(avg(log10(cast(abs(nullif(' ~ column ~ ', 0)) as double))) as decimal(18, 6))') }}
+    {{ return(as_decimal('avg(log10(cast(abs(nullif(' ~ column ~ ', 0)) as double)))', 18, 6)) }}
 {% endmacro %}
 
 {#- The gate on days without rows of a table: how many are odd depends on what the table is. -#}

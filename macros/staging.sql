@@ -143,6 +143,7 @@ checked as {{ materialized() }} (
 
     {% for scan in scans -%}
     select * from checked_{{ loop.index }}
+    where {{ found_once() }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

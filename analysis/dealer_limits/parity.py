@@ -108,8 +108,10 @@ def _compare(
 def _exact(column: str, type_: str, other_type: str) -> str:
     """A cell in a form that both engines have: whole numbers and decimals as decimals, all else as text."""
     numbers = ("DECIMAL", "HUGEINT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT")
-    is_number = type_.startswith(numbers) and other_type.startswith(numbers)
-    return f'cast("{column}" as {"decimal(38, 6)" if is_number else "varchar"}) as "{column}"'
+    if not (type_.startswith(numbers) and other_type.startswith(numbers)):
+        return f'cast("{column}" as varchar) as "{column}"'
+    scale = max(int(each.rstrip(")").split(",")[1]) if "," in each else 0 for each in (type_, other_type))
+    return f'cast("{column}" as decimal(38, {scale})) as "{column}"'
 
 
 def _difference(column: str) -> str:

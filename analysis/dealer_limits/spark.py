@@ -86,7 +86,8 @@ class SparkAdapter(impl.SparkAdapter):
     # by the build file, into which every table is copied
     CONSTRAINT_SUPPORT: ClassVar = dict.fromkeys(impl.SparkAdapter.CONSTRAINT_SUPPORT, ConstraintSupport.ENFORCED)
 
-    def quote(self, identifier: str) -> str:
+    @classmethod
+    def quote(cls, identifier: str) -> str:
         return '"{}"'.format(identifier.replace('"', '""'))
 
     def cleanup_connections(self) -> None:

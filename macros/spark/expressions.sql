@@ -1,5 +1,13 @@
 {#- Expressions as Spark writes them. -#}
 
+{#- Its cast would round the shortest digits that stand for the number. -#}
+{% macro spark__as_decimal(expression, precision, scale) %}
+    {#- a product of more digits than 38 would lose the last -#}
+    {%- set whole = [precision, 37 - scale] | min -%}
+    {{ return('cast(cast(round((' ~ expression ~ ') * 1E' ~ scale ~ 'D) as decimal(' ~ whole ~ ', 0)) * 0.' ~ '0' * (scale - 1)
+        ~ '1BD as decimal(' ~ precision ~ ', ' ~ scale ~ '))') }}
+{% endmacro %}
+
 {% macro spark__matches(expression, pattern) %}
     {{ return(expression ~ ' rlike ' ~ text_literal(pattern)) }}
 {% endmacro %}

@@ -158,7 +158,7 @@
     {%- if kind == 'none' -%}
         {{ return('cast(null as ' ~ types.get(type, 'string') ~ ')') }}
     {%- elif type in ['usd', 'number'] -%}
-        {{ return(spark_number_of(plain, kind, types[type], {'usd': 100, 'number': 1000000}[type])) }}
+        {{ return(spark_number_of(plain, kind, 18 if type == 'usd' else 20, 2 if type == 'usd' else 6)) }}
     {%- elif type == 'date' -%}
         {{ return(spark_date_of(plain, kind, column.format)) }}
     {%- elif type == 'timestamp' -%}
@@ -187,10 +187,12 @@
     {{ return('case when ' ~ condition ~ ' then ' ~ plain ~ ' end') }}
 {% endmacro %}
 
-{#- Of a double the binary number is rounded, as DuckDB does, not its shortest digits. -#}
-{% macro spark_number_of(raw, kind, type, units) %}
+{#- A number, exact; null where it is none, is infinite or does not fit. -#}
+{% macro spark_number_of(raw, kind, precision, scale) %}
+    {%- set type = 'decimal(' ~ precision ~ ', ' ~ scale ~ ')' -%}
     {%- if kind == 'float' -%}
-        {{ return('cast(try_cast(round(' ~ raw ~ ' * ' ~ units ~ 'D) as decimal(26, 0)) / ' ~ units ~ ' as ' ~ type ~ ')') }}
+        {#- the bound is that of the type -#}
+        {{ return('case when abs(' ~ raw ~ ') < 1E' ~ (precision - scale) ~ 'D then ' ~ as_decimal(raw, precision, scale) ~ ' end') }}
     {%- elif kind in ['integer', 'decimal'] -%}
         {{ return('try_cast(' ~ raw ~ ' as ' ~ type ~ ')') }}
     {%- elif kind in ['text', 'blob'] -%}
