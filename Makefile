@@ -7,13 +7,16 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# pyspark has an environment of its own: Great Expectations imports whatever pyspark it finds
+SPARK_VENV := .venv-spark
+SPARK_BIN := $(SPARK_VENV)/bin
 # nothing leaves the machine, and libraries do not look for updates
 export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
 .PHONY: run test lint docs verify montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel bench-build \
-	bench-run bench-daily setup lock clean
+	bench-run bench-daily spark spark-parity spark-check setup setup-spark lock clean
 
 run: setup
 	$(BIN)/dealer-limits run
@@ -59,6 +62,23 @@ montecarlo: setup
 	$(BIN)/dealer-limits coverage
 	cp output/covariance_coverage.csv seeds/covariance_coverage.csv
 
+# `make run` up to the published warehouse, with tables made by Spark, which needs Java 17 (docs/scaling.md)
+spark: setup-spark
+	$(if $(RAW_DATA),,$(SPARK_BIN)/dealer-limits pseudo)
+	$(SPARK_BIN)/dealer-limits build --target spark
+
+# both engines from the same raw files, each in a folder of its own, then every cell of one beside the other's
+spark-parity: setup setup-spark
+	$(if $(RAW_DATA),,$(BIN)/dealer-limits pseudo)
+	WAREHOUSE_DIR=warehouse/by_duckdb $(BIN)/dealer-limits build
+	WAREHOUSE_DIR=warehouse/by_spark $(SPARK_BIN)/dealer-limits build --target spark
+	$(BIN)/python -m dealer_limits.parity warehouse/by_duckdb/build/dealer_limits.duckdb \
+		warehouse/by_spark/build/dealer_limits.duckdb --write docs/scaling.md
+
+# the same of a small world, as a test, which `make test` leaves out where there is no Spark
+spark-check: setup setup-spark
+	$(BIN)/pytest --numprocesses 0 tests/python/test_spark.py
+
 # up to 100 million rows: 6 GB of disk and 8 GiB of memory
 bench-matching bench-estimates bench-panel bench-build bench-run bench-daily: setup
 	$(BIN)/python benchmarks/$(subst -,_,$@).py
@@ -71,11 +91,20 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-# the one target that needs an index: pins every dependency by hash
+setup-spark: $(SPARK_VENV)/installed
+
+$(SPARK_VENV)/installed: requirements-spark.lock pyproject.toml
+	test -x $(SPARK_BIN)/python || $(PYTHON) -m venv $(SPARK_VENV)
+	$(SPARK_BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+	$(SPARK_BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# the one target that needs an index: pins every dependency by hash, of Spark's environment at the same versions
+PIN := pip-compile --quiet --upgrade --generate-hashes --no-strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header
 lock: setup
-	$(BIN)/pip-compile --quiet --upgrade --all-extras --generate-hashes --no-strip-extras --allow-unsafe \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header \
-		--output-file requirements.lock pyproject.toml
+	$(BIN)/$(PIN) --extra dev --output-file requirements.lock pyproject.toml
+	$(BIN)/$(PIN) --extra spark --constraint requirements.lock --output-file requirements-spark.lock pyproject.toml
 
 clean:
 	rm -rf data warehouse output target logs

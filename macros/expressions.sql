@@ -29,6 +29,11 @@
     end
 {% endmacro %}
 
+{#- A double as a decimal; what lies between two is rounded as the binary number that it is. -#}
+{% macro as_decimal(expression, precision, scale) %}
+    {{ return(adapter.dispatch('as_decimal')(expression, precision, scale)) }}
+{% endmacro %}
+
 {#- Natural log, null at zero: a position or a VaR of zero has none. -#}
 {% macro ln_or_null(expression) %}
     {{ return('ln(nullif(' ~ expression ~ ', 0))') }}
@@ -98,4 +103,13 @@
 
 {% macro default__materialized() %}
     {{ return('') }}
+{% endmacro %}
+
+{#- A condition that always holds, for a CTE that is read more than once: an engine that would find it anew each time does not. -#}
+{% macro found_once() %}
+    {{ return(adapter.dispatch('found_once')()) }}
+{% endmacro %}
+
+{% macro default__found_once() %}
+    {{ return('true') }}
 {% endmacro %}

@@ -28,21 +28,21 @@
     since what is written in one that stops the run is rolled back. -#}
 {% macro judge_gates(results) %}
     {%- if execute and flags.WHICH == 'build' and not without(results) -%}
-        {%- set known = run_query('select gate from seeds.gates').columns[0].values() -%}
+        {%- set known = of_build('select gate from seeds.gates').columns[0].values() -%}
         {%- for gate, bound in var('gate_bounds').items() if gate not in known or bound is not number -%}
             {{ stop_build('bad input: gate_bounds: ' ~ gate ~ ' is ' ~ ('no gate' if gate not in known else 'no number')
                 ~ '; expected numbers by gates of seeds/gates.csv') }}
         {%- endfor -%}
         {%- for name, account in accounts_of_gates().items() -%}
             {%- if account.columns -%}
-                {%- do run_query('create or replace table quality.' ~ name ~ ' as ' ~ account.sql) -%}
+                {%- do of_build('create or replace table quality.' ~ name ~ ' as ' ~ account.sql) -%}
                 {%- do describe_account('quality.' ~ name, account) -%}
             {%- else -%}
-                {%- do run_query('create or replace temp table ' ~ name ~ ' as ' ~ account.sql) -%}
+                {%- do of_build('create or replace temp table ' ~ name ~ ' as ' ~ account.sql) -%}
             {%- endif -%}
         {%- endfor -%}
         {%- for verdict in ['warning', 'stop'] -%}
-            {%- for line in run_query(gates_in_words(verdict)).columns[0].values() -%}
+            {%- for line in of_build(gates_in_words(verdict)).columns[0].values() -%}
                 {{ log(verdict ~ ': ' ~ line, info=true) }}
             {%- endfor -%}
         {%- endfor -%}
@@ -51,7 +51,7 @@
 
 {#- Why gates forbid publishing, in one line; empty where they do not. -#}
 {% macro implausible() %}
-    {%- set stops = run_query(gates_in_words('stop')).columns[0].values() -%}
+    {%- set stops = of_build(gates_in_words('stop')).columns[0].values() -%}
     {%- if stops -%}
         {{ return('implausible: ' ~ stops[0]
             ~ ('; and ' ~ (stops | length - 1) ~ ' more gates stop' if stops | length > 1 else '')) }}
@@ -64,7 +64,7 @@
     {%- for column, description in account.columns.items() -%}
         {%- do comments.append('comment on column ' ~ table ~ '.' ~ column ~ ' is ' ~ text_literal(description)) -%}
     {%- endfor -%}
-    {%- do run_query(comments | join('; ')) -%}
+    {%- do of_build(comments | join('; ')) -%}
 {% endmacro %}
 
 {#- In the order in which they are made; those without columns are gone with the connection. -#}
@@ -129,7 +129,7 @@
     {%- set selects = [] -%}
     {%- set marts = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | map(attribute='name') | list -%}
     {#- not by the adapter, which would open a transaction that a refusal rolls back -#}
-    {%- for schema, mart, column, type in run_query(
+    {%- for schema, mart, column, type in of_build(
         "select table_schema, table_name, column_name, data_type from information_schema.columns"
         ~ " where table_schema in ('marts', 'observations') order by all"
     ).rows if mart in marts -%}
@@ -365,7 +365,7 @@
 
 {#- Mean log of absolute values, to six decimals: beyond them the order of summing shows. -#}
 {% macro mean_decade(column) %}
-    {{ return('cast(avg(log10(cast(abs(nullif(' ~ column ~ ', 0)) as double))) as decimal(18, 6))') }}
+    {{ return(as_decimal('avg(log10(cast(abs(nullif(' ~ column ~ ', 0)) as double)))', 18, 6)) }}
 {% endmacro %}
 
 {#- The same in two steps, of which the first can be added up: exact, so that the order of adding does not show. -#}

@@ -17,7 +17,7 @@ left_{{ round }} as (
     select pairs.*
     from {{ ref('int_soma_pairs') if round == 1 else 'left_' ~ (round - 1) }} as pairs
     where
-        true
+        {{ found_once() }}
         {%- for taker in takers -%}
         {%- for key in ['award_id', 'trade_id'] %}
         and not exists (
@@ -34,7 +34,13 @@ left_{{ round }} as (
 ),
 
 round_{{ round }} as (
+
+    select *
+    from (
 {{ caller('left_' ~ round, round) }}
+    ) as taking
+    where {{ found_once() }}
+
 ),
 
     {% endfor -%}

@@ -1,12 +1,18 @@
 {#- Raw files and their contracts, as `dealer_limits.sources` knows them (docs/raw_files.md). -#}
 
+{#- The answer, as `run_query` has it, of the build file, in which a build ends whichever engine makes its tables. It has the
+    plugin's functions, and whatever judges a build is asked there. -#}
+{% macro of_build(sql) %}
+    {{ return(adapter.dispatch('of_build')(sql)) }}
+{% endmacro %}
+
 {#- The answer of a function of the plugin; what it refuses stops the run. -#}
 {% macro ask(function, arguments=[]) %}
     {%- set literals = [] -%}
     {%- for argument in arguments -%}
         {%- do literals.append(text_literal(argument)) -%}
     {%- endfor -%}
-    {%- set answer = run_query('select ' ~ function ~ '(' ~ literals | join(', ') ~ ')').columns[0].values()[0] -%}
+    {%- set answer = of_build('select ' ~ function ~ '(' ~ literals | join(', ') ~ ')').columns[0].values()[0] -%}
     {%- if answer.startswith('refused: ') -%}
         {{ stop_build(answer[9:]) }}
     {%- endif -%}
@@ -19,7 +25,7 @@
 
 {#- Every refusal goes through here: one line, which `dealer-limits build` recognises and which dbt's users see last. -#}
 {% macro stop_build(line) %}
-    {%- do run_query('select refuse(' ~ text_literal(line) ~ ')') -%}
+    {%- do of_build('select refuse(' ~ text_literal(line) ~ ')') -%}
     {{ exceptions.raise_compiler_error(line) }}
 {% endmacro %}
 

@@ -3,7 +3,7 @@
 {% macro account_for_raw_rows() %}
     {%- if execute and flags.WHICH in ['build', 'run'] and not invocation_args_dict.get('empty') -%}
         {%- do ask('remove_raw_copies') -%}
-        {%- set present = run_query(
+        {%- set present = of_build(
             "select table_name from information_schema.tables where table_schema = 'staging'"
         ).columns[0].values() -%}
         {%- set staged = [] -%}
@@ -15,13 +15,13 @@
             {%- endif -%}
         {%- endfor -%}
         {%- if staged -%}
-            {%- do adapter.create_schema(api.Relation.create(database=target.database, schema='quality')) -%}
+            {%- do of_build('create schema if not exists quality') -%}
             {%- for name, account in accounts_of_raw_rows().items() -%}
-                {%- do run_query('create or replace table quality.' ~ name ~ ' as ' ~ account.sql(staged)) -%}
+                {%- do of_build('create or replace table quality.' ~ name ~ ' as ' ~ account.sql(staged)) -%}
                 {%- do describe_account('quality.' ~ name, account) -%}
             {%- endfor -%}
-            {{ log(run_query(raw_rows_in_words()).columns[0].values()[0], info=true) }}
-            {%- for name, warning in run_query(
+            {{ log(of_build(raw_rows_in_words()).columns[0].values()[0], info=true) }}
+            {%- for name, warning in of_build(
                 "select coalesce(raw_file, source_table), warning from quality.qc_raw_files where warning is not null order by all"
             ).rows -%}
                 {{ log('warning: ' ~ name ~ ': ' ~ warning, info=true) }}
@@ -138,7 +138,7 @@
 
 {#- Why raw rows forbid publishing, in one line; empty where they do not. -#}
 {% macro unacceptable_raw_rows() %}
-    {%- for table, file, read, found in run_query(
+    {%- for table, file, read, found in of_build(
         'select source_table, raw_file, rows_read, rows_staged + rows_rejected from quality.qc_row_counts'
         ~ ' where rows_read <> rows_staged + rows_rejected order by all'
     ).rows -%}
@@ -147,7 +147,7 @@
     {%- endfor -%}
     {%- for total in fromjson(ask('control_totals')) -%}
         {%- set contract = fromjson(ask('raw_contract', [total.table])) -%}
-        {%- set equal = run_query(
+        {%- set equal = of_build(
             'select coalesce(sum(' ~ total.column ~ '), 0) = cast(' ~ text_literal(total.value) ~ ' as decimal(38, 6))'
             ~ ' from staging.base_' ~ contract.source ~ '__' ~ contract.entity
             ~ (' where raw_file = ' ~ text_literal(total.file) if total.file else '')

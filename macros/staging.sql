@@ -149,6 +149,7 @@ checked as {{ materialized() }} (
 
     {% for scan in scans -%}
     select * from checked_{{ loop.index }}
+    where {{ found_once() }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -310,7 +311,7 @@ select * from final
     {%- if execute and flags.WHICH in ['build', 'run'] -%}
         {%- set contract = fromjson(ask('raw_contract', [table])) -%}
         {%- do describe_relation(contract, 'Every row of ' ~ table ~ ', typed, with the reason to reject it, if any.') -%}
-        {%- set rejected = run_query(
+        {%- set rejected = of_build(
             'select raw_file, reject_reason, count(*) from ' ~ this ~ ' where reject_reason is not null'
             ~ ' group by raw_file, reject_reason order by raw_file, reject_reason'
         ).rows -%}
@@ -326,7 +327,7 @@ select * from final
                 {%- if problem == 'has day and month in another order' -%}
                     {{ stop_build('bad input: ' ~ raw_file ~ ': column ' ~ reason ~ expected) }}
                 {%- elif problem == unreadable(column) and rows > 1 -%}
-                    {%- set read = run_query(
+                    {%- set read = of_build(
                         'select count(' ~ (column.day_as or column.as_) ~ ') from ' ~ this ~ ' where raw_file = ' ~ text_literal(raw_file)
                     ).rows[0][0] -%}
                     {%- if read == 0 -%}
@@ -369,5 +370,5 @@ select * from final
             {%- do statements.append('comment on column ' ~ this ~ '.' ~ name ~ ' is ' ~ text_literal(said)) -%}
         {%- endfor -%}
     {%- endif -%}
-    {%- do run_query(statements | join(';\n')) -%}
+    {%- do of_build(statements | join(';\n')) -%}
 {% endmacro %}

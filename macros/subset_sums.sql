@@ -1,6 +1,7 @@
-{#- Sums that an award's nearest trades reach, in whole units, as a list of whole numbers in one of two forms.
-    `is_listed`: each sum up to the award once. Otherwise words of 62 bits, a bit per sum up to the award: a trade
-    more is a shift and an or, whatever the number of sums. -#}
+{#- Exact sums of trades (int_soma_exact_searches): the parts of the search that need lists. Sums that an award's nearest
+    trades reach are kept, in whole units, as a list of whole numbers in one of two forms. `is_listed`: each sum up to the
+    award once. Otherwise words, a bit per sum up to the award: a trade more is a shift and an or, whatever the number of
+    sums. -#}
 
 {#- Values of a group as a list, and the length of one. -#}
 {% macro values_in_order(value, place) %}
@@ -25,30 +26,14 @@
     {{ return(adapter.dispatch('whole_units')(pars, unit_usd)) }}
 {% endmacro %}
 
-{#- The one sum of no trades. -#}
-{% macro first_sums(target_units, is_listed) %}
-    {{ return(adapter.dispatch('first_sums')(target_units, is_listed)) }}
-{% endmacro %}
-
-{#- The sums with one more trade of `units`; those beyond the award are of no use. -#}
-{% macro sums_with_trade(sums, units, target_units, is_listed) %}
-    {{ return(adapter.dispatch('sums_with_trade')(sums, units, target_units, is_listed)) }}
-{% endmacro %}
-
-{% macro is_reached(sums, units, is_listed) %}
-    {{ return(adapter.dispatch('is_reached')(sums, units, is_listed)) }}
-{% endmacro %}
-
-{#- Ways back from the award to zero, as a list: the units left, the `path` so far and its worth, the prices of its units
-    added up, in millionths. -#}
-{% macro first_ways(target_units) %}
-    {{ return(adapter.dispatch('first_ways')(target_units)) }}
-{% endmacro %}
-
-{#- Each way once without the trade and once with it, as far as the trades before it reach what is then left. The list stays
-    in the order of the paths; of more than most_exact_subsets the least survive. -#}
-{% macro ways_before_trade(ways, units, millionths, sums, is_listed) %}
-    {{ return(adapter.dispatch('ways_before_trade')(ways, units, millionths, sums, is_listed)) }}
+{#- CTEs of which the last is `ways`, a row per search: `searched_trades`, the number of nearest trades that it went through,
+    and `ways`, from the award back through these to zero, as a list: the `path` of each and its worth, the prices of its
+    units added up, in millionths. Reads `searches`. A trade more is added to the sums up to the first trade with which they
+    reach the award, and `listed_trades` at least, unless the sums become more than `most_sums`. From the award each way goes
+    on once without the trade and once with it, as far as the trades before it reach what is then left; the list stays in
+    the order of the paths, and of more than most_exact_subsets the least survive. -#}
+{% macro ways_of_searches(most_sums) %}
+    {{ return(adapter.dispatch('ways_of_searches')(most_sums)) }}
 {% endmacro %}
 
 {#- The path of the way whose worth is nearest to that of the award at `price`, the least of several or without a price. -#}

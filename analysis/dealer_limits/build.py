@@ -37,15 +37,19 @@ def build_warehouse(
     variables: str | None = None,
     is_full: bool = True,
     trusts_times: bool = True,
+    target: str = "duckdb",
 ) -> None:
     """Build, test and publish the warehouse from the raw files that RAW_DATA names.
 
     `variables` is the text of `--vars`. `is_full`: all is built; else what follows from the files that changed
     since the last build, where that can be told. `trusts_times`: files of the same size and time are taken to
-    be the same; else each is read. Raises DealerLimitsError, with one line, for what is no variable, for
-    input that cannot be read and for models or tests that fail: the published warehouse stays as it was.
-    Messages of the engine are neither printed nor logged: they may quote raw values.
+    be the same; else each is read. `target`: the engine that makes the tables.
+
+    Raises DealerLimitsError, with one line, for what is no variable, for input that cannot be read and for
+    models or tests that fail: the published warehouse stays as it was. Messages of the engine are neither
+    printed nor logged: they may quote raw values.
     """
+    arguments = [*arguments, *_of_target(target)]
     history = History.beside(_published())
     build = new_id()
     start = time.perf_counter()
@@ -55,7 +59,7 @@ def build_warehouse(
         if variables is not None:
             given = read_variables(variables, project)
             arguments = [*arguments, "--vars", json.dumps(given)]
-        load = _load(is_full, trusts_times, in_effect(given, project))
+        load = _load(is_full, trusts_times, in_effect(given, project), target)
     except DealerLimitsError as error:
         history.write(
             "build ended", build, seconds=round(time.perf_counter() - start, 1), outcome="refused", line=str(error)
@@ -145,16 +149,34 @@ def _ending(result: dbtRunnerResult, facts: dict[str, Any], said: Sequence[str])
     return "not published", next((line for line in said if line.startswith("Part of the project built")), None)
 
 
-def _load(is_full: bool, trusts_times: bool, variables: dict[str, Any]) -> Load:
+def _load(is_full: bool, trusts_times: bool, variables: dict[str, Any], target: str) -> Load:
     """What the build has to do. Raw files are looked at for it, which bad input does not survive."""
-    if is_full and trusts_times:
-        return Load("it was asked for")
+    why_full = "it was asked for" if is_full else "" if target == "duckdb" else f"{target} makes all tables anew"
+    if why_full and trusts_times:
+        return Load(why_full)
     build_file = _published().parent / "build" / _published().name
     ledger = Ledger(build_file.parent, trusts_times=trusts_times)
     try:
-        return plan_load(build_file, ledger, variables) if not is_full else Load("it was asked for")
+        if not why_full:
+            return plan_load(build_file, ledger, variables)
+        ledger.inspect(ledger.contracts)
+        return Load(why_full)
     finally:
         ledger.remove_copies()
+
+
+def _of_target(target: str) -> list[str]:
+    """What tells dbt of a target; raises DealerLimitsError where it is none or its packages are not there."""
+    if target == "duckdb":
+        return []
+    if target != "spark":
+        raise DealerLimitsError(f"there is no target {target}: expected duckdb or spark")
+    try:
+        from dealer_limits.spark import use_spark
+    except ImportError:
+        raise DealerLimitsError("Spark is not in this environment: `make setup-spark` makes one that has it") from None
+    use_spark()
+    return ["--target", target]
 
 
 def _published() -> Path:

@@ -124,12 +124,13 @@ def build(
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every raw file, of which else size and time are looked at.")
     ] = False,
+    target: Annotated[str, typer.Option(help="duckdb, or spark, which has an environment of its own.")] = "duckdb",
 ) -> None:
     """Build, test and publish the warehouse: what follows from raw files that changed, or all (docs/operations.md)."""
     _need_project()
     from dealer_limits.build import build_warehouse
 
-    build_warehouse(console, variables=variables, is_full=full, trusts_times=not verify)
+    build_warehouse(console, variables=variables, is_full=full, trusts_times=not verify, target=target)
 
 
 @app.command()

@@ -1,9 +1,9 @@
 {#- What DuckDB's warehouse says of its build. -#}
 {% macro duckdb__say_where_it_comes_from(results) %}
     {%- if execute and flags.WHICH == 'build' and not without(results) -%}
-        {%- do adapter.create_schema(api.Relation.create(database=target.database, schema='about')) -%}
+        {%- do of_build('create schema if not exists about') -%}
         {%- for name, account in accounts_of_the_build().items() -%}
-            {%- do run_query('create or replace table about.' ~ name ~ ' as ' ~ account.sql) -%}
+            {%- do of_build('create or replace table about.' ~ name ~ ' as ' ~ account.sql) -%}
             {%- do describe_account('about.' ~ name, account) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -11,7 +11,7 @@
 
 {% macro duckdb__forget_where_it_comes_from() %}
     {%- if execute and flags.WHICH in ['build', 'run', 'seed'] -%}
-        {%- do run_query('drop table if exists about.build') -%}
+        {%- do of_build('drop table if exists about.build') -%}
     {%- endif -%}
 {% endmacro %}
 
@@ -52,7 +52,7 @@
     {%- set seconds = (modules.datetime.datetime.now(modules.pytz.utc) - run_started_at).total_seconds() -%}
     {%- set facts = fromjson(ask('about_build')) -%}
     {%- set warnings = [] -%}
-    {%- for line in run_query(gates_in_words('warning')).columns[0].values() -%}
+    {%- for line in of_build(gates_in_words('warning')).columns[0].values() -%}
         {%- do warnings.append(text_literal(line)) -%}
     {%- endfor -%}
     select

@@ -1,5 +1,9 @@
 {#- Expressions as DuckDB writes them. -#}
 
+{% macro duckdb__as_decimal(expression, precision, scale) %}
+    {{ return('cast(' ~ expression ~ ' as decimal(' ~ precision ~ ', ' ~ scale ~ '))') }}
+{% endmacro %}
+
 {% macro duckdb__matches(expression, pattern) %}
     {{ return("regexp_matches(" ~ expression ~ ", " ~ text_literal(pattern) ~ ")") }}
 {% endmacro %}

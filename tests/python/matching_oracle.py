@@ -200,34 +200,39 @@ class MatchingSql:
 
     def match_all(self, days: Sequence[CusipDay], settings: str = "") -> list[dict[str, Match]]:
         """The match of each CUSIP-day by rule, in a database in memory with these settings."""
-        results = [{rule: Match({}, {}) for rule in RULES} for _ in days]
         with duckdb.connect() as connection:
             connection.execute(f"attach ':memory:' as dealer_limits; use dealer_limits; {settings}")
             connection.execute("create schema intermediate")
-            _write_inputs(connection, days)
+            write_inputs(connection, days)
             for model, statement in self.statements.items():
                 connection.execute(f"create table intermediate.{model} as {statement}")
-            for rule, award_id, trade_id, kind, cents in connection.execute(
-                """
-                select matching_rule, award_id, trade_id, match_kind, cast(leg_par_usd * 100 as bigint)
-                from intermediate.int_soma_matches
-                """
-            ).fetchall():
-                (award, day), trade = _numbers(award_id), _numbers(trade_id)[1]
-                legs = results[day][rule].legs
-                assert (award, trade) not in legs
-                legs[award, trade] = (kind, cents)
-            for rule, award_id, exact_subsets in connection.execute(
-                """
-                select distinct matching_rule, award_id, case when not is_beyond_bound then exact_subsets end
-                from intermediate.int_soma_exact_searches
-                """
-            ).fetchall():
-                award, day = _numbers(award_id)
-                found = results[day][rule].exact_subsets
-                assert award not in found
-                found[award] = exact_subsets
-        return results
+            return read_matches(connection, days)
+
+
+def read_matches(connection: duckdb.DuckDBPyConnection, days: Sequence[CusipDay]) -> list[dict[str, Match]]:
+    """The match of each CUSIP-day by rule, of a database that holds the matching models."""
+    results = [{rule: Match({}, {}) for rule in RULES} for _ in days]
+    for rule, award_id, trade_id, kind, cents in connection.execute(
+        """
+        select matching_rule, award_id, trade_id, match_kind, cast(leg_par_usd * 100 as bigint)
+        from intermediate.int_soma_matches
+        """
+    ).fetchall():
+        (award, day), trade = _numbers(award_id), _numbers(trade_id)[1]
+        legs = results[day][rule].legs
+        assert (award, trade) not in legs
+        legs[award, trade] = (kind, cents)
+    for rule, award_id, exact_subsets in connection.execute(
+        """
+        select distinct matching_rule, award_id, case when not is_beyond_bound then exact_subsets end
+        from intermediate.int_soma_exact_searches
+        """
+    ).fetchall():
+        award, day = _numbers(award_id)
+        found = results[day][rule].exact_subsets
+        assert award not in found
+        found[award] = exact_subsets
+    return results
 
 
 @cache
@@ -252,7 +257,8 @@ def _compiled() -> dict[str, str]:
         return {model: (compiled / f"{model}.sql").read_text() for model in MODELS}
 
 
-def _write_inputs(connection: duckdb.DuckDBPyConnection, days: Sequence[CusipDay]) -> None:
+def write_inputs(connection: duckdb.DuckDBPyConnection, days: Sequence[CusipDay]) -> None:
+    """The awards and trades of CUSIP-days, as the models before the match leave them."""
     awards = pd.DataFrame(
         {
             "award_id": f"{place}/{number}",

@@ -69,7 +69,7 @@ final as (
         pnl_{{ part }}_usd,
         -- decimal, so that averages over days do not depend on the order of addition
         {% for scale, dollars in scales.items() -%}
-        cast(cast(pnl_{{ part }}_usd as double) / {{ dollars }} as decimal(28, 10)) as pnl_{{ part }}_to_{{ scale }},
+        {{ as_decimal('cast(pnl_' ~ part ~ '_usd as double) / ' ~ dollars, 28, 10) }} as pnl_{{ part }}_to_{{ scale }},
         {% endfor -%}
         {% endfor -%}
         business_day_index

@@ -70,88 +70,8 @@
 
     ),
 
-    -- The sums that so many of the nearest trades reach.
-    reached as (
-
-        select
-            searched_rule,
-            award_id,
-            cast(0 as bigint) as trades,
-            units[1] as next_units,
-            {{ first_sums('target_units', 'is_listed') }} as sums
-        from searches
-        union all
-        select
-            reached.searched_rule,
-            reached.award_id,
-            reached.trades + 1 as trades,
-            searches.units[reached.trades + 2] as next_units,
-            {{ sums_with_trade(
-                'reached.sums', 'reached.next_units', 'searches.target_units', 'searches.is_listed'
-            ) }} as sums
-        from reached
-        inner join searches
-            on
-                reached.searched_rule = searches.searched_rule
-                and reached.award_id = searches.award_id
-        where
-            reached.trades < searches.candidates
-            and (
-                reached.trades < {{ var('listed_trades') }}
-                or not {{ is_reached('reached.sums', 'searches.target_units', 'searches.is_listed') }}
-                and {{ length_of('reached.sums') }} <= {{ longest_list }}
-            )
-
-    ),
-
-    ends as (
-
-        select
-            searched_rule,
-            award_id,
-            max(trades) as trades
-        from reached
-        group by searched_rule, award_id
-
-    ),
-
-    -- The ways from the award back to the sums that so many of the nearest trades reach.
-    ways as (
-
-        select
-            searches.searched_rule,
-            searches.award_id,
-            ends.trades,
-            {{ first_ways('searches.target_units') }} as ways
-        from searches
-        inner join ends
-            on
-                searches.searched_rule = ends.searched_rule
-                and searches.award_id = ends.award_id
-        union all
-        select
-            searches.searched_rule,
-            searches.award_id,
-            reached.trades,
-            {{ ways_before_trade(
-                'ways.ways',
-                'reached.next_units',
-                'searches.millionths[ways.trades]',
-                'reached.sums',
-                'searches.is_listed'
-            ) }} as ways
-        from ways
-        inner join searches
-            on
-                ways.searched_rule = searches.searched_rule
-                and ways.award_id = searches.award_id
-        inner join reached
-            on
-                ways.searched_rule = reached.searched_rule
-                and ways.award_id = reached.award_id
-                and ways.trades = reached.trades + 1
-
-    ),
+    -- How many of the nearest trades a search went through, and the ways from the award back through these to zero.
+    {{ ways_of_searches(longest_list) }},
 
     chosen as (
 
@@ -165,17 +85,12 @@
             ) }} as path,
             {{ length_of('ways.ways') }} as exact_subsets,
             -- a search that would need more sums ends before the farthest trade: an award that it misses is flagged
-            {{ length_of('ways.ways') }} = 0 and ends.trades < measured.candidates as is_beyond_bound
+            {{ length_of('ways.ways') }} = 0 and ways.searched_trades < measured.candidates as is_beyond_bound
         from measured
         inner join ways
             on
                 measured.searched_rule = ways.searched_rule
                 and measured.award_id = ways.award_id
-                and ways.trades = 0
-        inner join ends
-            on
-                measured.searched_rule = ends.searched_rule
-                and measured.award_id = ends.award_id
 
     )
 

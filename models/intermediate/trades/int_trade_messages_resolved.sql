@@ -74,6 +74,7 @@ dated as {{ materialized() }} (
         on
             reports.control_date = links.link_date
             and reports.control_number = links.link_number
+    where {{ found_once() }}
 
 ),
 
@@ -98,7 +99,8 @@ undated as {{ materialized() }} (
             reports.control_number = links.link_number
             and reports.cusip is not distinct from links.cusip
     where
-        links.link_date is null
+        {{ found_once() }}
+        and links.link_date is null
         and (links.executed_at is null or reports.executed_on = links.executed_on)
         -- what carries its report's number repeats the report; a number of its own may be one that a report of another day has
         and (
@@ -141,6 +143,7 @@ undated_best as {{ materialized() }} (
         max_by(executed_on, agreements) as executed_on,
         max_by(cusip, agreements) as cusip
     from undated_counted
+    where {{ found_once() }}
     group by message_id, is_own
 
 ),
@@ -191,7 +194,8 @@ without_link as {{ materialized() }} (
     select messages.*
     from messages
     where
-        messages.previous_control_number is null
+        {{ found_once() }}
+        and messages.previous_control_number is null
         and not exists (
             select 1
             from by_link
@@ -218,7 +222,8 @@ near_reports as {{ materialized() }} (
     select reports_of_a_time.*
     from reports_of_a_time
     where
-        not exists (
+        {{ found_once() }}
+        and not exists (
             select 1
             from undone_by_link
             where
@@ -272,6 +277,7 @@ short as {{ materialized() }} (
         *,
         max(greatest(messages_so_far - reports_so_far, 0)) over so_far as without_report_so_far
     from counted
+    where {{ found_once() }}
     window {{- so_far }}
 
 ),
@@ -294,7 +300,8 @@ by_attributes as {{ materialized() }} (
             and undone.{{ attribute }} is not distinct from undoing.{{ attribute }}
             {%- endfor %}
     where
-        undone.is_message = 0
+        {{ found_once() }}
+        and undone.is_message = 0
         and undoing.is_message = 1
     group by undone.control_date, undone.control_number, undone.executed_on, undone.cusip
 

@@ -34,6 +34,7 @@ totals_{{ loop.index }} as {{ materialized() }} (
         {% endfor -%}
         {{ part }} as part
     from {{ ref(model) }}
+    where {{ found_once() }}
     group by all
 
 ),

@@ -41,6 +41,7 @@ firms as (
         {% endfor -%}
         {{ half_month('business_date') }} as half_month
     from {{ ref(model) }}
+    where {{ found_once() }}
     group by desk_id, {{ 'limit_id, ' if kind == 'limit' }}half_month
 
 ),
@@ -145,6 +146,7 @@ stepped as (
             else 0
         end as step
     from nearby
+    where {{ found_once() }}
 
 ),
 
