@@ -27,7 +27,8 @@
 {% endmacro %}
 
 {#- Condition on the columns that are a model's cell: true in a full build; in a load, of cells that it touches.
-    of: 'changed rows' of TRACE; 'resolved again', what messages may link to these as well; 'files' with changed rows. With
+    of: 'changed rows' of TRACE; 'resolved again', what messages may link to these as well; 'files' with changed rows; 'reports',
+    their control dates and numbers. With
     awards=true, also days of which operations changed. -#}
 {% macro is_touched(columns, of='resolved again', awards=false) %}
     {%- if not execute or is_load() -%}
@@ -38,7 +39,8 @@
         {{ return('true') }}
     {%- endif -%}
     {%- set relations = {
-        'changed rows': ['executed_on', 'cusip'], 'resolved again': ['executed_on', 'cusip'], 'files': ['raw_file']
+        'changed rows': ['executed_on', 'cusip'], 'resolved again': ['executed_on', 'cusip'], 'files': ['raw_file'],
+        'reports': ['control_date', 'control_number']
     } -%}
     {%- set tables = fromjson(ask('load')).tables -%}
     {%- set conditions = [] -%}
@@ -52,7 +54,8 @@
             {%- do equal.append('touched_' ~ loop.index ~ ' is not distinct from ' ~ columns[loop.index0]) -%}
         {%- endfor -%}
         {%- do conditions.append(
-            'exists (select 1 from (select distinct ' ~ renamed | join(', ') ~ ' from ' ~ relation ~ ') as touched where '
+            among(columns[0], relations[of][0], relation)
+            ~ ' exists (select 1 from (select distinct ' ~ renamed | join(', ') ~ ' from ' ~ relation ~ ') as touched where '
             ~ equal | join(' and ') ~ ')'
         ) -%}
     {%- endif -%}
@@ -64,6 +67,18 @@
         {%- endfor -%}
     {%- endif -%}
     {{ return('(' ~ conditions | join(' or ') ~ ')' if conditions else 'false') }}
+{% endmacro %}
+
+{#- What is touched, one by one: that tells the engine which parts of a table it need not look at. -#}
+{% macro among(column, touched_column, relation) %}
+    {%- set found = [] -%}
+    {%- for value in run_query('select distinct ' ~ touched_column ~ ' from ' ~ relation).columns[0].values() -%}
+        {%- do found.append(none if value is none else text_literal(value)) -%}
+    {%- endfor -%}
+    {%- if none in found or not found -%}
+        {{ return('') }}
+    {%- endif -%}
+    {{ return(column ~ ' in (' ~ found | sort | join(', ') ~ ') and') }}
 {% endmacro %}
 
 {#- Rows that came and went with the files of a load: key, cell, file. -#}

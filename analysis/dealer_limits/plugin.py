@@ -138,7 +138,11 @@ class Plugin(BasePlugin):
         # Great Expectations takes seconds to import, and only a build that is about to be published needs it
         from dealer_limits.quality.run import refuse_violated
 
-        refuse_violated(incoming, tolerated, build)
+        changed = {}
+        for contract in (self.ledger.contracts[table] for table in current.load.tables):
+            name = f"{contract.source}__{contract.entity}"
+            changed[f"staging.stg_{name}"] = f"loads.changed_{name}"
+        refuse_violated(incoming, tolerated, build, changed)
 
     def _as_text(self, function: Callable[..., str | None]) -> Callable[..., str]:
         def call(*arguments: str) -> str:

@@ -11,14 +11,12 @@
         {%- do run_query(
             'create table if not exists loads.file (source_table string, raw_file string, sha256 string)'
         ) -%}
-        {%- for table in fromjson(ask('raw_tables')) -%}
-            {%- do run_query('drop table if exists ' ~ changed_rows(table)) -%}
-        {%- endfor -%}
+        {%- set tables = fromjson(ask('load')).tables if is_load() else [] -%}
+        {#- what a load changed that was not published counts as changed until something is -#}
+        {%- do forget_changed_rows(tables) -%}
         {%- if is_load() -%}
-            {%- do run_query(
-                'update loads.state set made_with = null, unpublished = ' ~ text_literal(tojson(fromjson(ask('load')).tables))
-            ) -%}
-            {%- for table in fromjson(ask('load')).tables -%}
+            {%- do run_query('update loads.state set made_with = null, unpublished = ' ~ text_literal(tojson(tables))) -%}
+            {%- for table in tables -%}
                 {%- do create_changed_rows(table) -%}
             {%- endfor -%}
         {%- else -%}
@@ -27,10 +25,16 @@
     {%- endif -%}
 {% endmacro %}
 
+{% macro forget_changed_rows(but_of) %}
+    {%- for table in fromjson(ask('raw_tables')) if table not in but_of -%}
+        {%- do run_query('drop table if exists ' ~ changed_rows(table)) -%}
+    {%- endfor -%}
+{% endmacro %}
+
 {% macro create_changed_rows(table) %}
     {%- set contract = fromjson(ask('raw_contract', [table])) -%}
     {%- do run_query(
-        'create table ' ~ changed_rows(table) ~ ' as select ' ~ columns_of_changed_rows(contract) | join(', ')
+        'create table if not exists ' ~ changed_rows(table) ~ ' as select ' ~ columns_of_changed_rows(contract) | join(', ')
         ~ ' from staging.base_' ~ contract.source ~ '__' ~ contract.entity ~ ' where false'
     ) -%}
 {% endmacro %}
@@ -51,6 +55,7 @@
         'create or replace table loads.state as select ' ~ text_literal(ask('made_with'))
         ~ " as made_with, '[]' as unpublished"
     ) -%}
+    {%- do forget_changed_rows([]) -%}
 {% endmacro %}
 
 {#- A base model: the rows of all files, or of a load those of files that came instead of those that went. Then rows of one

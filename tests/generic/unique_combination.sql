@@ -1,5 +1,5 @@
-{#- The columns together name a row: no two rows share them. With `cell` and `touched`, as in the model's configuration, a
-    load looks at the cells that it touches. -#}
+{#- The columns together name a row: no two rows share them. With `cell` and `touched`, as of a model of cells, a load
+    looks at what it touches. -#}
 {% test unique_combination(model, columns, cell=none, touched={}) %}
 select
     {{ columns | join(', ') }},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from dealer_limits.errors import DealerLimitsError
 from dealer_limits.provenance import sentence_of
 from dealer_limits.quality.ahead import validate_beside
 from dealer_limits.quality.report import extent, show_results, write_json, write_page
-from dealer_limits.quality.suites import CRITICAL, Suite, load_suites
+from dealer_limits.quality.suites import CRITICAL, ROW_COUNT, Suite, load_suites
 from dealer_limits.quality.validate import SuiteResult, validate
 from dealer_limits.variables import WORDS, built_with
 from dealer_limits.warehouse import identity, open_build_of, open_warehouse
@@ -64,15 +64,21 @@ def _unchecked(suites: Sequence[Suite], results: Sequence[SuiteResult]) -> str:
     return f"Not checked: {left} suites over what is not published: the file of this build is not beside, or is in use."
 
 
-def refuse_violated(warehouse: Path, tolerated: float = 0, build: duckdb.DuckDBPyConnection | None = None) -> None:
+def refuse_violated(
+    warehouse: Path,
+    tolerated: float = 0,
+    build: duckdb.DuckDBPyConnection | None = None,
+    changed: Mapping[str, str] | None = None,
+) -> None:
     """Raise DealerLimitsError, in one line, where more critical rules than tolerated are violated.
 
-    `warehouse` is what is to be published of `build`, where the suites over all else are checked.
+    `warehouse` is what is to be published of `build`, where the suites over all else are checked. `changed`: of
+    staged tables that a load changed, what has the files that did; rows of others were judged before.
     """
     with open_warehouse(warehouse) as published:
         suites = [
             replace(suite, rules=critical)
-            for suite in load_suites(built_with(published))
+            for suite in (_of_changed_files(suite, changed or {}) for suite in load_suites(built_with(published)))
             if (critical := tuple(rule for rule in suite.rules if rule.severity == CRITICAL))
         ]
         placed = _place(suites, published, build)
@@ -92,6 +98,14 @@ def refuse_violated(warehouse: Path, tolerated: float = 0, build: duckdb.DuckDBP
 def check_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteResult:
     """Read what a suite checks, and check it."""
     return validate(suite, _answer(connection, suite, suite.query))
+
+
+def _of_changed_files(suite: Suite, changed: Mapping[str, str]) -> Suite:
+    """What a contract says, asked of the rows of files that changed; there may be none left."""
+    if suite.table not in changed or not suite.is_of_contract:
+        return suite
+    rules = tuple(rule for rule in suite.rules if ROW_COUNT not in rule.columns)
+    return replace(suite, rules=rules, where=f"raw_file in (select raw_file from {changed[suite.table]})")
 
 
 def _place(

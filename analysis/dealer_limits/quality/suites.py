@@ -80,7 +80,8 @@ class Suite:
 
     Read are `columns` and `derived` (name to SQL expression) of the rows for which `where` holds; grouped,
     one row for each combination of what is no aggregate, so that millions of rows are checked as a few.
-    `unit` says what a row that is checked stands for, in the plural.
+    `unit` says what a row that is checked stands for, in the plural. `is_of_contract`: what it says holds row by row
+    and key by key.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Suite:
     derived: dict[str, str] = field(default_factory=dict)
     where: str | None = None
     grouped: bool = False
+    is_of_contract: bool = False
 
     @property
     def query(self) -> str:
@@ -159,6 +161,7 @@ def suite_of_contract(table: Table) -> Suite:
         rules=(*none, *(() if table.optional else (some,))),
         derived=derived,
         grouped=True,
+        is_of_contract=True,
     )
 
 

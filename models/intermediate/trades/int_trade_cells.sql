@@ -53,7 +53,10 @@ relinked as {{ materialized() }} (
         on
             links.link_number = changed_rows.control_number
             and links.cusip is not distinct from changed_rows.cusip
-    where links.link_date is null
+    -- a number without a date is of a report of the message's CUSIP and, where the message says when, of its day: in its cell
+    where
+        links.link_date is null
+        and links.executed_at is null
 
 ),
 
@@ -94,7 +97,6 @@ final as (
             reports.control_date = relinking.link_date
             and reports.control_number = relinking.link_number
     union distinct
-    -- a report that a number without a date fits is of the message's CUSIP, and of its day where the message says when
     select
         reports.executed_on,
         reports.cusip
