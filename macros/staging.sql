@@ -190,6 +190,7 @@ final as (
 
     select
         {{ names | join(',\n        ') }},
+        nullif(key_spelling, {{ key_spelling(contract, is_raw=false) }}) as key_spelling,
         coalesce(
             invalid_reason,
             case
@@ -350,11 +351,10 @@ select * from final
 
 {#- What a base model has beside the columns of its contract. -#}
 {% macro columns_of_judgement() %}
-    {%- set found = {'reject_reason': 'Why the row is rejected; null of accepted rows.'} -%}
-    {%- if loads_by_file() -%}
-        {%- do found.update({'key_spelling': 'How the file spells the identifiers of the key; null where it is as here.'}) -%}
-    {%- endif -%}
-    {{ return(found) }}
+    {{ return({
+        'key_spelling': 'How the file spells the identifiers of the key; null where it is as here.',
+        'reject_reason': 'Why the row is rejected; null of accepted rows.',
+    }) }}
 {% endmacro %}
 
 {% macro describe_relation(contract, description) %}

@@ -16,8 +16,8 @@ import duckdb
 import typer
 
 START, END = "<!-- parity: made by `make spark-parity` -->", "<!-- end of parity -->"
-# they say when and with what a build was made
-OF_THE_BUILD = ("about.build",)
+# they say when and with what a build was made, and what the next load goes on from
+OF_THE_BUILD = ("about.build", "loads.state", "loads.file")
 
 # Relative differences that a double may have: sums and means of doubles hang on the order in which rows are added, and
 # no engine promises one.
