@@ -25,6 +25,7 @@ from dealer_limits.quality.ahead import import_ahead
 from dealer_limits.sources.ledger import Ledger
 from dealer_limits.steps import close_database
 from dealer_limits.variables import in_effect, read_variables
+from dealer_limits.warehouse import open_build_of
 
 _REFUSAL = re.compile(r"(bad input|implausible): .*")
 DISK_IS_FULL = "IO Error: the disk is full"
@@ -61,23 +62,18 @@ def build_warehouse(
             arguments = [*arguments, "--vars", json.dumps(given)]
         load = _load(is_full, trusts_times, in_effect(given, project), target)
     except DealerLimitsError as error:
-        history.write(
-            "build ended", build, seconds=round(time.perf_counter() - start, 1), outcome="refused", line=str(error)
-        )
+        seconds = round(time.perf_counter() - start, 1)
+        history.write("build ended", build, seconds=seconds, outcome="refused", line=str(error))
         raise
     if not is_full:
         console.print(load.in_words, markup=False, highlight=False, soft_wrap=True)
+    if not load.is_full and not load.tables:
+        history.write("build ended", build, seconds=round(time.perf_counter() - start, 1), outcome="up to date")
+        return
     if not load.is_full:
-        if not load.tables and _published().is_file():
-            history.write("build ended", build, seconds=round(time.perf_counter() - start, 1), outcome="up to date")
-            return
-        arguments = [
-            *arguments,
-            "--exclude-resource-type",
-            "unit_test",
-            "--select",
-            *(f"source:{t}+" for t in load.tables),
-        ]
+        # what dbt writes of the whole project takes longer than many a model
+        left_out = ("--exclude-resource-type", "unit_test", "--no-write-json")
+        arguments = [*arguments, *left_out, "--select", *(f"source:{table}+" for table in load.tables)]
     if "--select" not in arguments or not load.is_full:
         # what may be published is judged
         import_ahead()
@@ -157,10 +153,11 @@ def _load(is_full: bool, trusts_times: bool, variables: dict[str, Any], target: 
     build_file = _published().parent / "build" / _published().name
     ledger = Ledger(build_file.parent, trusts_times=trusts_times)
     try:
-        if not why_full:
-            return plan_load(build_file, ledger, variables)
-        ledger.inspect(ledger.contracts)
-        return Load(why_full)
+        if why_full:
+            ledger.inspect(ledger.contracts)
+            return Load(why_full)
+        load = plan_load(build_file, ledger, variables)
+        return load if load.is_full or load.tables or _is_of_build() else Load("the published file is of another one")
     finally:
         ledger.remove_copies()
 
@@ -177,6 +174,14 @@ def _of_target(target: str) -> list[str]:
         raise DealerLimitsError("Spark is not in this environment: `make setup-spark` makes one that has it") from None
     use_spark()
     return ["--target", target]
+
+
+def _is_of_build() -> bool:
+    """Whether what is published is what the build file holds: none may be there, or one that was put back."""
+    if not _published().is_file():
+        return False
+    with open_build_of(_published()) as build:
+        return build is not None
 
 
 def _published() -> Path:
