@@ -27,9 +27,9 @@
 {% endmacro %}
 
 {#- Condition on the columns that are a model's cell: true in a full build; in a load, of cells that it touches.
-    of: 'changed rows' of TRACE; 'resolved again', what messages may link to these as well; 'files' with changed rows; 'reports',
-    their control dates and numbers. With
-    awards=true, also days of which operations changed. -#}
+    of: 'changed rows', days and CUSIPs of rows of TRACE that came or went; 'resolved again', those too that messages may link
+    to these; 'files' of such rows; 'reports', their control dates and numbers. With awards=true, also days of which
+    operations changed. -#}
 {% macro is_touched(columns, of='resolved again', awards=false) %}
     {%- if not execute or is_load() -%}
         {#- while dbt parses, too: they are built before what asks for them -#}

@@ -191,8 +191,7 @@
 {% macro parts_of_keys(table, contract) %}
     {%- set days = [] -%}
     {%- for column in contract.columns -%}
-        {%- do days.append(column.as_ if column.type == 'date' else column.day_as) -%}
-        {%- do days.append(column.day_as) -%}
+        {%- do days.extend(([column.as_] if column.type == 'date' else []) + [column.day_as]) -%}
     {%- endfor -%}
     {%- set day = contract.key | select('in', days) | first -%}
     {%- set changed = changed_rows(table) -%}
