@@ -242,7 +242,7 @@ entries as (
         0 as is_message,
         control_date,
         control_number,
-        cast(null as bigint) as message_id
+        cast(null as string) as message_id
     from near_reports
     union all
     select
