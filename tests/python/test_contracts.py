@@ -254,7 +254,7 @@ def test_nothing_reads_the_truth_but_what_judges_the_match(manifest: dict[str, A
         if model["name"] not in judges and judges & {name.rpartition(".")[2] for name in model["depends_on"]["nodes"]}
     ]
 
-    assert reading == {"macros/truth.sql", "macros/duckdb/truth.sql"}
+    assert reading == {"macros/truth.sql", "macros/duckdb/truth.sql", "macros/spark/truth.sql"}
     assert readers == []
 
 

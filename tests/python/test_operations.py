@@ -11,12 +11,12 @@ from dealer_limits.kept import KEPT
 from workspace import ROOT, Workspace, parsed_checkout
 
 
-def test_hosted_ci_runs_every_test() -> None:
+def test_hosted_ci_runs_every_test_and_a_small_world_on_spark() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
 
     steps = workflow["jobs"]["test"]["steps"]
 
-    assert [step["run"] for step in steps if "run" in step] == ["make test"]
+    assert [step["run"] for step in steps if "run" in step] == ["make test", "make spark-check"]
     assert [step["with"]["python-version"] for step in steps if "with" in step] == ["3.11"]
     assert 'requires-python = ">=3.11"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 

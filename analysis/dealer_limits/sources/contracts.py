@@ -133,7 +133,8 @@ class Table:
     def expectation(self) -> str:
         """What its files must look like, in a few words."""
         names = ", ".join(column.name for column in self.columns if not column.optional)
-        return f"expected {' or '.join(self.files)} with {names}"
+        whole = [pattern for pattern in self.files if "*" not in pattern]
+        return f"expected {' or '.join(whole or self.files)} with {names}"
 
     def as_json(self) -> str:
         """The contract as the macros read it."""
