@@ -64,8 +64,10 @@ final as (
         -- higher: the dealer sold cheaper than the average seller ($ per $100 of par)
         cast(awards.average_price - trades.price as double) as offer_aggressiveness,
         awards.alternative_subsets,
-        cast({{ dbt.datediff('awards.operation_date', 'securities.maturity_date', 'day') }} as double)
-        / 365.25 as years_to_maturity,
+        cast(
+            {{ dbt.datediff('awards.operation_date', 'securities.maturity_date', 'day') }}
+            as double
+        ) / 365.25 as years_to_maturity,
         {{ ln_or_null('usages.limit_usage') }} as log_limit_usage_lag
     from matches
     inner join awards on matches.award_id = awards.award_id
