@@ -76,7 +76,8 @@ def plan_load(build_file: Path, ledger: Ledger, variables: Mapping[str, Any]) ->
             ((before, tables),) = connection.execute("select made_with, unpublished from loads.state").fetchall()
             files = connection.execute("select source_table, raw_file, sha256 from loads.file").fetchall()
     except (duckdb.Error, ValueError):
-        return Load("there is no build to go on from")
+        # one that was killed may have left what only a build may write into the file
+        return Load("the last build did not end" if build_file.exists() else "there is no build to go on from")
     if before is None:
         return Load("the last build did not end")
     for name, digest in made_with(ledger.contracts, variables).items():
