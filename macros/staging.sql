@@ -56,6 +56,17 @@ where reject_reason is null
     {{ return(adapter.dispatch('typed')(source_name, column, plain, kind)) }}
 {% endmacro %}
 
+{#- The code that a spelling stands for; null of any other. -#}
+{% macro code_of(text, codes) %}
+    {%- set cases = [] -%}
+    {%- for code, others in codes.items() -%}
+        {%- for spelling in [code] + others -%}
+            {%- do cases.append('when ' ~ text_literal(spelling | lower) ~ ' then ' ~ text_literal(code)) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return('case ' ~ text ~ ' ' ~ cases | join(' ') ~ ' end') }}
+{% endmacro %}
+
 {% macro date_of_text(text, format) %}
     {{ return(adapter.dispatch('date_of_text')(text, format)) }}
 {% endmacro %}

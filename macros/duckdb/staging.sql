@@ -253,16 +253,6 @@
         ~ text ~ ', 9, 1) as integer)) % 10 = 0 then ' ~ text ~ ' end') }}
 {% endmacro %}
 
-{% macro code_of(text, codes) %}
-    {%- set cases = [] -%}
-    {%- for code, others in codes.items() -%}
-        {%- for spelling in [code] + others -%}
-            {%- do cases.append('when ' ~ text_literal(spelling | lower) ~ ' then ' ~ text_literal(code)) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {{ return('case ' ~ text ~ ' ' ~ cases | join(' ') ~ ' end') }}
-{% endmacro %}
-
 {#- A day; a time of day that is not midnight makes it none. -#}
 {% macro date_of(raw, kind, format) %}
     {%- if kind == 'date' -%}

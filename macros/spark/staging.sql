@@ -166,7 +166,7 @@
     {%- elif type == 'time' -%}
         {{ return('substr(cast(' ~ spark_timestamp_of_text(plain, none) ~ ' as string), 12)') }}
     {%- elif type == 'code' -%}
-        {{ return(spark_code_of(plain, column.codes)) }}
+        {{ return(code_of(plain, column.codes)) }}
     {%- elif type == 'cusip' -%}
         {{ return(spark_cusip_of(plain)) }}
     {%- elif type == 'integer' -%}
@@ -232,16 +232,6 @@
     {%- endfor -%}
     {{ return('case when ' ~ fully(text, '[0-9A-Z*@#]{8}[0-9]') ~ ' and (' ~ terms | join(' + ') ~ ' + try_cast(substr('
         ~ text ~ ', 9, 1) as integer)) % 10 = 0 then ' ~ text ~ ' end') }}
-{% endmacro %}
-
-{% macro spark_code_of(text, codes) %}
-    {%- set cases = [] -%}
-    {%- for code, others in codes.items() -%}
-        {%- for spelling in [code] + others -%}
-            {%- do cases.append('when ' ~ text_literal(spelling | lower) ~ ' then ' ~ text_literal(code)) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {{ return('case ' ~ text ~ ' ' ~ cases | join(' ') ~ ' end') }}
 {% endmacro %}
 
 {% macro spark_date_of(raw, kind, format) %}
