@@ -53,11 +53,16 @@
             {%- do renamed.append(name ~ ' as touched_' ~ loop.index) -%}
             {%- do equal.append('touched_' ~ loop.index ~ ' is not distinct from ' ~ columns[loop.index0]) -%}
         {%- endfor -%}
-        {%- do conditions.append(
-            among(columns[0], relations[of][0], relation)
-            ~ ' exists (select 1 from (select distinct ' ~ renamed | join(', ') ~ ' from ' ~ relation ~ ') as touched where '
-            ~ equal | join(' and ') ~ ')'
-        ) -%}
+        {%- set named = among(columns[0], relations[of][0], relation) -%}
+        {%- set exists = 'exists (select 1 from (select distinct ' ~ renamed | join(', ') ~ ' from ' ~ relation
+            ~ ') as touched where ' ~ equal | join(' and ') ~ ')' -%}
+        {%- if not named -%}
+            {%- do conditions.append(exists) -%}
+        {%- elif columns | length == 1 -%}
+            {%- do conditions.append(named) -%}
+        {%- else -%}
+            {%- do conditions.append(named ~ ' and ' ~ exists) -%}
+        {%- endif -%}
     {%- endif -%}
     {%- if awards -%}
         {%- for table in ['soma.operations', 'soma.operation_details'] if table in tables -%}
@@ -78,7 +83,7 @@
     {%- if none in found or not found -%}
         {{ return('') }}
     {%- endif -%}
-    {{ return(column ~ ' in (' ~ found | sort | join(', ') ~ ') and') }}
+    {{ return(column ~ ' in (' ~ found | sort | join(', ') ~ ')') }}
 {% endmacro %}
 
 {#- Rows that came and went with the files of a load: key, cell, file. -#}

@@ -20,6 +20,7 @@ awarded as (
         min(closed_at) as first_close,
         max(closed_at) as last_close
     from {{ ref('int_soma_awards') }}
+    where {{ is_touched(['operation_date', 'cusip'], awards=true) }}
     group by cusip, operation_date
 
 ),
@@ -42,9 +43,7 @@ trades as (
             trades.cusip = awarded.cusip
             and trades.trade_date = awarded.operation_date
     inner join primary_dealers on trades.dealer_mpid = primary_dealers.dealer_mpid
-    where
-        trades.par_usd >= {{ var('candidate_least_par_usd') }}
-        and {{ is_touched(['trades.trade_date', 'trades.cusip'], awards=true) }}
+    where trades.par_usd >= {{ var('candidate_least_par_usd') }}
 
 ),
 

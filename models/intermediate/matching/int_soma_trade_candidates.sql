@@ -10,7 +10,6 @@ trades as (
     where
         report_side = 'S'
         and par_usd >= {{ var('candidate_least_par_usd') }}
-        and {{ is_touched(['trade_date', 'cusip'], awards=true) }}
 
 ),
 
@@ -20,6 +19,7 @@ awarded as (
         cusip,
         operation_date
     from {{ ref('int_soma_awards') }}
+    where {{ is_touched(['operation_date', 'cusip'], awards=true) }}
 
 ),
 

@@ -9,4 +9,6 @@ select
 from {{ ref('int_trades_cleaned') }}
 where
     price is null
+    -- which the engine knows of few trades, before it computes a price
+    and cusip in (select bills.cusip from {{ ref('int_bill_maturities') }} as bills)
     and {{ is_touched(['trade_date', 'cusip']) }}
