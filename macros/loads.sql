@@ -2,23 +2,14 @@
     then base models take up the files that came and drop those that went, models of cells replace the cells that these
     touch, and only what follows from changed raw tables is built at all. -#}
 
-{#- Whether the engine's base models take up files one by one. -#}
-{% macro loads_by_file() %}
-    {{ return(adapter.dispatch('loads_by_file')()) }}
-{% endmacro %}
-
-{% macro default__loads_by_file() %}
-    {{ return(false) }}
-{% endmacro %}
-
 {% macro is_load() %}
-    {{ return(loads_by_file() and flags.WHICH == 'build' and not fromjson(ask('load')).is_full) }}
+    {{ return(flags.WHICH == 'build' and not fromjson(ask('load')).is_full) }}
 {% endmacro %}
 
 {#- Files of a raw table since they were loaded: {arrived, gone}, names; what changed is both. -#}
 {% macro changed_files(table) %}
     {%- set loaded = {} -%}
-    {%- for name, digest in run_query(
+    {%- for name, digest in of_build(
         'select raw_file, sha256 from loads.file where source_table = ' ~ text_literal(table)
     ).rows -%}
         {%- do loaded.update({name: digest}) -%}
@@ -26,7 +17,8 @@
     {{ return(fromjson(ask('changed_files', [table, tojson(loaded)]))) }}
 {% endmacro %}
 
-{#- Condition on the columns that are a model's cell: true in a full build; in a load, of cells that it touches.
+{#- Condition on the columns that are a model's cell: true in a full build; in a load, of cells that it touches, or, where the
+    engine overwrites parts of a table, of all that share their first column.
     of: 'changed rows', days and CUSIPs of rows of TRACE that came or went; 'resolved again', those too that messages may link
     to these; 'files' of such rows; 'reports', their control dates and numbers. With awards=true, also days of which
     operations changed. -#}
@@ -38,52 +30,42 @@
     {%- if not execute or not is_load() -%}
         {{ return('true') }}
     {%- endif -%}
-    {%- set relations = {
-        'changed rows': ['executed_on', 'cusip'], 'resolved again': ['executed_on', 'cusip'], 'files': ['raw_file'],
-        'reports': ['control_date', 'control_number']
-    } -%}
     {%- set tables = fromjson(ask('load')).tables -%}
     {%- set conditions = [] -%}
     {%- if 'trace.reports' in tables -%}
+        {%- set touched_columns = {
+            'changed rows': ['executed_on', 'cusip'], 'resolved again': ['executed_on', 'cusip'], 'files': ['raw_file'],
+            'reports': ['control_date', 'control_number']
+        }[of] -%}
         {%- set relation = cells or changed_rows('trace.reports') -%}
-        {#- by other names, so that columns of the same name are those of the query around it -#}
-        {%- set renamed = [] -%}
-        {%- set equal = [] -%}
-        {%- for name in relations[of] -%}
-            {%- do renamed.append(name ~ ' as touched_' ~ loop.index) -%}
-            {%- do equal.append('touched_' ~ loop.index ~ ' is not distinct from ' ~ columns[loop.index0]) -%}
-        {%- endfor -%}
-        {%- set named = among(columns[0], relations[of][0], relation) -%}
-        {%- set exists = 'exists (select 1 from (select distinct ' ~ renamed | join(', ') ~ ' from ' ~ relation
-            ~ ') as touched where ' ~ equal | join(' and ') ~ ')' -%}
-        {%- if not named -%}
-            {%- do conditions.append(exists) -%}
-        {%- elif columns | length == 1 -%}
-            {%- do conditions.append(named) -%}
-        {%- else -%}
-            {%- do conditions.append(named ~ ' and ' ~ exists) -%}
-        {%- endif -%}
+        {%- do conditions.append(adapter.dispatch('are_among')(columns, touched_columns, relation)) -%}
     {%- endif -%}
     {%- if awards -%}
         {%- for table in ['soma.operations', 'soma.operation_details'] if table in tables -%}
             {%- do conditions.append(
-                columns[0] ~ ' in (select operation_date from ' ~ changed_rows(table) ~ ')'
+                adapter.dispatch('are_among')(columns[:1], ['operation_date'], changed_rows(table))
             ) -%}
         {%- endfor -%}
     {%- endif -%}
     {{ return('(' ~ conditions | join(' or ') ~ ')' if conditions else 'false') }}
 {% endmacro %}
 
-{#- What is touched, one by one: that tells the engine which parts of a table it need not look at. -#}
-{% macro among(column, touched_column, relation) %}
+{#- Condition: a column holds one of the values that a column of a relation has, written out, which tells the engine what parts
+    of a table it need not look at; false where the relation is empty. -#}
+{% macro is_one_of(column, touched_column, relation) %}
     {%- set found = [] -%}
+    {%- set others = [] -%}
     {%- for value in run_query('select distinct ' ~ touched_column ~ ' from ' ~ relation).columns[0].values() -%}
-        {%- do found.append(none if value is none else text_literal(value)) -%}
+        {%- if value is none -%}
+            {%- do others.append(column ~ ' is null') -%}
+        {%- else -%}
+            {%- do found.append(text_literal(value)) -%}
+        {%- endif -%}
     {%- endfor -%}
-    {%- if none in found or not found -%}
-        {{ return('') }}
+    {%- if found -%}
+        {%- do others.append(column ~ ' in (' ~ found | sort | join(', ') ~ ')') -%}
     {%- endif -%}
-    {{ return(column ~ ' in (' ~ found | sort | join(', ') ~ ')') }}
+    {{ return('(' ~ others | join(' or ') ~ ')' if others else 'false') }}
 {% endmacro %}
 
 {#- Rows that came and went with the files of a load: key, cell, file. -#}
@@ -122,14 +104,152 @@
 
 {#- On-run-start: until it has ended, nothing can be loaded onto what a run may have changed. -#}
 {% macro begin_load() %}
-    {{ return(adapter.dispatch('begin_load')()) }}
+    {%- if execute and flags.WHICH in ['build', 'run', 'seed'] -%}
+        {%- do of_build('create schema if not exists loads') -%}
+        {%- do of_build(
+            'create table if not exists loads.file (source_table string, raw_file string, sha256 string)'
+        ) -%}
+        {%- set tables = fromjson(ask('load')).tables if is_load() else [] -%}
+        {#- what a load changed that was not published counts as changed until something is -#}
+        {%- do forget_changed_rows(tables) -%}
+        {%- if is_load() -%}
+            {%- do of_build('update loads.state set made_with = null, unpublished = ' ~ text_literal(tojson(tables))) -%}
+            {%- for table in tables -%}
+                {%- do adapter.dispatch('create_changed_rows')(table) -%}
+            {%- endfor -%}
+        {%- else -%}
+            {%- do of_build('create or replace table loads.state (made_with string, unpublished string)') -%}
+        {%- endif -%}
+    {%- endif -%}
 {% endmacro %}
 
-{% macro default__begin_load() %}{% endmacro %}
+{% macro forget_changed_rows(but_of) %}
+    {%- for table in fromjson(ask('raw_tables')) if table not in but_of -%}
+        {%- do adapter.dispatch('drop_changed_rows')(table) -%}
+    {%- endfor -%}
+{% endmacro %}
 
 {#- On-run-end: a load whose models are all there is one that another can follow, published or not. -#}
 {% macro end_load(results) %}
-    {{ return(adapter.dispatch('end_load')(results)) }}
+    {%- if execute and is_load() -%}
+        {%- set built = results | rejectattr('status', 'in', failures()) | map(attribute='node') | map(attribute='unique_id') | list -%}
+        {%- set models = followers() | selectattr('resource_type', 'equalto', 'model') | map(attribute='unique_id') -%}
+        {%- if not models | reject('in', built) | list -%}
+            {%- do of_build('update loads.state set made_with = ' ~ text_literal(ask('made_with'))) -%}
+        {%- endif -%}
+    {%- endif -%}
 {% endmacro %}
 
-{% macro default__end_load(results) %}{% endmacro %}
+{#- What is published is what the next load goes on from. -#}
+{% macro remember_published() %}
+    {%- do of_build(
+        'create or replace table loads.state as select ' ~ text_literal(ask('made_with'))
+        ~ " as made_with, '[]' as unpublished"
+    ) -%}
+    {%- do forget_changed_rows([]) -%}
+{% endmacro %}
+
+{#- The files that a base model now holds. -#}
+{% macro remember_files(table) %}
+    {%- set statements = ['delete from loads.file where source_table = ' ~ text_literal(table)] -%}
+    {%- set rows = [] -%}
+    {%- for name, digest in fromjson(ask('raw_digests', [table])).items() -%}
+        {%- do rows.append('(' ~ text_literals([table, name, digest]) ~ ')') -%}
+    {%- endfor -%}
+    {%- if rows -%}
+        {%- do statements.append('insert into loads.file values ' ~ rows | join(', ')) -%}
+    {%- endif -%}
+    {%- do of_build(statements | join('; ')) -%}
+{% endmacro %}
+
+{#- Rows of the keys that are judged again, each with the reason to reject it now: CTEs, the last of which is `judged`. Of valid
+    rows of one key all but the preferred one are rejected. condition: which rows have such a key. columns: more of each row. -#}
+{% macro judged_rows(contract, condition, columns=[]) %}
+    {%- set key = contract.key | join(', ') -%}
+    {%- set reasons = text_literals(reasons_of_keys()) -%}
+    {%- set equal = [] -%}
+    {%- for column in contract.key -%}
+        {%- do equal.append('rows_of_key.' ~ column ~ ' is not distinct from judged_keys.' ~ column) -%}
+    {%- endfor -%}
+    judged_keys as (
+
+        select {{ key }}
+        from {{ this }} as rows_of_key
+        where {{ condition }}
+        group by {{ key }}
+        having count(*) > 1 or count(*) filter (where reject_reason in ({{ reasons }})) > 0
+
+    ),
+
+    copies as (
+
+        select
+            rows_of_key.*,
+            {%- for column in columns %}
+            {{ column }},
+            {%- endfor %}
+            coalesce(key_spelling, {{ key_spelling(contract, is_raw=false) }}) as spelling,
+            case when reject_reason not in ({{ reasons }}) then reject_reason end as invalid_reason
+        from {{ this }} as rows_of_key
+        where
+            {{ condition }}
+            and exists (select 1 from judged_keys where {{ equal | join(' and ') }})
+
+    ),
+
+    numbered as (
+
+        select
+            *,
+            row_number() over (
+                partition by {{ key }}, invalid_reason is null order by {{ order_of_copies(contract) }}
+            ) as copy_number,
+            min(spelling) over (partition by {{ key }}, invalid_reason is null)
+            <> max(spelling) over (partition by {{ key }}, invalid_reason is null) as is_respelled
+        from copies
+
+    ),
+
+    judged as (
+
+        select
+            *,
+            coalesce(
+                invalid_reason,
+                case
+                    when is_respelled then {{ text_literal(reasons_of_keys()[0]) }}
+                    when copy_number > 1 then {{ text_literal(reasons_of_keys()[1]) }}
+                end
+            ) as reason
+        from numbered
+
+    )
+{%- endmacro %}
+
+{#- Whose key came or went, whatever file the row is in. -#}
+{% macro is_of_changed_key(contract, table) %}
+    {%- set changed = changed_rows(table) -%}
+    {%- set equal = [] -%}
+    {%- for column in contract.key -%}
+        {%- do equal.append('changed.' ~ column ~ ' is not distinct from rows_of_key.' ~ column) -%}
+    {%- endfor -%}
+    {%- set of_load = 'exists (select 1 from ' ~ changed ~ ' as changed where ' ~ equal | join(' and ') ~ ')' -%}
+    {%- set day = day_of_key(contract) -%}
+    {{ return(is_one_of(day, day, changed) ~ ' and ' ~ of_load if day else of_load) }}
+{% endmacro %}
+
+{% macro day_of_key(contract) %}
+    {%- set days = [] -%}
+    {%- for column in contract.columns -%}
+        {%- do days.extend(([column.as_] if column.type == 'date' else []) + [column.day_as]) -%}
+    {%- endfor -%}
+    {{ return(contract.key | select('in', days) | first) }}
+{% endmacro %}
+
+{% macro text_literals(texts) %}
+    {%- set literals = [] -%}
+    {%- for text in texts -%}
+        {%- do literals.append(text_literal(text)) -%}
+    {%- endfor -%}
+    {{ return(literals | join(', ')) }}
+{% endmacro %}

@@ -23,7 +23,7 @@
             ask('raw_scans_of', [table, tojson(changed_files(table).arrived)]) if is_load() else ask('raw_scans', [table])
         ) -%}
     {%- endif -%}
-    {{ staged_rows(contract, scans or [{}], judges_keys=not loads_by_file()) }}
+    {{ staged_rows(contract, scans or [{}], judges_keys=not adapter.dispatch('judges_keys_apart')()) }}
 {%- endmacro %}
 
 {#- Accepted rows of the base model. -#}

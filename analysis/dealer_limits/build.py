@@ -147,7 +147,7 @@ def _ending(result: dbtRunnerResult, facts: dict[str, Any], said: Sequence[str])
 
 def _load(is_full: bool, trusts_times: bool, variables: dict[str, Any], target: str) -> Load:
     """What the build has to do. Raw files are looked at for it, which bad input does not survive."""
-    why_full = "it was asked for" if is_full else "" if target == "duckdb" else f"{target} makes all tables anew"
+    why_full = "it was asked for" if is_full else ""
     if why_full and trusts_times:
         return Load(why_full)
     build_file = _published().parent / "build" / _published().name
@@ -156,7 +156,9 @@ def _load(is_full: bool, trusts_times: bool, variables: dict[str, Any], target: 
         if why_full:
             ledger.inspect(ledger.contracts)
             return Load(why_full)
-        load = plan_load(build_file, ledger, variables)
+        load = plan_load(build_file, ledger, variables, target)
+        if target == "spark" and not (_published().parent / "spark").is_dir():
+            return Load("the tables of Spark are gone")
         return load if load.is_full or load.tables or _is_of_build() else Load("the published file is of another one")
     finally:
         ledger.remove_copies()

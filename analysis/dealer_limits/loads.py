@@ -62,10 +62,10 @@ class _Current:
 current = _Current()
 
 
-def plan_load(build_file: Path, ledger: Ledger, variables: Mapping[str, Any]) -> Load:
+def plan_load(build_file: Path, ledger: Ledger, variables: Mapping[str, Any], target: str = "duckdb") -> Load:
     """What a build of these raw files has to do.
 
-    All, where no whole build by the same code, variables and contracts stands, and where a file changed of a
+    All, where no whole build by the same code, engine, variables and contracts stands, and where a file changed of a
     table whose rows are of no cell (`Table.cell`): what derives from it cannot be told by cells.
 
     Raises DealerLimitsError for raw files that cannot be read.
@@ -80,7 +80,7 @@ def plan_load(build_file: Path, ledger: Ledger, variables: Mapping[str, Any]) ->
         return Load("the last build did not end" if build_file.exists() else "there is no build to go on from")
     if before is None:
         return Load("the last build did not end")
-    for name, digest in made_with(ledger.contracts, variables).items():
+    for name, digest in made_with(ledger.contracts, variables, target).items():
         if json.loads(before).get(name) != digest:
             return Load(f"{name} changed")
     changed: list[str] = json.loads(tables)
@@ -97,10 +97,11 @@ def plan_load(build_file: Path, ledger: Ledger, variables: Mapping[str, Any]) ->
     return Load("", tuple(sorted(set(changed))), len(arrived), len(gone))
 
 
-def made_with(contracts: Mapping[str, Table], variables: Mapping[str, Any]) -> dict[str, str]:
+def made_with(contracts: Mapping[str, Table], variables: Mapping[str, Any], target: str = "duckdb") -> dict[str, str]:
     """What a build was made with beside its raw files, as digests: by any of these, all may be other."""
     package = Path(__file__).parent
     return {
+        "the engine": target,
         "the code": _digest(_contents(package, package.rglob("*.py"))),
         "the project": _digest(
             content

@@ -120,7 +120,7 @@ class Plugin(BasePlugin):
         return json.dumps({"is_full": current.load.is_full, "tables": current.load.tables})
 
     def _made_with(self) -> str:
-        return json.dumps(made_with(self.ledger.contracts, self._values))
+        return json.dumps(made_with(self.ledger.contracts, self._values, get_flags().TARGET or "duckdb"))
 
     def _last_build(self) -> dict[str, Any]:
         return last_build(published_path(self.build_file), self._this_build, self.ledger.files())

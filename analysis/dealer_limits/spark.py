@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dbt.adapters import spark
@@ -108,9 +109,13 @@ class SparkAdapter(impl.SparkAdapter):
 
     @available
     def files_of(self, relation: SparkRelation) -> str:
-        """The Parquet files that Spark keeps of a table."""
-        folder = _session().conf.get("spark.sql.warehouse.dir").removeprefix("file:")
-        return f"{folder}/{relation.schema}.db/{relation.identifier}/*.parquet"
+        """The Parquet files that Spark keeps of a table, by parts of it or not."""
+        return f"{_folder_of(relation)}/**/*.parquet"
+
+    @available
+    def has_files(self, relation: SparkRelation) -> bool:
+        """Whether Spark keeps any: of no rows in parts it keeps none."""
+        return any(_folder_of(relation).rglob("*.parquet"))
 
     @available
     def read_text(self, files: Sequence[str], width: int, options: dict[str, Any]) -> str:
@@ -155,6 +160,11 @@ def _without_standard_error() -> Iterator[None]:
 
 def _session() -> SparkSession:
     return SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+
+
+def _folder_of(relation: SparkRelation) -> Path:
+    folder = _session().conf.get("spark.sql.warehouse.dir").removeprefix("file:")
+    return Path(folder) / f"{relation.schema}.db" / relation.identifier
 
 
 def _paths(files: Sequence[str]) -> list[str]:

@@ -1,37 +1,10 @@
-{#- Loads into DuckDB's build file. What they go on from stands in schema `loads` of it: the files that base models hold, and
-    what the build was made with. -#}
+{#- Loads into DuckDB's build file. -#}
 
-{% macro duckdb__loads_by_file() %}
+{% macro duckdb__judges_keys_apart() %}
     {{ return(true) }}
 {% endmacro %}
 
-{% macro duckdb__begin_load() %}
-    {%- if execute and flags.WHICH in ['build', 'run', 'seed'] -%}
-        {%- do run_query('create schema if not exists loads') -%}
-        {%- do run_query(
-            'create table if not exists loads.file (source_table string, raw_file string, sha256 string)'
-        ) -%}
-        {%- set tables = fromjson(ask('load')).tables if is_load() else [] -%}
-        {#- what a load changed that was not published counts as changed until something is -#}
-        {%- do forget_changed_rows(tables) -%}
-        {%- if is_load() -%}
-            {%- do run_query('update loads.state set made_with = null, unpublished = ' ~ text_literal(tojson(tables))) -%}
-            {%- for table in tables -%}
-                {%- do create_changed_rows(table) -%}
-            {%- endfor -%}
-        {%- else -%}
-            {%- do run_query('create or replace table loads.state (made_with string, unpublished string)') -%}
-        {%- endif -%}
-    {%- endif -%}
-{% endmacro %}
-
-{% macro forget_changed_rows(but_of) %}
-    {%- for table in fromjson(ask('raw_tables')) if table not in but_of -%}
-        {%- do run_query('drop table if exists ' ~ changed_rows(table)) -%}
-    {%- endfor -%}
-{% endmacro %}
-
-{% macro create_changed_rows(table) %}
+{% macro duckdb__create_changed_rows(table) %}
     {%- set contract = fromjson(ask('raw_contract', [table])) -%}
     {%- do run_query(
         'create table if not exists ' ~ changed_rows(table) ~ ' as select ' ~ columns_of_changed_rows(contract) | join(', ')
@@ -39,23 +12,25 @@
     ) -%}
 {% endmacro %}
 
-{% macro duckdb__end_load(results) %}
-    {%- if execute and is_load() -%}
-        {%- set built = results | rejectattr('status', 'in', failures()) | map(attribute='node') | map(attribute='unique_id') | list -%}
-        {%- set models = followers() | selectattr('resource_type', 'equalto', 'model') | map(attribute='unique_id') -%}
-        {%- if not models | reject('in', built) | list -%}
-            {%- do run_query('update loads.state set made_with = ' ~ text_literal(ask('made_with'))) -%}
-        {%- endif -%}
-    {%- endif -%}
+{% macro duckdb__drop_changed_rows(table) %}
+    {%- do run_query('drop table if exists ' ~ changed_rows(table)) -%}
 {% endmacro %}
 
-{#- What is published is what the next load goes on from. -#}
-{% macro remember_published() %}
-    {%- do run_query(
-        'create or replace table loads.state as select ' ~ text_literal(ask('made_with'))
-        ~ " as made_with, '[]' as unpublished"
-    ) -%}
-    {%- do forget_changed_rows([]) -%}
+{#- Cells one by one. -#}
+{% macro duckdb__are_among(columns, touched_columns, relation) %}
+    {%- set of_first = is_one_of(columns[0], touched_columns[0], relation) -%}
+    {%- if columns | length == 1 -%}
+        {{ return(of_first) }}
+    {%- endif -%}
+    {#- by other names, so that columns of the same name are those of the query around it -#}
+    {%- set renamed = [] -%}
+    {%- set equal = [] -%}
+    {%- for name in touched_columns -%}
+        {%- do renamed.append(name ~ ' as touched_' ~ loop.index) -%}
+        {%- do equal.append('touched_' ~ loop.index ~ ' is not distinct from ' ~ columns[loop.index0]) -%}
+    {%- endfor -%}
+    {{ return('(' ~ of_first ~ ' and exists (select 1 from (select distinct ' ~ renamed | join(', ') ~ ' from ' ~ relation
+        ~ ') as touched where ' ~ equal | join(' and ') ~ '))') }}
 {% endmacro %}
 
 {#- A base model: the rows of all files, or of a load those of files that came instead of those that went. Then rows of one
@@ -93,86 +68,15 @@
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
-{% macro text_literals(texts) %}
-    {%- set literals = [] -%}
-    {%- for text in texts -%}
-        {%- do literals.append(text_literal(text)) -%}
-    {%- endfor -%}
-    {{ return(literals | join(', ')) }}
-{% endmacro %}
-
-{% macro remember_files(table) %}
-    {%- set statements = ['delete from loads.file where source_table = ' ~ text_literal(table)] -%}
-    {%- set rows = [] -%}
-    {%- for name, digest in fromjson(ask('raw_digests', [table])).items() -%}
-        {%- do rows.append('(' ~ text_literals([table, name, digest]) ~ ')') -%}
-    {%- endfor -%}
-    {%- if rows -%}
-        {%- do statements.append('insert into loads.file values ' ~ rows | join(', ')) -%}
-    {%- endif -%}
-    {%- do run_query(statements | join('; ')) -%}
-{% endmacro %}
-
-{#- Of valid rows of one key all but the preferred one are rejected. -#}
 {% macro judge_keys(table, contract) %}
-    {%- set key = contract.key | join(', ') -%}
-    {%- set reasons = text_literals(reasons_of_keys()) -%}
-    {%- set equal = [] -%}
-    {%- for column in contract.key -%}
-        {%- do equal.append('rows_of_key.' ~ column ~ ' is not distinct from judged_keys.' ~ column) -%}
-    {%- endfor -%}
     {%- for part in parts_of_keys(table, contract) -%}
         {% call statement('judge') %}
             create or replace temp table judged as
             with
 
-            judged_keys as (
+            {{ judged_rows(contract, part, ['rows_of_key.rowid as row_id']) }}
 
-                select {{ key }}
-                from {{ this }} as rows_of_key
-                where {{ part }}
-                group by all
-                having count(*) > 1 or count(*) filter (where reject_reason in ({{ reasons }})) > 0
-
-            ),
-
-            copies as (
-
-                select
-                    rows_of_key.*,
-                    rows_of_key.rowid as row_id,
-                    coalesce(key_spelling, {{ key_spelling(contract, is_raw=false) }}) as spelling,
-                    case when reject_reason not in ({{ reasons }}) then reject_reason end as invalid_reason
-                from {{ this }} as rows_of_key
-                where
-                    {{ part }}
-                    and exists (select 1 from judged_keys where {{ equal | join(' and ') }})
-
-            ),
-
-            numbered as (
-
-                select
-                    *,
-                    row_number() over (
-                        partition by {{ key }}, invalid_reason is null order by {{ order_of_copies(contract) }}
-                    ) as copy_number,
-                    min(spelling) over (partition by {{ key }}, invalid_reason is null)
-                    <> max(spelling) over (partition by {{ key }}, invalid_reason is null) as is_respelled
-                from copies
-
-            )
-
-            select
-                *,
-                coalesce(
-                    invalid_reason,
-                    case
-                        when is_respelled then {{ text_literal(reasons_of_keys()[0]) }}
-                        when copy_number > 1 then {{ text_literal(reasons_of_keys()[1]) }}
-                    end
-                ) as reason
-            from numbered;
+            select * from judged;
 
             update {{ this }} set reject_reason = judged.reason
             from judged
@@ -189,32 +93,11 @@
 
 {#- Conditions that part the rows whose keys have to be judged: by days of the key, so that few are sorted at once. -#}
 {% macro parts_of_keys(table, contract) %}
-    {%- set days = [] -%}
-    {%- for column in contract.columns -%}
-        {%- do days.extend(([column.as_] if column.type == 'date' else []) + [column.day_as]) -%}
-    {%- endfor -%}
-    {%- set day = contract.key | select('in', days) | first -%}
-    {%- set changed = changed_rows(table) -%}
     {%- if is_load() -%}
-        {%- set equal = [] -%}
-        {%- for column in contract.key -%}
-            {%- do equal.append('changed.' ~ column ~ ' is not distinct from rows_of_key.' ~ column) -%}
-        {%- endfor -%}
-        {%- if run_query('select count(*) from ' ~ changed).columns[0].values()[0] == 0 -%}
-            {{ return([]) }}
-        {%- endif -%}
-        {%- set of_load = 'exists (select 1 from ' ~ changed ~ ' as changed where ' ~ equal | join(' and ') ~ ')' -%}
-        {%- if not day -%}
-            {{ return([of_load]) }}
-        {%- endif -%}
-        {#- named one by one, days tell the engine which parts of the table it need not look at -#}
-        {%- set named = [] -%}
-        {%- for value in run_query('select distinct ' ~ day ~ ' from ' ~ changed ~ ' where ' ~ day ~ ' is not null').columns[0].values() -%}
-            {%- do named.append("date '" ~ value ~ "'") -%}
-        {%- endfor -%}
-        {%- set of_days = [day ~ ' is null'] + ([day ~ ' in (' ~ named | join(', ') ~ ')'] if named else []) -%}
-        {{ return(['(' ~ of_days | join(' or ') ~ ') and ' ~ of_load]) }}
+        {%- set is_none = run_query('select count(*) from ' ~ changed_rows(table)).columns[0].values()[0] == 0 -%}
+        {{ return([] if is_none else [is_of_changed_key(contract, table)]) }}
     {%- endif -%}
+    {%- set day = day_of_key(contract) -%}
     {%- set rows = run_query('select count(*) from ' ~ this).columns[0].values()[0] -%}
     {%- set most = 20000000 -%}
     {%- if rows <= most or not day -%}

@@ -21,9 +21,7 @@
             {%- else -%}
                 {%- set arguments = [var('published_schemas') | join(','), var('gate_bounds').get('critical_rules', 0)] -%}
                 {{ log('Published ' ~ ask('publish_warehouse', arguments), info=true) }}
-                {%- if loads_by_file() -%}
-                    {%- do remember_published() -%}
-                {%- endif -%}
+                {%- do remember_published() -%}
             {%- endif -%}
         {%- endif -%}
     {%- endif -%}

@@ -16,16 +16,9 @@
     {{ duckdb__forget_where_it_comes_from() }}
 {% endmacro %}
 
-{#- Nothing can be loaded onto a build file whose tables are copies. -#}
-{% macro spark__begin_load() %}
-    {%- if execute and flags.WHICH in ['build', 'run', 'seed'] -%}
-        {%- do of_build('drop schema if exists loads cascade') -%}
-    {%- endif -%}
-{% endmacro %}
-
 {#- The table of a model or seed as it is on DuckDB: with keys, constraints and comments. -#}
 {% macro copy_to_build_file(relation) %}
-    {%- set files = 'read_parquet(' ~ text_literal(adapter.files_of(relation)) ~ ')' -%}
+    {%- set files = rows_of_files(relation) -%}
     {%- set statements = ['create schema if not exists ' ~ relation.schema] -%}
     {%- if config.get('contract').enforced -%}
         {%- do statements.append('create or replace table ' ~ relation ~ get_table_columns_and_constraints()) -%}
@@ -34,4 +27,18 @@
         {%- do statements.append('create or replace table ' ~ relation ~ ' as select * from ' ~ files) -%}
     {%- endif -%}
     {%- do of_build(statements | join('; ') ~ '; ' ~ comments_on(relation)) -%}
+{% endmacro %}
+
+{#- Parts of a table in the place of what they were in its copy. part: the column that parts it; of_parts: a condition on it. -#}
+{% macro copy_parts_to_build_file(relation, part, of_parts) %}
+    {%- do of_build('delete from ' ~ relation ~ ' where ' ~ of_parts) -%}
+    {%- if adapter.has_files(relation) -%}
+        {%- do of_build(
+            'insert into ' ~ relation ~ ' by name select * from ' ~ rows_of_files(relation) ~ ' where ' ~ of_parts
+        ) -%}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro rows_of_files(relation) %}
+    {{ return('read_parquet(' ~ text_literal(adapter.files_of(relation)) ~ ', hive_partitioning = true)') }}
 {% endmacro %}

@@ -4,15 +4,6 @@
     {{ return(table_made_anew()) }}
 {% endmaterialization %}
 
-{#- All files and all cells each time: without a format that can delete, Spark overwrites what it has made. -#}
-{% materialization staged, adapter='spark' %}
-    {{ return(table_made_anew()) }}
-{% endmaterialization %}
-
-{% materialization by_cell, adapter='spark' %}
-    {{ return(table_made_anew()) }}
-{% endmaterialization %}
-
 {% macro table_made_anew() %}
     {%- set relation = this.incorporate(type='table') -%}
     {{ run_hooks(pre_hooks) }}
@@ -22,9 +13,12 @@
 {% endmacro %}
 
 {#- What staging accepts is a view here and in the build file, where it reads the copied rows; its SQL is the same. Any other
-    view is a table: its SQL is Spark's alone. -#}
+    view is a table, since its SQL is Spark's alone, and made by cells where it says what they are. -#}
 {% materialization view, adapter='spark' %}
     {%- set is_accepted = this.name.startswith('stg_') -%}
+    {%- if config.get('cell') -%}
+        {{ return(parted_by_cell(sql)) }}
+    {%- endif -%}
     {%- set relation = this.incorporate(type='view' if is_accepted else 'table') -%}
     {{ run_hooks(pre_hooks) }}
     {%- if is_accepted -%}
@@ -56,12 +50,25 @@
     {{ return({'relations': [relation]}) }}
 {% endmaterialization %}
 
-{% macro make_table(relation, sql) %}
+{#- part: the column whose values part it into folders. -#}
+{% macro make_table(relation, sql, part=none) %}
     {{ drop_before(relation) }}
     {% call statement('main') %}
-        create table {{ relation }} using parquet as {{ with_types_of_contract(sql) }}
+        create table {{ relation }} using parquet {{ 'partitioned by (' ~ part ~ ')' if part }} as {{ with_types_of_contract(sql) }}
     {% endcall %}
-    {{ copy_to_build_file(relation) }}
+    {%- if part -%}
+        {#- a table without rows has no files that could say what its columns are -#}
+        {%- set empty = api.Relation.create(schema='loads', identifier='empty') -%}
+        {%- do run_query('create database if not exists loads') -%}
+        {%- do run_query('drop table if exists ' ~ empty) -%}
+        {%- do run_query('create table ' ~ empty ~ ' using parquet as select * from ' ~ relation ~ ' where false') -%}
+        {%- do of_build('create schema if not exists ' ~ relation.schema ~ '; create or replace table ' ~ relation
+            ~ ' as select * from ' ~ rows_of_files(empty) ~ '; ' ~ comments_on(relation)) -%}
+        {%- do run_query('drop table ' ~ empty) -%}
+        {{ copy_parts_to_build_file(relation, part, 'true') }}
+    {%- else -%}
+        {{ copy_to_build_file(relation) }}
+    {%- endif -%}
 {% endmacro %}
 
 {% macro drop_before(relation) %}

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dealer_limits.loads import Load
 from dealer_limits.parity import compare
 from matching_oracle import MODELS, RULES, Award, CusipDay, compile_matching, read_matches, write_inputs
 from test_matching_adversarial import AVERAGE_PRICE, DOLLAR, LISTED_TRADES, THOUSAND, nearest_subset, odd_trades
@@ -41,20 +42,43 @@ def on_spark(workspace: Workspace, *command: str) -> subprocess.CompletedProcess
     )
 
 
-def test_both_engines_make_the_same_tables(small_raw: Path, tmp_path: Path) -> None:
-    workspaces = {name: Workspace(tmp_path / name, small_raw) for name in ("duckdb", "spark")}
-    build = (
-        "from rich.console import Console; from dealer_limits.build import build_warehouse;"
-        f"build_warehouse(Console(), {('--select', *PART)!r}, target='spark')"
+def build_part(workspace: Workspace, load: Load) -> None:
+    """A part of the tree by Spark: all of it, or what of it follows from a load's tables."""
+    followers = [f"source:{table}+,{model}" for table in load.tables for model in PART]
+    arguments = ["build", "--target", "spark", "--exclude-resource-types", "unit_test", "--select", *(followers or PART)]
+    program = (
+        "from dbt.cli.main import dbtRunner; from dealer_limits.loads import Load, current;"
+        f"from dealer_limits.spark import use_spark; use_spark(); current.load = {load!r};"
+        f"result = dbtRunner().invoke(['--log-level', 'none', *{arguments!r}]);"
+        "assert result.success, [(node.node.name, node.message) for node in result.result if node.message]"
     )
-
-    finished = on_spark(workspaces["spark"], "python", "-c", build)
+    finished = on_spark(workspace, "python", "-c", program)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert workspaces["duckdb"].dbt("build", "--select", *PART).success
 
-    found, odd = compare(workspaces["duckdb"].build_file, workspaces["spark"].build_file)
-    assert odd == []
-    assert [table for table in found if not table.is_near] == []
+
+def test_both_engines_make_the_same_tables_though_spark_loads_some_files_later(small_raw: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(small_raw, raw)
+    first, second, *_, last = sorted((raw / "trace").glob("*.parquet"))
+    last.rename(tmp_path / last.name)
+    # one that goes, whose rows another has too, and one that changes
+    shutil.copy(second, raw / "trace" / f"again_{second.name}")
+    shutil.copy(first, tmp_path / first.name)
+    with duckdb.connect() as connection:
+        connection.execute(f"copy (from '{tmp_path / first.name}' limit 100) to '{first}' (format parquet)")
+    spark, full = Workspace(tmp_path / "spark", raw), Workspace(tmp_path / "duckdb", raw)
+
+    build_part(spark, Load())
+    (tmp_path / last.name).rename(last)
+    (tmp_path / first.name).replace(first)
+    (raw / "trace" / f"again_{second.name}").unlink()
+    build_part(spark, Load("", ("trace.reports",), 2, 2))
+    assert full.dbt("build", "--exclude-resource-types", "unit_test", "--select", *PART).success
+
+    found, odd = compare(full.build_file, spark.build_file)
+    of_the_load = {"loads.changed_trace__reports", "intermediate.int_trade_cells"}
+    assert set(odd) <= of_the_load
+    assert [table for table in found if not table.is_near and table.table not in of_the_load] == []
     assert sum(table.rows for table in found) > 10_000
 
 

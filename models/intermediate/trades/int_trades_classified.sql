@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='view', cell=['trade_date', 'cusip']) }}
 
 -- One row per staged TRACE report, with the first filter that sets it apart (null: a dealer's trade with a
 -- customer, as principal).

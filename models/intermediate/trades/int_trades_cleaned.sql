@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='view', cell=['trade_date', 'cusip']) }}
 
 -- One row per standing trade of a dealer, as principal, with a customer. Bills are quoted at a discount: their price
 -- is computed from the rate, $ per $100 of par, where it is not entered as one.
