@@ -1,3 +1,9 @@
+{#- How a trade that is searched at level 2 compares with the award: a lone one of equal par, outside the window of level 1, is an
+    exact sum, or is left to level 3. -#}
+{% macro compared_at_level_2() %}
+    {{- {'no_larger': '<=', 'smaller': '<'}[var('level_2_trades')] -}}
+{% endmacro %}
+
 {#- What a level of the SOMA match takes, round by round: `{% call(pairs, round) in_rounds(earlier levels) %}` selects from
     the pairs that these levels and earlier rounds have left. The rows that are `taken` take their award and their trade
     from the pairs, under their rule. -#}

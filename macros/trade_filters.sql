@@ -33,6 +33,12 @@
         end
 {%- endmacro %}
 
+{#- Filters that do not keep a trade out of what a dealer trades with customers, by the variables that say so. -#}
+{% macro counted_filters() %}
+    {%- set counted = {"'when-issued'": var('when_issued_customer_trades'), "'agency'": var('agency_customer_trades')} -%}
+    {{ return(counted.items() | selectattr(1, 'eq', 'included') | map('first') | list) }}
+{% endmacro %}
+
 {#- The links of messages to the rows that they name: {link_date, link_number}. Its own number is a link of a cancel and of the
     old half of a correction. -#}
 {% macro links_of_messages(messages) %}

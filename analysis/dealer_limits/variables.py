@@ -18,6 +18,12 @@ from dealer_limits.errors import DealerLimitsError
 
 WORDS = {
     "treasury_exclusions_needed": ("all", "any"),
+    "slr_relief": ("as_filed", "added_back"),
+    "figure_4_ranks": ("own_year", "pooled"),
+    "when_issued_customer_trades": ("excluded", "included"),
+    "agency_customer_trades": ("excluded", "included"),
+    "operation_time": ("close", "release"),
+    "level_2_trades": ("no_larger", "smaller"),
     "profit_change_days": ("available", "complete"),
     "without_dv01_limit": ("zero", "missing"),
     "matching_rule": ("paper", "price_consistent"),

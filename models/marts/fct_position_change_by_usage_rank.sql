@@ -1,13 +1,21 @@
 -- One row per decile of limit usage and position measure: the mean log change of prime desks' securities positions over
--- the longest horizon, percent (Figure 4). Deciles are of the rank of usage in the desk's own past year.
+-- the longest horizon, percent (Figure 4). Ranks are of usage in the desk's own past year, or among all desk-days (`figure_4_ranks`).
 with
 
 desk_days as (
 
-    select * from {{ ref('fct_desk_day') }}
+    select
+        desk_id,
+        business_date,
+        {% if var('figure_4_ranks') == 'pooled' -%}
+        percent_rank() over (order by limit_usage) as usage_rank
+        {%- else -%}
+        limit_usage_percentile_rank as usage_rank
+        {%- endif %}
+    from {{ ref('fct_desk_day') }}
     where
         is_prime_treasury_desk
-        and limit_usage_percentile_rank is not null
+        and {{ {'own_year': 'limit_usage_percentile_rank', 'pooled': 'limit_usage'}[var('figure_4_ranks')] }} is not null
 
 ),
 
@@ -21,7 +29,7 @@ changes as (
 joined as (
 
     select
-        cast(least(floor(desk_days.limit_usage_percentile_rank * 10), 9) + 1 as integer) as usage_rank_decile,
+        cast(least(floor(desk_days.usage_rank * 10), 9) + 1 as integer) as usage_rank_decile,
         changes.d_log_net_securities_position,
         changes.d_log_gross_securities_position
     from desk_days

@@ -52,7 +52,7 @@ final as (
         cast(coalesce(matches.matched_trades, 0) as integer) as matched_trades,
         cast(coalesce(matches.matched_par_usd, 0) as decimal(38, 2)) as matched_par_usd,
         -- the subset that was chosen is no alternative
-        case when matches.match_kind = 'exact' then cast(searches.exact_subsets - 1 as integer) end
+        case when matches.match_kind in ('lone', 'exact') then cast(searches.exact_subsets - 1 as integer) end
             as alternative_subsets,
         coalesce(searches.is_beyond_bound, false) as is_search_bounded
     from awards

@@ -110,7 +110,8 @@ def match(day: CusipDay, rule: str, listed_trades: int) -> Match:
             chosen = min(subsets, key=_preference(day, award, eligible, rule))
             for place, trade in enumerate(eligible):
                 if chosen >> place & 1:
-                    legs[award, trade] = ("exact", day.trades[trade].par)
+                    kind = "exact" if chosen.bit_count() > 1 else "lone"
+                    legs[award, trade] = (kind, day.trades[trade].par)
                     used.add(trade)
     left = [award for award in left if award not in {award for award, _ in legs}]
 
@@ -293,6 +294,7 @@ def write_inputs(connection: duckdb.DuckDBPyConnection, days: Sequence[CusipDay]
             operation_id,
             cast(closed_at as date) as operation_date,
             cast(closed_at as timestamp) as closed_at,
+            cast(closed_at as timestamp) as timed_at,
             cusip,
             cast(cast(cents as decimal(18, 0)) / 100 as decimal(18, 2)) as awarded_par_usd,
             cast(cast(millionths as decimal(18, 0)) / 1000000 as decimal(20, 6)) as average_price,

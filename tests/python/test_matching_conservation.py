@@ -27,7 +27,7 @@ def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple]:
 
 def test_world_has_awards_of_every_level_and_kind(built: duckdb.DuckDBPyConnection) -> None:
     kinds = set(rows(built, "select distinct match_level, match_kind from marts.fct_soma_award"))
-    assert kinds >= {(1, "equal"), (2, "exact"), (2, "partial"), (3, "by_price")}
+    assert kinds >= {(1, "equal"), (2, "lone"), (2, "exact"), (2, "partial"), (3, "by_price")}
 
 
 def test_matched_par_never_exceeds_the_award(built: duckdb.DuckDBPyConnection) -> None:
@@ -94,7 +94,7 @@ def test_equal_and_exact_match_the_whole_award_and_partial_matches_less(
         inner join intermediate.int_soma_awards using (award_id)
         group by matching_rule, award_id, match_kind, awarded_par_usd
         having
-            match_kind in ('equal', 'exact') and sum(leg_par_usd) <> awarded_par_usd
+            match_kind in ('equal', 'lone', 'exact') and sum(leg_par_usd) <> awarded_par_usd
             or match_kind = 'partial' and sum(leg_par_usd) >= awarded_par_usd
         """,
     )

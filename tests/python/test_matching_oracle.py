@@ -107,7 +107,7 @@ def test_models_agree_with_brute_force_on_two_thousand_random_cusip_days(setting
     expected = assert_agree(setting.matching_sql, days)
     kinds = [kind for by_rule in expected for kind, _ in by_rule["paper"].legs.values()]
     # no level is left out, nor do the rules always choose alike
-    assert all(kinds.count(kind) > 200 for kind in ("equal", "exact", "partial", "by_price"))
+    assert all(kinds.count(kind) > 200 for kind in ("equal", "lone", "exact", "partial", "by_price"))
     assert sum(by_rule["paper"] != by_rule["price_consistent"] for by_rule in expected) > 100
 
 

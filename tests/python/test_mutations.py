@@ -370,8 +370,8 @@ DRAWN = (
     ),
     (
         "models/marts/fct_soma_award.sql",
-        "case when matches.match_kind = 'exact' then cast(searches.exact_subsets - 1 as integer) end",
-        "case when matches.match_kind <> 'exact' then cast(searches.exact_subsets - 1 as integer) end",
+        "case when matches.match_kind in ('lone', 'exact') then cast(searches.exact_subsets - 1 as integer) end",
+        "case when matches.match_kind not in ('lone', 'exact') then cast(searches.exact_subsets - 1 as integer) end",
         "alternatives_are_counted_of_exact_sums_alone_and_without_the_chosen_one",
     ),
 )

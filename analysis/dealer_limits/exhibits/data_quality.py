@@ -101,6 +101,7 @@ def gates_table(gates: pd.DataFrame | None) -> str:
 # Appendix B: what is matched, and the share of awards, the paper's "roughly"
 MATCH_KINDS = {
     "equal": ("level 1: one trade of the same size, close in time", 25),
+    "lone": ("level 2: one trade of the same size at another time; printed with those below", None),
     "exact": ("level 2: trades that add up to the award", 37),
     "partial": ("level 2: trades that add up to less", 30),
     "by_price": ("level 3: from the highest price down", 7),

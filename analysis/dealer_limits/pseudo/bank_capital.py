@@ -30,6 +30,8 @@ MINIMUM_SLR, MINIMUM_ESLR = (float(documented(PROJECT)[f"{kind}_minimum_pct"]) f
 TYPICAL_DISTANCE = (1.75, 1.65, 1.35, 0.75, 1.45, 1.45, 2.15, 6.5, 4.6, 10.0, 3.4, 4.1, 3.8)
 RELIEF_QUARTERS = ("20200630", "20210331")  # Treasuries and reserves were left out of the exposure in between
 RELIEF = 0.5
+# what the relief leaves out, as firms hold it in every quarter: items and their shares
+RELIEVED_ITEMS = {"BHCK0395": 0.46, "BHCK0211": 0.06, "BHCK1287": 0.30, "BHCM3531": 0.18}
 CALM_QUARTERS = ("20190930", "20200930")  # the quarters behind the days of 2020
 
 # mnemonics of the schedules that the project does not use: prefix, first number, how many
@@ -42,11 +44,12 @@ FILLER = (
 
 @dataclass(frozen=True)
 class LeverageRatios:
-    """(quarters, firms): tier 1 capital and leverage exposure in $ thousands, and whether the filing has the
-    ratio itself. minimum: (firms,) percent."""
+    """(quarters, firms): tier 1 capital, leverage exposure and what the relief leaves out of it in $ thousands, and
+    whether the filing has the ratio itself. minimum: (firms,) percent."""
 
     tier_1: np.ndarray
     exposure: np.ndarray
+    relieved: np.ndarray
     has_ratio: np.ndarray
     minimum: np.ndarray
 
@@ -73,13 +76,16 @@ def simulate_leverage_ratios(seed: int, parameters: Parameters) -> LeverageRatio
     drift = np.exp(drift)
     distance = np.maximum(np.array(TYPICAL_DISTANCE) * drift, 0.23)
     relieved = (quarters >= RELIEF_QUARTERS[0]) & (quarters <= RELIEF_QUARTERS[1])
-    ratio = minimum + np.minimum(distance + RELIEF * relieved[:, None], 13.0)
+    unrelieved_ratio = minimum + np.minimum(distance, 13.0)
+    relieved_ratio = minimum + np.minimum(distance + RELIEF, 13.0)
+    ratio = np.where(relieved[:, None], relieved_ratio, unrelieved_ratio)
     tier_1 = np.exp(rng.uniform(np.log(15e6), np.log(220e6), firms)) * (1 + 0.008 * np.arange(len(quarters))[:, None])
     tier_1 = np.rint(tier_1).astype(np.int64)
     exposure = np.rint(100 * tier_1 / ratio).astype(np.int64)
+    left_out = np.rint(100 * tier_1 / unrelieved_ratio - 100 * tier_1 / relieved_ratio).astype(np.int64)
     unreported = (rng.random(ratio.shape) < 0.04) & (quarters >= FIRST_QUARTER_WITH_EXPOSURE)[:, None]
     unreported |= (quarters == QUARTER_WITHOUT_RATIO)[:, None]
-    return LeverageRatios(tier_1, exposure, ~unreported, minimum)
+    return LeverageRatios(tier_1, exposure, left_out, ~unreported, minimum)
 
 
 def simulate_bank_capital(seed: int, parameters: Parameters) -> pd.DataFrame:
@@ -108,6 +114,10 @@ def simulate_bank_capital(seed: int, parameters: Parameters) -> pd.DataFrame:
         "BHCAH036": text(ratio, leverage.has_ratio, "%.4f").ravel(),
         "BHCA8274": text(leverage.tier_1, always).ravel(),
         "BHCALE88": text(leverage.exposure, always).ravel(),
+        **{
+            item: text(np.rint(share * leverage.relieved), always).ravel()
+            for item, share in RELIEVED_ITEMS.items()
+        },
     } | _filler(rng, quarters, companies)
     table = pd.DataFrame(columns)
     table.loc[table["RSSD9999"] == QUARTER_WITHOUT_RATIO, "BHCAH036"] = None

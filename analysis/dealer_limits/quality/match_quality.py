@@ -27,7 +27,7 @@ STATISTICS = {
     "median_alternatives": ",.0f",
 }
 
-_KINDS = ("equal", "exact", "partial", "by_price", "none")
+_KINDS = ("equal", "lone", "exact", "partial", "by_price", "none")
 
 _AWARDS_WITHOUT_TRUTH = """
 select count(*)
@@ -56,7 +56,7 @@ def show_match_quality(warehouse: Path, output: Path, console: Console) -> pd.Da
 
     Reads quality.qc_match_quality, in whose comments the statistics are explained, and qc_match_firm_days.
     Prints a table per matching rule, writes `match_quality.csv` to the folder `output`, and returns what it
-    writes: columns matching_rule, match_kind (equal, exact, partial, by_price, none, or all), statistic and
+    writes: columns matching_rule, match_kind (equal, lone, exact, partial, by_price, none, or all), statistic and
     value. The same input gives the same bytes.
 
     Of a rule, with kind all, there are also, over firms with prime Treasury desks and days:

@@ -30,6 +30,8 @@ final as (
         operations.operation_id,
         operations.operation_date,
         operations.closed_at,
+        -- what the times of trades are compared with
+        operations.{{ {'close': 'closed_at', 'release': 'released_at'}[var('operation_time')] }} as timed_at,
         details.cusip,
         details.accepted_par_usd as awarded_par_usd,
         -- of a bill a discount rate is published as its price

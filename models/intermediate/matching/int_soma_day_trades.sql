@@ -17,8 +17,8 @@ awarded as (
     select
         cusip,
         operation_date,
-        min(closed_at) as first_close,
-        max(closed_at) as last_close
+        min(timed_at) as first_close,
+        max(timed_at) as last_close
     from {{ ref('int_soma_awards') }}
     where {{ is_touched(['operation_date', 'cusip'], awards=true) }}
     group by cusip, operation_date

@@ -1,4 +1,4 @@
--- One row per matching rule, award without a match at level 1 and trade no larger than it: the search for trades whose
+-- One row per matching rule, award without a match at level 1 and trade that `level_2_trades` takes: the search for trades whose
 -- pars add up to the award exactly, and whether the trade is among those chosen (Appendix B, level 2).
 --
 -- A subset-sum problem, one award per row. Which sums do the nearest trades reach? A trade more at a time, up to the first
@@ -23,7 +23,7 @@
         from {{ pairs }}
         where
             award_of_cusip_day = {{ turn }}
-            and par_usd <= awarded_par_usd
+            and par_usd {{ compared_at_level_2() }} awarded_par_usd
 
     ),
 

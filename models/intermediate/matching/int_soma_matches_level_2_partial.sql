@@ -9,6 +9,6 @@
     from {{ pairs }}
     where
         award_of_cusip_day = {{ turn }}
-        and par_usd <= awarded_par_usd
+        and par_usd {{ compared_at_level_2() }} awarded_par_usd
     qualify sum(par_usd) over (partition by matching_rule, award_id) < awarded_par_usd
 {% endcall %}

@@ -28,10 +28,13 @@ final as (
         operations.auction_status,
         operations.operation_type,
         operations.operation_direction,
+        {% for event, at in [('close', 'closed_at'), ('release', 'released_at')] -%}
         {{ to_eastern(
-            "cast(concat(operations.operation_date, ' ', operations.close_time) as timestamp)",
+            "cast(case when operations." ~ event ~ "_time is not null then concat(operations.operation_date, ' ', operations."
+            ~ event ~ "_time) end as timestamp)",
             var('unzoned_times').soma
-        ) }} as closed_at,
+        ) }} as {{ at }},
+        {% endfor -%}
         operations.accepted_par_usd,
         operations.last_updated,
         operations.raw_file

@@ -25,7 +25,7 @@ final as (
         awards.average_price,
         trades.par_usd,
         trades.price,
-        {{ seconds_between('awards.closed_at', 'trades.executed_at') }} as seconds_from_close
+        {{ seconds_between('awards.timed_at', 'trades.executed_at') }} as seconds_from_close
     from awards
     inner join trades
         on

@@ -50,7 +50,7 @@ final as (
         coalesce(legs.matched_par_usd, 0) as matched_par_usd,
         coalesce(legs.right_par_usd, 0) as right_par_usd,
         -- the subset that was chosen is no alternative
-        case when legs.match_kind = 'exact' then searches.exact_subsets - 1 end as alternative_subsets
+        case when legs.match_kind in ('lone', 'exact') then searches.exact_subsets - 1 end as alternative_subsets
     from awards
     left join legs
         on
