@@ -300,6 +300,16 @@ def inference(
 
 @app.command()
 @one_line_errors
+def rules(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> None:
+    """Read each rule that can be disputed otherwise: build what follows from it in a copy, and estimate again."""
+    _need_project()
+    from dealer_limits.estimation.rules import run_rules
+
+    run_rules(warehouse, output, console)
+
+
+@app.command()
+@one_line_errors
 def verify(
     table: Annotated[list[str] | None, typer.Option(help="Only these tables, as 2 or 9.")] = None,
     warehouse: Warehouse = WAREHOUSE,

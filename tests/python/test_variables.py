@@ -34,6 +34,9 @@ OTHERS: dict[str, Any] = {
     "slr_start": "2019-07-01",
     "eslr_minimum_pct": 5.5,
     "slr_minimum_pct": 3.5,
+    "slr_relief": "added_back",
+    "slr_relief_start": "2019-10-01",
+    "slr_relief_end": "2020-06-30",
     "horizons": [2, 20],
     "position_floor_usd": 1_000_000,
     "least_var_usd": 50_000,
@@ -41,7 +44,12 @@ OTHERS: dict[str, Any] = {
     "without_dv01_limit": "missing",
     "rolling_window_days": 100,
     "rolling_minimum_observations": 5,
+    "figure_4_ranks": "pooled",
     "market_share_window": 5,
+    "when_issued_customer_trades": "included",
+    "agency_customer_trades": "included",
+    "operation_time": "release",
+    "level_2_trades": "smaller",
     "candidate_least_par_usd": 1_000_000,
     "level_1_seconds_before": 60,
     "level_1_seconds_after": 120,
@@ -106,6 +114,54 @@ EFFECTS: dict[str, tuple[str, tuple[Any, ...]]] = {
         (5.5,),
     ),
     "slr_minimum_pct": ("select min(minimum_slr_pct) from intermediate.int_firm_slr_distances", (3.5,)),
+    "slr_relief": (
+        """
+        select distinct distances.quarter_end
+        from intermediate.int_firm_slr_distances as distances
+        inner join staging.stg_reference__firms as firms on distances.firm_rssd = firms.firm_rssd
+        inner join staging.stg_fr_y9c__leverage_ratios as filed
+            on coalesce(firms.fr_y9c_rssd, firms.firm_rssd) = filed.firm_rssd and distances.quarter_end = filed.quarter_end
+        where abs(distances.slr_pct - 100 * filed.tier_1_capital_usd_th / filed.leverage_exposure_usd_th) > 0.1
+        """,
+        (date(2019, 12, 31), date(2020, 3, 31), date(2020, 6, 30)),
+    ),
+    "figure_4_ranks": (
+        """
+        select sum(desk_days) = (
+            select count(changes.d_log_net_securities_position)
+            from observations.obs_desk_horizon as changes
+            where changes.horizon = 20 and changes.is_prime_treasury_desk and changes.limit_usage is not null
+        )
+        from marts.fct_position_change_by_usage_rank
+        where position_measure = 'net'
+        """,
+        (True,),
+    ),
+    **{
+        f"{name.replace('-', '_')}_customer_trades": (
+            f"""
+            select count(*) > 0
+            from intermediate.int_trades_classified as trades
+            inner join intermediate.int_dealer_customer_trades using (trade_date, cusip, dealer_mpid, report_side)
+            anti join intermediate.int_trades_cleaned using (trade_date, cusip, dealer_mpid, report_side)
+            where trades.set_apart_as = '{name}'
+            """,
+            (True,),
+        )
+        for name in ("when-issued", "agency")
+    },
+    "operation_time": (
+        """
+        select bool_and(awards.timed_at = operations.released_at and awards.timed_at < awards.closed_at)
+        from intermediate.int_soma_awards as awards
+        inner join intermediate.int_soma_operations_latest as operations using (operation_id)
+        """,
+        (True,),
+    ),
+    "level_2_trades": (
+        "select count(*) from intermediate.int_soma_matches where match_kind = 'lone'",
+        (0,),
+    ),
     "dv01_limit_pattern": (
         "select count(*) from intermediate.int_desk_dv01_limits_identified where limit_name like 'PV01%'",
         (0,),

@@ -1,0 +1,114 @@
+"""Rules that can be disputed: other readings are built in SQL, as dbt would, and estimated beside the one that is there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from dealer_limits.estimation import rules
+from dealer_limits.estimation.rules import RULES, Compiler, anchor_of, read_results, rebuild, run_rules
+from dealer_limits.project import DOCS
+from dealer_limits.variables import WORDS, documented
+from test_contracts import MODELS, variables_read
+from workspace import ROOT, Workspace
+
+DEFAULTS = documented(ROOT)
+
+
+@pytest.fixture(scope="module")
+def folder(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published warehouse beside its build, as `dealer-limits build` leaves them."""
+    copied = tmp_path_factory.mktemp("rules") / "warehouse"
+    shutil.copytree(warehouse.published.parent, copied)
+    return copied
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.variable)
+def test_rule_is_built_anew_from_the_models_that_read_its_variable(rule: rules.Rule) -> None:
+    readers = {file.stem for file in MODELS if rule.variable in variables_read(file.read_text())}
+
+    assert {*rule.models} == {name for name in readers if not name.startswith("qc_")}
+    assert DEFAULTS[rule.variable] == rule.readings[0]
+    assert rule.readings == WORDS.get(rule.variable, rule.readings)
+
+
+def test_every_rule_has_its_heading_in_the_decisions_and_a_page() -> None:
+    headings = re.findall(r"^### (.*)$", (DOCS / "decisions.md").read_text(), re.MULTILINE)
+    page = (DOCS / "rules.md").read_text()
+
+    assert [rule.heading for rule in RULES if rule.heading not in headings] == []
+    assert [rule.variable for rule in RULES if f"## `{rule.variable}`: " not in page] == []
+    assert [rule.heading for rule in RULES if f"(decisions.md#{anchor_of(rule.heading)})" not in page] == []
+
+
+def test_models_made_anew_with_the_same_reading_are_those_of_the_build(folder: Path, tmp_path: Path) -> None:
+    build_file = folder / "build/dealer_limits.duckdb"
+    copy = tmp_path / build_file.name
+    shutil.copyfile(build_file, copy)
+    statements = Compiler(tmp_path / "compiling", DEFAULTS).compile({name for rule in RULES for name in rule.models}, {})
+
+    rebuild(copy, statements)
+
+    assert len(statements) > 20
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{build_file}' as built (read_only); attach '{copy}' as anew (read_only)")
+        for relation in statements:
+            name = relation.rpartition(" ")[2]
+            types = [connection.sql(f"describe from {side}.{name}").fetchall() for side in ("built", "anew")]
+            assert [row[:2] for row in types[0]] == [row[:2] for row in types[1]], name
+            ((different,),) = connection.execute(
+                f"""
+                select count(*) from (
+                    (from built.{name} except all from anew.{name})
+                    union all
+                    (from anew.{name} except all from built.{name})
+                )
+                """
+            ).fetchall()
+            assert different == 0, name
+
+
+def test_other_readings_stand_beside_the_one_that_was_built(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    chosen = {"position_floor_usd", "figure_4_ranks"}
+    monkeypatch.setattr(rules, "RULES", tuple(rule for rule in RULES if rule.variable in chosen))
+    warehouse = folder / "dealer_limits.duckdb"
+    before = (warehouse.read_bytes(), (folder / "build/dealer_limits.duckdb").read_bytes())
+
+    for name in ("one", "two"):
+        run_rules(warehouse, tmp_path / name, Console(quiet=True))
+
+    rows = pd.read_parquet(tmp_path / "one/rules.parquet")
+    floor = rows[rows["variable"] == "position_floor_usd"].set_index([*rules.KEY])
+    broad = floor.loc["9", "c", "4", "log_limit_usage"]
+    gross = floor.loc["2", "b", "4", "log_limit_usage"]
+    figure = rows[(rows["variable"] == "figure_4_ranks") & rows["is_shown"]]
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        built = read_results(connection).set_index([*rules.KEY])
+        ((kept,),) = connection.execute(
+            """
+            select count(*)
+            from observations.obs_desk_horizon as changes
+            inner join marts.fct_desk_day as today using (desk_id, business_date)
+            inner join marts.fct_desk_day as ahead
+                on today.desk_id = ahead.desk_id and today.business_day_index + 1 = ahead.business_day_index
+            where changes.horizon = 1 and changes.log_limit_usage is not null
+                and today.net_securities_position_usd_mn is not null and ahead.net_securities_position_usd_mn is not null
+            """
+        ).fetchall()
+    assert broad["nobs"] < broad["other_nobs"] == kept
+    assert broad["coef"] == built.loc["9", "c", "4", "log_limit_usage"]["coef"] != broad["other_coef"]
+    assert gross["coef"] == gross["other_coef"]
+    assert len(figure) == 2 and (figure["coef"] != figure["other_coef"]).all()
+    assert {file.name for file in (tmp_path / "one").rglob("*.*")} == {"rules.parquet", "rules.md", "rules.svg", "rules.png"}
+    for file in (tmp_path / "one").rglob("*.*"):
+        assert file.read_bytes() == (tmp_path / "two" / file.relative_to(tmp_path / "one")).read_bytes()
+    assert before == (warehouse.read_bytes(), (folder / "build/dealer_limits.duckdb").read_bytes())
