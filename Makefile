@@ -15,7 +15,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint docs verify montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel bench-build \
+.PHONY: run test lint docs verify rules montecarlo calibrate calibrate-check bench-matching bench-estimates bench-panel bench-build \
 	bench-run bench-daily spark spark-parity spark-check setup setup-spark lock clean
 
 run: setup
@@ -46,6 +46,11 @@ calibrate: setup
 calibrate-check: setup
 	$(BIN)/dealer-limits calibrate --check
 	cp output/calibration.md docs/calibration.md
+
+# every rule that can be disputed, read otherwise, beside the published warehouse
+rules: setup
+	$(BIN)/dealer-limits rules
+	cp output/rules.md docs/rules.md
 
 # 500 worlds of each kind, whole worlds for the trade tables and Table 15, and 2,000 for the errors, which takes hours and
 # goes on where it was stopped; writes seeds/montecarlo.csv, docs/montecarlo.md, docs/reaction_share.md and

@@ -303,7 +303,7 @@ def inference(
 def rules(warehouse: Warehouse = WAREHOUSE, output: Output = Path("output")) -> None:
     """Read each rule that can be disputed otherwise: build what follows from it in a copy, and estimate again."""
     _need_project()
-    from dealer_limits.estimation.rules import run_rules
+    from dealer_limits.estimation.run_rules import run_rules
 
     run_rules(warehouse, output, console)
 

@@ -120,7 +120,8 @@ EFFECTS: dict[str, tuple[str, tuple[Any, ...]]] = {
         from intermediate.int_firm_slr_distances as distances
         inner join staging.stg_reference__firms as firms on distances.firm_rssd = firms.firm_rssd
         inner join staging.stg_fr_y9c__leverage_ratios as filed
-            on coalesce(firms.fr_y9c_rssd, firms.firm_rssd) = filed.firm_rssd and distances.quarter_end = filed.quarter_end
+            on coalesce(firms.fr_y9c_rssd, firms.firm_rssd) = filed.firm_rssd
+            and distances.quarter_end = filed.quarter_end
         where abs(distances.slr_pct - 100 * filed.tier_1_capital_usd_th / filed.leverage_exposure_usd_th) > 0.1
         """,
         (date(2019, 12, 31), date(2020, 3, 31), date(2020, 6, 30)),

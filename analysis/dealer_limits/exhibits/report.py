@@ -21,6 +21,7 @@ from rich.console import Console
 from dealer_limits.errors import DealerLimitsError, MissingError
 from dealer_limits.estimation.compare import KEYS
 from dealer_limits.estimation.methods import load_methods
+from dealer_limits.estimation.rules import cells_of, label_of, sentences_of
 from dealer_limits.estimation.run import OWN_LABELS, OWN_SPECIFICATIONS
 from dealer_limits.estimation.specifications import Registry, Specification, load_registry
 from dealer_limits.exhibits.credibility import make_credibility, read_coverage, read_montecarlo
@@ -48,6 +49,7 @@ from dealer_limits.exhibits.result_files import (
     DIAGNOSTICS,
     INFERENCE,
     INSTRUMENTS,
+    RULES,
     SUMMARY,
     read_result,
 )
@@ -102,6 +104,15 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """Other readings of disputed rules: the drawing for the page, (rule, sentence, table) each, files (label, path)."""
+
+    svg: str
+    tables: tuple[tuple[str, str, str], ...]
+    files: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Score:
     """How the columns and coefficients of a table compare with the printed ones."""
 
@@ -139,6 +150,7 @@ class Inputs:
     summary: pd.DataFrame | None
     instruments: pd.DataFrame | None
     curve: pd.DataFrame | None
+    rules: pd.DataFrame | None
 
 
 def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, console: Console) -> Path:
@@ -173,6 +185,7 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         inputs = replace(inputs, world=None, match_quality=None)
     layouts = {table.number: lay_out(table, definitions, registry, numbers) for table in definitions.tables}
     is_current = inputs.summary is None or same_estimates(inputs.summary, numbers.ours)
+    rules_are_current = inputs.rules is None or same_estimates(inputs.rules.dropna(subset=["se"]), numbers.ours)
     tests = {
         table.number: make_instruments(inputs.instruments if is_current else None, table.number)
         for table in definitions.tables
@@ -211,6 +224,8 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         other_errors=make_other_errors(definitions, inputs.summary, inputs.inference) if is_current else None,
         other_errors_are_current=is_current,
         curve=_curve(output, folder, inputs, sentence) if is_current else None,
+        rules=_rules(output, folder, inputs, sentence) if rules_are_current else None,
+        rules_are_current=rules_are_current,
         sentence=sentence,
         world=inputs.world or {},
         checks=inputs.checks,
@@ -330,6 +345,7 @@ def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
         summary=read_result(output, SUMMARY),
         instruments=read_result(output, INSTRUMENTS),
         curve=read_result(output, CURVE),
+        rules=read_result(output, RULES),
     )
 
 
@@ -496,6 +512,33 @@ def _curve(output: Path, folder: Path, inputs: Inputs, sentence: str) -> Curve |
         svg=inline_svg(sources[0].read_text(encoding="utf-8"), "specification_curve", title),
         lines=curve_lines(inputs.curve, labels),
         files=tuple(files),
+    )
+
+
+def _rules(output: Path, folder: Path, inputs: Inputs, sentence: str) -> Rules | None:
+    """The drawing that `dealer-limits rules` made, copied beside the other figures, and a table per rule."""
+    sources = [output / "figures" / f"rules.{kind}" for kind in ("svg", "png")]
+    if inputs.rules is None or not all(source.is_file() for source in sources):
+        return None
+    files = []
+    for source in sources:
+        (folder / "figures" / source.name).write_bytes(source.read_bytes())
+        files.append((source.suffix[1:].upper(), f"figures/{source.name}"))
+    results = folder / "tables/rules.csv"
+    results.write_text(marked(inputs.rules, sentence).to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+    files.append(("CSV", f"tables/{results.name}"))
+    sentences = sentences_of(inputs.rules)
+    tables = []
+    for (variable, reading, other), rows in inputs.rules.groupby(["variable", "reading", "other_reading"], sort=False):
+        shown = [
+            (label_of((row.table, row.panel, row.column, row.term)), *cells_of(row))
+            for row in rows[rows["is_shown"]].itertuples()
+        ]
+        frame = pd.DataFrame(shown, columns=["Result", reading, other])
+        tables.append((variable, sentences[variable], frame_html(frame, f"rule_{variable}", [reading, other])))
+    title = "Every rule that can be disputed, read otherwise: coefficients with 95% intervals"
+    return Rules(
+        svg=inline_svg(sources[0].read_text(encoding="utf-8"), "rules", title), tables=tuple(tables), files=tuple(files)
     )
 
 

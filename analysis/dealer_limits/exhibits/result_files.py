@@ -56,6 +56,24 @@ SUMMARY = ResultFile(
 )
 INSTRUMENTS = ResultFile("instruments.parquet", "inference", ("table", "column", "term", "statistic", "value", "text"))
 CURVE = ResultFile("figures/specification_curve.parquet", "inference", ("covariance", "coef", "p"))
+RULES = ResultFile(
+    "rules.parquet",
+    "rules",
+    (
+        *_KEYS,
+        "term",
+        "variable",
+        "reading",
+        "other_reading",
+        "coef",
+        "se",
+        "nobs",
+        "other_coef",
+        "other_se",
+        "other_nobs",
+        "is_shown",
+    ),
+)
 
 
 def read_result(folder: Path, file: ResultFile) -> pd.DataFrame | None:

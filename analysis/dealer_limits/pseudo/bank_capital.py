@@ -114,10 +114,7 @@ def simulate_bank_capital(seed: int, parameters: Parameters) -> pd.DataFrame:
         "BHCAH036": text(ratio, leverage.has_ratio, "%.4f").ravel(),
         "BHCA8274": text(leverage.tier_1, always).ravel(),
         "BHCALE88": text(leverage.exposure, always).ravel(),
-        **{
-            item: text(np.rint(share * leverage.relieved), always).ravel()
-            for item, share in RELIEVED_ITEMS.items()
-        },
+        **{item: text(np.rint(share * leverage.relieved), always).ravel() for item, share in RELIEVED_ITEMS.items()},
     } | _filler(rng, quarters, companies)
     table = pd.DataFrame(columns)
     table.loc[table["RSSD9999"] == QUARTER_WITHOUT_RATIO, "BHCAH036"] = None
