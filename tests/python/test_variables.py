@@ -52,7 +52,7 @@ OTHERS: dict[str, Any] = {
     "level_2_trades": "smaller",
     "candidate_least_par_usd": 1_000_000,
     "level_1_seconds_before": 60,
-    "level_1_seconds_after": 120,
+    "level_1_seconds_after": 1300,
     "bill_rates_pct": [0, 10],
     "matching_rule": "price_consistent",
     "listed_trades": 7,
@@ -210,12 +210,9 @@ EFFECTS: dict[str, tuple[str, tuple[Any, ...]]] = {
         "select min(par_usd) >= 1000000 from intermediate.int_soma_trade_candidates",
         (True,),
     ),
-    "level_1_seconds_before": (
-        "select min(seconds_from_close) between -60 and 0 from intermediate.int_soma_matches_level_1",
-        (True,),
-    ),
+    # of releases, which sales come 20 minutes and more after
     "level_1_seconds_after": (
-        "select max(seconds_from_close) between 0 and 120 from intermediate.int_soma_matches_level_1",
+        "select max(seconds_from_close) between 1200 and 1300 from intermediate.int_soma_matches_level_1",
         (True,),
     ),
     "subset_sum_most_states": ("select bool_or(is_search_bounded) from marts.fct_soma_award", (True,)),
