@@ -17,6 +17,7 @@ from conftest import made_once
 from dealer_limits.estimation.inference import Inference, summarise
 from dealer_limits.estimation.known_worlds import NULL_COLUMNS
 from dealer_limits.estimation.panel import stars
+from dealer_limits.estimation.rules import KEY, draw_rules
 from dealer_limits.estimation.specification_curve import CHOICES, Point, draw_curve
 from dealer_limits.estimation.specifications import load_registry
 from dealer_limits.provenance import sentence_on
@@ -108,6 +109,9 @@ def write_all(folder: Path, weak: bool = True, tables: Collection[str] = ()) -> 
     points = curve_points()
     points.to_parquet(output / "figures/specification_curve.parquet", index=False)
     draw_curve(points, output / "figures", sentence_on("paper"))
+    rules = rule_rows()
+    rules.to_parquet(output / "rules.parquet", index=False)
+    draw_rules(rules, output / "figures", sentence_on("paper"))
     diagnostics_rows().to_csv(output / "diagnostics.csv", index=False)
     with duckdb.connect(str(folder / "w.duckdb")) as connection:
         worlds = world_rows()
@@ -221,6 +225,33 @@ def curve_points() -> pd.DataFrame:
             vars(Point(*names, covariance, -0.1 - 0.001 * place, 0.05, p_value, -0.2, 0.0, 100))
             for place, names in enumerate(product(*CHOICES.values()))
             for covariance, p_value in (("robust", 0.01 if place == 0 else 0.2), ("wild_desk", 0.5))
+        ]
+    )
+
+
+def rule_rows() -> pd.DataFrame:
+    """A rule that moves one of two coefficients by two errors, and one that moves a share alone."""
+    coefs = make_estimates().set_index(KEYS)["value"]
+    one, other = (coefs["2", "a", column, "log_limit_usage", "coef"] for column in ("1", "2"))
+    floor = {"variable": "position_floor_usd", "heading": "Zero", "reading": "0", "other_reading": "1000"}
+    level = {"variable": "level_2_trades", "heading": "Lone", "reading": "no_larger", "other_reading": "smaller"}
+    usage = ("2", "a", "1", "log_limit_usage")
+    rows = [
+        (floor, usage, (one, 0.01, 100), (one + 0.02, 0.02, 110), True),
+        (floor, ("2", "a", "2", "log_limit_usage"), (other, 0.01, 100), (other, 0.01, 100), False),
+        (level, usage, (one, 0.01, 100), (one, 0.01, 100), False),
+        (level, ("match", "", "", "lone"), (6.25, None, 406), (0.0, None, 0), True),
+    ]
+    return pd.DataFrame(
+        [
+            {
+                **dict(zip(KEY, key, strict=True)),
+                **dict(zip(("coef", "se", "nobs"), built, strict=True)),
+                **dict(zip(("other_coef", "other_se", "other_nobs"), found, strict=True)),
+                **of_rule,
+                "is_shown": is_shown,
+            }
+            for of_rule, key, built, found, is_shown in rows
         ]
     )
 

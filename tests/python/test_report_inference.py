@@ -254,6 +254,30 @@ def test_specification_curve_is_drawn_and_counted(page: str, folder: Path):
     assert copied.read_bytes() == (folder / "output/figures/specification_curve.png").read_bytes()
 
 
+def test_rules_that_are_read_otherwise_stand_below_the_curve(page: str, folder: Path):
+    part = section(page, "other_errors")
+    assert part.index('aria-label="Specification curve') < part.index('aria-label="Every rule that can be disputed')
+    assert (
+        "1000 instead of 0 changes 1 of 2 coefficients, 1 by more than a standard error and 0 in sign; most "
+        "Table 2(a), column 1: log limit usage, by 2.0 standard errors." in part
+    )
+    assert "smaller instead of no_larger changes 0 of 1 coefficients." in part
+    assert part.count("Table 2(a), column 1: log limit usage</th>") == 1
+    assert all(cell in part for cell in ("awards matched as lone, %", "6.2, N 406", "0.0, N 0"))
+    assert (folder / "output/report/tables/rules.csv").read_text(encoding="utf-8").count("\n") == 5
+
+
+def test_rules_of_other_estimates_are_not_shown(tmp_path: Path):
+    write_all(tmp_path)
+    path = tmp_path / "output/rules.parquet"
+    rows = pd.read_parquet(path)
+    rows["coef"] *= 1.0001
+    rows.to_parquet(path)
+    part = section(write(tmp_path).read_text(encoding="utf-8"), "other_errors")
+    assert "<code>rules.parquet</code> belongs to other estimates" in part
+    assert "rule_position_floor_usd" not in part
+
+
 def test_errors_of_other_estimates_are_not_shown(tmp_path: Path):
     write_all(tmp_path, tables=("2", "8"))
     path = tmp_path / "output/inference_summary.parquet"
@@ -269,6 +293,7 @@ def test_errors_of_other_estimates_are_not_shown(tmp_path: Path):
 def test_without_the_files_the_page_names_the_command_that_makes_each(folders: Path):
     page = (folders / "base/output/report/index.html").read_text(encoding="utf-8")
     assert "<code>dealer-limits inference</code> makes" in section(page, "other_errors")
+    assert "<code>dealer-limits rules</code> builds" in section(page, "other_errors")
     part = section(page, "credibility")
     assert "<code>dealer-limits diagnostics</code> makes" in part
     assert not re.search("<table", part + section(page, "other_errors"))
