@@ -30,6 +30,14 @@ def folder(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return copied
 
 
+@pytest.fixture(scope="module")
+def compiler(tmp_path_factory: pytest.TempPathFactory) -> Compiler:
+    """The project, parsed once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        return Compiler(tmp_path_factory.mktemp("compiling"), DEFAULTS)
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.variable)
 def test_rule_is_built_anew_from_the_models_that_read_its_variable(rule: rules.Rule) -> None:
     readers = {file.stem for file in MODELS if rule.variable in variables_read(file.read_text())}
@@ -48,13 +56,14 @@ def test_every_rule_has_its_heading_in_the_decisions_and_a_page() -> None:
     assert [rule.heading for rule in RULES if f"(decisions.md#{anchor_of(rule.heading)})" not in page] == []
 
 
-def test_models_made_anew_with_the_same_reading_are_those_of_the_build(folder: Path, tmp_path: Path) -> None:
+def test_models_made_anew_with_the_same_reading_are_those_of_the_build(
+    folder: Path, compiler: Compiler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
     build_file = folder / "build/dealer_limits.duckdb"
     copy = tmp_path / build_file.name
     shutil.copyfile(build_file, copy)
-    statements = Compiler(tmp_path / "compiling", DEFAULTS).compile(
-        {name for rule in RULES for name in rule.models}, {}
-    )
+    statements = compiler.compile({name for rule in RULES for name in rule.models}, {})
 
     rebuild(copy, statements)
 
@@ -76,9 +85,10 @@ def test_models_made_anew_with_the_same_reading_are_those_of_the_build(folder: P
 
 
 def test_other_readings_stand_beside_the_one_that_was_built(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, compiler: Compiler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(run_rules, "Compiler", lambda *arguments: compiler)
     monkeypatch.setattr(run_rules, "RULES", [rule for rule in RULES if rule.variable == "position_floor_usd"])
     warehouse = folder / "dealer_limits.duckdb"
     before = (warehouse.read_bytes(), (folder / "build/dealer_limits.duckdb").read_bytes())
