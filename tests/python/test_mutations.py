@@ -374,6 +374,36 @@ DRAWN = (
         "case when matches.match_kind not in ('lone', 'exact') then cast(searches.exact_subsets - 1 as integer) end",
         "alternatives_are_counted_of_exact_sums_alone_and_without_the_chosen_one",
     ),
+    (
+        "models/intermediate/matching/int_soma_matches.sql",
+        "= 1 then 'lone'",
+        "> 1 then 'lone'",
+        "exact_sum_of_one_trade_is_a_kind_of_its_own",
+    ),
+    (
+        "models/intermediate/matching/int_soma_awards.sql",
+        "'release': 'released_at'",
+        "'release': 'closed_at'",
+        "time_of_an_operation_is_its_release",
+    ),
+    (
+        "models/intermediate/trades/int_dealer_customer_trades.sql",
+        "if name not in counted",
+        "if true",
+        "when_issued_trades_with_customers_count_where_they_are_included",
+    ),
+    (
+        "models/marts/fct_position_change_by_usage_rank.sql",
+        "percent_rank() over (order by limit_usage)",
+        "percent_rank() over (partition by desk_id order by limit_usage)",
+        "ranks_are_among_all_desk_days_where_they_are_pooled",
+    ),
+    (
+        "models/intermediate/desks/int_firm_slr_distances.sql",
+        "ratios.quarter_end between",
+        "ratios.quarter_end not between",
+        "what_the_relief_left_out_is_added_back",
+    ),
 )
 MUTATIONS |= {
     f"{Path(file).stem}: {after}": Mutation(file, before, after, Path(file).stem, {caught_by})
