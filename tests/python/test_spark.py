@@ -45,7 +45,15 @@ def on_spark(workspace: Workspace, *command: str) -> subprocess.CompletedProcess
 def build_part(workspace: Workspace, load: Load) -> None:
     """A part of the tree by Spark: all of it, or what of it follows from a load's tables."""
     followers = [f"source:{table}+,{model}" for table in load.tables for model in PART]
-    arguments = ["build", "--target", "spark", "--exclude-resource-types", "unit_test", "--select", *(followers or PART)]
+    arguments = [
+        "build",
+        "--target",
+        "spark",
+        "--exclude-resource-types",
+        "unit_test",
+        "--select",
+        *(followers or PART),
+    ]
     program = (
         "from dbt.cli.main import dbtRunner; from dealer_limits.loads import Load, current;"
         f"from dealer_limits.spark import use_spark; use_spark(); current.load = {load!r};"
