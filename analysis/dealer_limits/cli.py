@@ -410,15 +410,14 @@ def export(
 @app.command()
 @one_line_errors
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="A", help="The folder of an export.")],
-    second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    exports: Annotated[list[Path], typer.Argument(metavar="A B [C ...]", help="Folders of exports.")],
     table: Annotated[list[str] | None, typer.Option(help="Show all cells of these, as 2 or figure_3.")] = None,
     output: Output = Path("output"),
 ) -> None:
-    """Set two exports side by side: coefficients by their combined standard errors, and what is withheld."""
+    """Set exports side by side: coefficients by their combined standard errors, the match, and what is withheld."""
     from dealer_limits.disclosure.compare import compare_exports
 
-    compare_exports(first, second, output, table, console)
+    compare_exports(exports, output, table, console)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from dealer_limits.cli import app
 from dealer_limits.disclosure.cells import SalesDay, figure_cells, identifying_variation, match_cells, summary_cells
-from dealer_limits.disclosure.compare import COMPARISON, compare_exports
+from dealer_limits.disclosure.compare import COMPARISON, NOT_THERE, PAGE, compare_exports
 from dealer_limits.disclosure.export import COLUMNS, KEYS, Judged, _figure_5, export_disclosure, withhold_complements
 from dealer_limits.disclosure.rules import COMPLEMENT, DOMINANT, NO_FIRMS, TOO_FEW, TWO_DOMINANT, Rules
 from dealer_limits.errors import DealerLimitsError
@@ -162,8 +162,9 @@ def test_nothing_of_a_row_leaves(planted: Path, export: Path) -> None:
 
 def test_export_of_pseudo_data_says_so_in_each_file(export: Path, tmp_path: Path) -> None:
     """And so does the comparison of such an export."""
-    compare_exports(export, export, tmp_path, None, quiet())
+    compare_exports([export, export], tmp_path, None, quiet())
 
+    assert (tmp_path / PAGE).read_text().count("Pseudo data, world paper") == 2
     for file in (*export.glob("*.csv"), *tmp_path.glob("*.csv")):
         assert pd.read_csv(file)["pseudo_data"].str.startswith("Pseudo data, world paper").all(), file.name
     assert json.loads((export / "manifest.json").read_text())["pseudo_data"].startswith("Pseudo data, world paper")
@@ -337,29 +338,87 @@ def column(term: str, coef: str, se: str, nobs: str, withheld: str = "") -> list
 def exports(tmp_path: Path) -> tuple[Path, Path]:
     first = column("usage", "-0.5", "0.3", "100") + column("slr", "1", "1", "100", DOMINANT)[:2]
     second = (
-        column("usage", "0.5", "0.4", "90")
+        column("usage", "0.5", "0.3", "90")
         + column("slr", "1", "1", "90")[:2]
-        + [("match", "", "1", "equal", "awards", "3", "9", "")]
+        + [("match", "", "1", "equal", "awards_pct", "60", "9", "")]
     )
     return write_export(tmp_path / "a", first), write_export(tmp_path / "b", second)
 
 
-def test_two_exports_are_set_side_by_side(exports: tuple[Path, Path], tmp_path: Path) -> None:
-    console = Console(width=160, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
+def test_exports_are_set_side_by_side(exports: tuple[Path, Path], tmp_path: Path) -> None:
+    console = Console(width=200, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    third = write_export(tmp_path / "c", column("usage", "-1.5", "0.4", "80"))
 
-    rows = compare_exports(*exports, tmp_path / "output", ["2"], console).set_index("term")
+    rows = compare_exports([*exports, third], tmp_path / "output", ["2"], console).set_index("term")
 
     usage = rows.loc["usage"]
-    assert usage["difference_in_se"] == pytest.approx(-1 / 0.5)
-    assert (usage["nobs_a"], usage["nobs_b"], usage["same_sign"], usage["state"]) == (100, 90, "no", "both")
-    assert rows.loc["slr", "state"] == "withheld in A (dominant_firm)"
-    assert np.isnan(rows.loc["slr", "difference_in_se"]) and rows.loc["slr", "same_sign"] == ""
-    assert rows.loc["equal", "state"] == "only in B"
+    assert [usage[f"difference_in_se_{name}"] for name in "bc"] == pytest.approx(
+        [1 / np.hypot(0.3, 0.3), -1 / np.hypot(0.3, 0.4)]
+    )
+    assert [usage[f"nobs_{name}"] for name in "abc"] == [100, 90, 80]
+    assert [usage[f"same_sign_{name}"] for name in "bc"] == ["no", "yes"]
+    states = {term: [rows.loc[term, f"withheld_{name}"] for name in "abc"] for term in rows.index}
+    assert states == {
+        "usage": ["", "", ""],
+        "slr": [DOMINANT, "", NOT_THERE],
+        "equal": [NOT_THERE, "", NOT_THERE],
+    }
+    assert np.isnan(rows.loc["slr", "difference_in_se_b"]) and rows.loc["slr", "same_sign_b"] == ""
     with (tmp_path / "output" / COMPARISON).open() as file:
-        assert [row["state"] for row in csv.DictReader(file)] == list(rows["state"])
+        assert [row["withheld_a"] for row in csv.DictReader(file)] == ["", DOMINANT, NOT_THERE]
     printed = console.export_text()
-    assert "withheld in A (dominant_firm)" in printed
+    assert "A: dominant_firm, C: not there" in printed
     assert "-0.500 (0.300)" in printed
+
+
+def test_summary_has_shares_of_what_is_known(exports: tuple[Path, Path], tmp_path: Path) -> None:
+    """Of A's two terms one is withheld; neither of B's is 1.96 errors from zero, and one is that far from A's."""
+    compare_exports(exports, tmp_path / "output", None, quiet())
+
+    lines = (tmp_path / "output" / PAGE).read_text().splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")]
+    assert dict(zip(cells[0], cells[2], strict=True)) == {
+        "exhibit": "2",
+        "terms": "2",
+        "significant, % A / B": "0",
+        "other sign, % B from A": "100",
+        "beyond 1.96 se, % B from A": "100",
+        "withheld A / B": "1 / 0",
+        "largest N A / B": "100 / 90",
+    }
+    assert ["1 equal", "– / 60.0", "–"] in cells
+    assert [line for line in lines if line.startswith("- ")] == [
+        f"- A: {exports[0]}: 1 cells kept, 1 withheld, 1 not there.",
+        f"- B: {exports[1]}: 3 cells kept, 0 withheld, 0 not there.",
+        "- 1 cells are withheld in some of them alone",
+    ]
+
+
+def test_comparison_has_the_effect_that_worlds_differ_by(planted: Path, export: Path, tmp_path: Path) -> None:
+    """An outcome with half of usage less has coefficients that are a half less, with the same errors."""
+    path = tmp_path / "dealer_limits.duckdb"
+    shutil.copy(planted / "dealer_limits.duckdb", path)
+    with duckdb.connect(path) as connection:
+        connection.execute(
+            "update observations.obs_desk_horizon set d_log_net_securities_position = "
+            "d_log_net_securities_position - 0.5 * log_limit_usage"
+        )
+        specs = load_registry(connection).of_tables(["2"])
+    estimated(path, tmp_path / "output", ["2"])
+    export_disclosure(path, tmp_path / "output", tmp_path / "export", Rules(), quiet())
+
+    rows = compare_exports([export, tmp_path / "export"], tmp_path / "output", None, quiet())
+
+    rows = rows[rows["statistic"] == "coef"].set_index(["exhibit", "panel", "column"])
+    is_changed = {spec.key: spec.dependent == "d_log_net_securities_position" for spec in specs}
+    found = rows.loc[[*is_changed]]
+    expected = np.where([*is_changed.values()], -0.5, 0)
+    # of six digits in the exports
+    np.testing.assert_allclose(found["difference_b"], expected, atol=1e-6)
+    np.testing.assert_allclose(found["se_b"], found["se_a"], rtol=1e-5)
+    assert ((found["difference_in_se_b"] < -1.96) == (expected < 0)).all()
+    assert (found[["withheld_a", "withheld_b"]] == "").all(axis=None)
+    assert set(rows.drop(found.index)["withheld_b"]) == {NOT_THERE}
 
 
 def test_export_that_was_changed_is_refused(exports: tuple[Path, Path], tmp_path: Path) -> None:
@@ -367,14 +426,14 @@ def test_export_that_was_changed_is_refused(exports: tuple[Path, Path], tmp_path
     file.write_text(file.read_text().replace("-0.5", "-0.6"))
 
     with pytest.raises(DealerLimitsError, match="expected a folder that `dealer-limits export` wrote, whole"):
-        compare_exports(*exports, tmp_path / "output", None, quiet())
+        compare_exports(exports, tmp_path / "output", None, quiet())
 
 
 def test_export_is_alike_with_itself(export: Path, tmp_path: Path) -> None:
-    rows = compare_exports(export, export, tmp_path, None, quiet())
+    rows = compare_exports([export, export], tmp_path, None, quiet())
 
-    kept = rows[rows["state"] == "both"]
-    assert len(kept) and (kept["difference"] == 0).all()
+    kept = rows[rows["withheld_b"] == ""]
+    assert len(kept) and (kept["difference_b"] == 0).all()
     assert not rows[list(KEYS)].duplicated().any()
 
 
@@ -385,6 +444,7 @@ def test_export_is_alike_with_itself(export: Path, tmp_path: Path) -> None:
         ("export --disclosure new --largest-share 60", "--largest-share: expected a share above 0, at most 1"),
         ("export --disclosure full", "--disclosure full: expected a folder that is new or empty"),
         ("export --disclosure new", "run `dealer-limits estimate` first"),
+        ("compare full", "expected 2 to 26 exports"),
         ("compare full new", "expected a folder that `dealer-limits export` wrote"),
     ],
 )
