@@ -21,6 +21,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from dealer_limits.pseudo.world import DEFAULT_SEED, write_world
+from gate_worlds import (
+    Judged,
+    break_desks,
+    break_trades,
+    judge,
+    odd_desks,
+    odd_trades,
+    plant_sentinel,
+    write_base,
+)
 from other_forms import write_other_forms
 from workspace import ROOT, FailedBuild, SecondBuild, Workspace, digest, failed_nodes
 
@@ -45,6 +55,7 @@ PROJECT = (
 # files of tests that share what is not shared between processes run in one process
 TOGETHER = {
     **dict.fromkeys(("test_determinism", "test_publish"), "second build"),
+    **dict.fromkeys(("test_gates", "test_history"), "gates"),
     **dict.fromkeys(("test_report", "test_report_inference"), "reports"),
     **dict.fromkeys(("test_matching_oracle", "test_matching_adversarial"), "matching"),
 }
@@ -182,6 +193,40 @@ def small_workspace(small_raw: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
+def gate_base(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Raw files of fewer days, to be copied by who changes them."""
+    return made_once(tmp_path_factory, "gate_base", lambda folder: write_base(world, folder / "raw")) / "raw"
+
+
+@pytest.fixture(scope="session")
+def good_build(gate_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """A whole build by the command, of raw data with oddities and planted values: the last good one of what comes."""
+    folder = tmp_path_factory.mktemp("gates")
+    raw = folder / "raw"
+    shutil.copytree(gate_base, raw)
+    odd_desks(raw)
+    odd_trades(raw)
+    plant_sentinel(raw)
+    return judge(Workspace(folder, raw))
+
+
+@pytest.fixture(scope="session")
+def claimed(good_build: Judged, gate_base: Path) -> dict[str, tuple[str, str, str]]:
+    """What must stop each claim; all that is implausible comes in the folder of the last good build."""
+    raw = good_build.workspace.raw
+    shutil.rmtree(raw)
+    shutil.copytree(gate_base, raw)
+    plant_sentinel(raw)
+    return break_trades(raw) | break_desks(raw)
+
+
+@pytest.fixture(scope="session")
+def bad_build(good_build: Judged, claimed: dict[str, tuple[str, str, str]]) -> Judged:
+    """A build of all that, which is not published."""
+    return judge(good_build.workspace)
+
+
+@pytest.fixture(scope="session")
 def second_workspace(world: Path, warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The rows of `warehouse` in other forms of files, and a published warehouse that says that it is old."""
     folder = tmp_path_factory.mktemp("second_build")
@@ -198,7 +243,7 @@ def second_workspace(world: Path, warehouse: Workspace, tmp_path_factory: pytest
 def killed_build(second_workspace: Workspace) -> FailedBuild:
     """A build killed with SIGKILL while it writes."""
     before = digest(second_workspace.published)
-    process = second_workspace.start("dealer-limits", "build")
+    process = second_workspace.start_parsed("dealer-limits", "build")
     deadline = time.monotonic() + SECONDS_TO_MIDWAY
     while second_workspace.build_size < MIDWAY_BYTES and time.monotonic() < deadline:
         assert process.poll() is None, "the build ended before it could be killed"
@@ -228,6 +273,7 @@ def second_build(second_workspace: Workspace, failed_build: FailedBuild) -> Seco
         before = analyst.execute(old_rows).fetchone()[0]
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TZ", "Asia/Tokyo")
-            finished = second_workspace.run("dbt", "--log-level", "none", "build", "--threads", "1")
-        assert finished.returncode == 0, finished.stdout + finished.stderr
+            process = second_workspace.start_parsed("dbt", "--log-level", "none", "build", "--threads", "1")
+            stdout, stderr = process.communicate()
+        assert process.returncode == 0, stdout + stderr
         return SecondBuild(second_workspace, before, analyst.execute(old_rows).fetchone()[0])

@@ -13,7 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from dbt.cli.main import dbtRunnerResult
 from dbt_common.exceptions import DbtRuntimeError
@@ -23,10 +22,8 @@ from dealer_limits.build import _ending
 from dealer_limits.cli import app
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.history import History, why_failed
-from workspace import ROOT, Workspace, digest
-
-# planted in raw data, and must be found in no byte
-SENTINEL = "S3NTINEL"
+from gate_worlds import SENTINEL, Judged
+from workspace import ROOT, Workspace
 
 
 def is_documented(code: int, line: str) -> bool:
@@ -45,37 +42,19 @@ def shown(workspace: Workspace, *arguments: str) -> str:
     return CliRunner().invoke(app, ["history", "--warehouse", str(workspace.published), *arguments]).stdout
 
 
-def plant(raw: Path) -> None:
-    """In a text that is kept, in a row that is rejected and in a column that no contract knows."""
-    dealers = raw / "reference/dealers.csv"
-    header, *rows = dealers.read_text().splitlines()
-    dealers.write_text("\n".join([header + ",NOTE", *(f"{row},{SENTINEL}" for row in rows)]) + "\n")
-    move = raw / "market/move.csv"
-    move.write_text(move.read_text() + f"{SENTINEL},100\n")
-    desks = pq.read_table(raw / "fr_vv1/desks.parquet")
-    place = desks.schema.get_field_index("desk_description")
-    described = [f"{text} {SENTINEL}" for text in desks.column(place).to_pylist()]
-    pq.write_table(desks.set_column(place, "desk_description", [described]), raw / "fr_vv1/desks.parquet")
-
-
 def assert_without_values(workspace: Workspace) -> None:
     assert SENTINEL.encode() not in history_of(workspace).file.read_bytes()
 
 
 @pytest.fixture(scope="module")
-def published(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A whole build of raw data with values planted in them, by the command."""
-    folder = tmp_path_factory.mktemp("history")
-    shutil.copytree(world, folder / "world")
-    workspace = Workspace(folder, folder / "world/raw")
-    plant(workspace.raw)
-    finished = workspace.run_here("dealer-limits", "build")
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return workspace
+def published(good_build: Judged) -> Workspace:
+    """After a whole build of raw data with values planted in them."""
+    assert good_build.exit_code == 0, good_build.output + good_build.error
+    return good_build.workspace
 
 
 def test_published_build_has_its_counts_seconds_warnings_and_slowest_nodes(published: Workspace) -> None:
-    started, ended = history_of(published).read()
+    started, ended = history_of(published).read()[:2]
 
     assert (started["event"], ended["event"], ended["outcome"]) == ("build started", "build ended", "published")
     with published.connect() as connection:
@@ -135,19 +114,15 @@ def test_refused_build_has_its_line(small_workspace: Workspace, tmp_path: Path) 
     assert_without_values(workspace)
 
 
-def test_implausible_build_has_its_gate_and_the_last_good_one_stays(published: Workspace) -> None:
-    before = digest(published.published)
-
-    refused = published.run_here("dealer-limits", "build", "--vars", "{gate_bounds: {level_1_share: 1.0}}")
-
-    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert is_documented(2, refused.stderr)
-    ended = history_of(published).read()[-1]
-    assert (ended["outcome"], ended["stops"]) == ("refused", ["level_1_share"])
-    assert ended["line"] == refused.stderr.strip()
+def test_implausible_build_has_its_gates(bad_build: Judged) -> None:
+    assert (bad_build.exit_code, bad_build.error.count("\n")) == (2, 1)
+    assert is_documented(2, bad_build.error)
+    ended = next(event for event in history_of(bad_build.workspace).read() if event.get("outcome") == "refused")
+    stops = {gate for gate, found in bad_build.verdicts.items() if "stop" in found.values()}
+    assert set(ended["stops"]) == stops
+    assert ended["line"] == bad_build.error.strip()
     assert ended["rows"]
-    assert digest(published.published) == before
-    assert_without_values(published)
+    assert_without_values(bad_build.workspace)
 
 
 def test_variable_that_is_none_is_in_the_history(tmp_path: Path, small_workspace: Workspace) -> None:
