@@ -108,7 +108,7 @@ def test_no_log_is_kept_where_none_is_asked_for(small_workspace: Workspace, tmp_
     """`dealer-limits build` asks for none, since a log may quote what stands in rows."""
     workspace = Workspace(tmp_path, small_workspace.raw)
     # variables that are none end a build once dbt has set up its log
-    shown = workspace.run(*program.split(), "build", "--vars", "{gate_bounds: {nowhere: x}}")
+    shown = workspace.run_here(*program.split(), "build", "--vars", "{gate_bounds: {nowhere: x}}")
 
     assert shown.returncode == 2
     assert not [path for path in (tmp_path / "logs").rglob("*") if path.is_file()]

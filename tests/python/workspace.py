@@ -39,7 +39,18 @@ _PARSED = ROOT / ".pytest_cache" / "dbt"
 _READ_WHEN_RUN = {"gate_bounds", "most_awards_per_cusip_day"}
 
 # of a copy of the project
-_COPIED = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "tests", "docs", "README.md", "analysis")
+_COPIED = (
+    "dbt_project.yml",
+    "profiles.yml",
+    "selectors.yml",
+    "models",
+    "macros",
+    "seeds",
+    "tests",
+    "docs",
+    "README.md",
+    "analysis",
+)
 
 
 def copy_project(folder: Path) -> Path:
@@ -129,6 +140,17 @@ class Workspace:
             [Path(sys.executable).with_name(program), *arguments],
             cwd=self.project,
             env=_without_raw_data(os.environ) | self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def start_parsed(self, *command: str) -> subprocess.Popen[str]:
+        """`run_here` in a process of its own: what has a process, a zone or an end of its own need not parse again."""
+        here = (str(Path(__file__)), str(self.folder), str(self.raw))
+        return subprocess.Popen(
+            [sys.executable, *here, *command],
+            env=_without_raw_data(os.environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -242,3 +264,13 @@ def _without_raw_data(environment: Mapping[str, str]) -> dict[str, str]:
 
 def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    folder, raw, *command = sys.argv[1:]
+    # what the program is called, which says what comes last
+    sys.argv[:] = command
+    finished = Workspace(Path(folder), Path(raw)).run_here(*command)
+    sys.stdout.write(finished.stdout)
+    sys.stderr.write(finished.stderr)
+    sys.exit(finished.returncode)
