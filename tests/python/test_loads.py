@@ -31,6 +31,8 @@ LAST_MODELS = (
     *("int_bill_trades_without_price", "qc_trade_filters", "qc_messages_undoing_nothing"),
 )
 LOAD = Load("", ("soma.operation_details", "soma.operations", "trace.reports"))
+# in a delivery: it costs builds, and worlds next to nothing
+WORLDS = 40
 # which a full build has no need of, which a build of a part does not tell of, and what differs from run to run
 NOT_COMPARED = {"int_trade_cells", "qc_raw_files", "raw_file", "build", "qc_build", "qc_gates"}
 
@@ -97,7 +99,7 @@ def operations_file(day: int, cusips: list[int], version: int) -> str:
 @st.composite
 def deliveries(draw: st.DrawFn) -> list[Delivery]:
     """States of the folder, one after the other: of each file no version, or one of two."""
-    drawn = draw(st.lists(worlds(), min_size=25, max_size=25))
+    drawn = draw(st.lists(worlds(), min_size=WORLDS, max_size=WORLDS))
     lines: dict[str, list[Row]] = {}
     for world, entries in enumerate(drawn):
         for entry in entries:
@@ -120,7 +122,7 @@ def deliveries(draw: st.DrawFn) -> list[Delivery]:
     # an operation whose versions are in two files
     versions["soma/day_1_again.json"] = [operations_file(1, [3, 4, 5], 3), operations_file(1, [5, 6], 4)]
     states = []
-    for _ in range(draw(st.integers(3, 5))):
+    for _ in range(draw(st.integers(4, 5))):
         choices = {name: draw(st.sampled_from([None, 0, 1, 1])) for name in sorted(versions)}
         states.append(Delivery({name: versions[name][place] for name, place in choices.items() if place is not None}))
     return states
@@ -187,7 +189,7 @@ def differences(loaded: Path, full: Path) -> dict[str, int]:
 
 # no shrinking: each example is several builds
 @settings(
-    max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], database=None
+    max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], database=None
 )
 @given(states=deliveries())
 def test_loads_leave_what_a_full_build_leaves(places: tuple[Workspace, Workspace], states: list[Delivery]) -> None:
