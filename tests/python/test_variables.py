@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,6 @@ from typer.testing import CliRunner
 
 from dealer_limits.cli import app
 from dealer_limits.variables import WORDS, documented, read_variables
-from gate_worlds import write_base
 from workspace import ROOT, Workspace
 
 DEFAULTS = documented(ROOT)
@@ -260,16 +262,20 @@ EFFECTS: dict[str, tuple[str, tuple[Any, ...]]] = {
 
 
 @pytest.fixture(scope="module")
-def base(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_base(world, tmp_path_factory.mktemp("base") / "raw")
+def workspace(gate_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A build with every variable at another value, as a user runs it, of raw files without those of a table."""
+    folder = tmp_path_factory.mktemp("variables")
+    raw = folder / "raw"
+    shutil.copytree(gate_base, raw, copy_function=os.link)
+    (raw / "market/on_the_run_premium.csv").unlink()
+    workspace = Workspace(folder, raw)
+    finished = workspace.run_here("dealer-limits", "build", "--vars", json.dumps(OTHERS))
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return workspace
 
 
 @pytest.fixture(scope="module")
-def built(base: Path, tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
-    """A build with every variable at another value, as a user runs it."""
-    workspace = Workspace(tmp_path_factory.mktemp("variables"), base)
-    finished = workspace.run_here("dealer-limits", "build", "--vars", json.dumps(OTHERS))
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+def built(workspace: Workspace) -> Iterator[duckdb.DuckDBPyConnection]:
     with workspace.connect() as connection:
         yield connection
 
@@ -365,14 +371,11 @@ def test_dbt_alone_refuses_them_too(small_workspace: Workspace, tmp_path: Path) 
     assert "OK created" not in finished.stdout
 
 
-def test_dbt_takes_a_changed_variable_for_no_change_of_models(warehouse: Workspace, tmp_path: Path) -> None:
+def test_dbt_takes_changed_variables_for_no_change_of_models(workspace: Workspace, warehouse: Workspace) -> None:
     """docs/change_a_rule.md says so: once dbt sees it, the page can say how to build what changed alone."""
-    workspace = Workspace(tmp_path, warehouse.raw)
-    changed = ("--vars", "{horizons: [1], var_limit_tolerance: 0.05}")
-
     listed = workspace.run(
         *("dbt", "-q", "ls", "--resource-type", "model", "--select", "state:modified"),
-        *("--state", str(warehouse.folder / "target"), *changed),
+        *("--state", str(warehouse.folder / "target"), "--vars", json.dumps(OTHERS)),
     )
 
     assert (listed.returncode, listed.stdout) == (0, "")

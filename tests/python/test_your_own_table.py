@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -15,9 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from dealer_limits.cli import app
 from dealer_limits.variables import read_variables
-from gate_worlds import write_base
 from workspace import ROOT, Workspace, copy_project
 
 PAGE = (ROOT / "docs/your_own_table.md").read_text(encoding="utf-8")
@@ -58,10 +58,10 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Walk:
+def walk(gate_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Walk:
     """The page with its builds in one: the event is another, the tables are of the desk panel. No unit tests."""
     folder = tmp_path_factory.mktemp("own")
-    walk = Walk(folder, write_base(world, folder / "raw"))
+    walk = Walk(folder, gate_base)
     (walk.project / "my.csv").write_text(ROWS, encoding="utf-8")
     (walk.project / "my.yml").write_text(block("yaml", "# my.yml"), encoding="utf-8")
     for line, name, text in EDITS:
@@ -84,6 +84,14 @@ def shown(walk: Walk) -> str:
     finished = walk.run("python", "-c", program, json.dumps([arguments for _, *arguments in RESULTS]))
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
+
+
+@pytest.fixture
+def in_its_folder(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one who works in the project's folder."""
+    monkeypatch.chdir(walk.project)
+    for name, value in walk.workspace.environment.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -149,27 +157,25 @@ def test_report_has_them_under_their_labels(walk: Walk, shown: str) -> None:
         assert label in page
 
 
-def test_name_that_is_not_there_is_said_with_the_nearest(walk: Walk) -> None:
+def test_name_that_is_not_there_is_said_with_the_nearest(walk: Walk, in_its_folder: None) -> None:
     (walk.project / "misspelt.csv").write_text(ROWS.replace(";log_var,", ";log_vr,", 1), encoding="utf-8")
 
-    finished = walk.run(
-        "dealer-limits", "estimate", "--specifications", "misspelt.csv", "--table", "16", "--output", "elsewhere"
-    )
+    places = ("--warehouse", str(walk.workspace.published), "--output", "elsewhere")
+    finished = CliRunner().invoke(app, ["estimate", "--specifications", "misspelt.csv", "--table", "16", *places])
 
-    assert finished.returncode == 2
+    assert finished.exit_code == 2
     assert finished.stderr.strip() == MISSPELT
     estimates = pd.read_parquet(walk.project / "elsewhere/estimates.parquet")
     assert set(estimates["column"]) == {"1", "3", "4"}
 
 
-def test_python_returns_a_row_for_each_coefficient(walk: Walk) -> None:
-    script = block("python", "import dealer_limits") + "print(frame.to_csv(), alone.to_csv(), sep='---')"
-    finished = walk.run("python", "-c", script)
-    assert finished.returncode == 0, finished.stderr
-    frame, alone = (pd.read_csv(io.StringIO(text)) for text in finished.stdout.split("---"))
+def test_python_returns_a_row_for_each_coefficient(in_its_folder: None) -> None:
+    found: dict[str, pd.DataFrame] = {}
+    exec(block("python", "import dealer_limits"), found)
+    frame, alone = found["frame"], found["alone"]
     assert len(frame) == 5 + 3
     assert np.isfinite(frame[["coef", "se", "nobs"]]).all(axis=None)
-    second = frame[(frame["table"] == 16) & (frame["column"] == 2)]
+    second = frame[(frame["table"] == "16") & (frame["column"] == "2")]
     assert list(alone["coef"]) == list(second["coef"])
 
 
