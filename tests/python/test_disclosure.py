@@ -336,11 +336,12 @@ def column(term: str, coef: str, se: str, nobs: str, withheld: str = "") -> list
 
 @pytest.fixture
 def exports(tmp_path: Path) -> tuple[Path, Path]:
-    first = column("usage", "-0.5", "0.3", "100") + column("slr", "1", "1", "100", DOMINANT)[:2]
+    in_neither = ("figure_1", "", "2020-03-16", "", "net_securities_position_usd_bn", "", "", TOO_FEW)
+    first = column("usage", "-0.5", "0.3", "100") + column("slr", "1", "1", "100", DOMINANT)[:2] + [in_neither]
     second = (
         column("usage", "0.5", "0.3", "90")
         + column("slr", "1", "1", "90")[:2]
-        + [("match", "", "1", "equal", "awards_pct", "60", "9", "")]
+        + [("match", "", "1", "equal", "awards_pct", "60", "9", ""), in_neither]
     )
     return write_export(tmp_path / "a", first), write_export(tmp_path / "b", second)
 
@@ -362,10 +363,11 @@ def test_exports_are_set_side_by_side(exports: tuple[Path, Path], tmp_path: Path
         "usage": ["", "", ""],
         "slr": [DOMINANT, "", NOT_THERE],
         "equal": [NOT_THERE, "", NOT_THERE],
+        "": [TOO_FEW, TOO_FEW, NOT_THERE],
     }
     assert np.isnan(rows.loc["slr", "difference_in_se_b"]) and rows.loc["slr", "same_sign_b"] == ""
     with (tmp_path / "output" / COMPARISON).open() as file:
-        assert [row["withheld_a"] for row in csv.DictReader(file)] == ["", DOMINANT, NOT_THERE]
+        assert [row["withheld_a"] for row in csv.DictReader(file)] == ["", DOMINANT, TOO_FEW, NOT_THERE]
     printed = console.export_text()
     assert "A: dominant_firm, C: not there" in printed
     assert "-0.500 (0.300)" in printed
@@ -388,8 +390,8 @@ def test_summary_has_shares_of_what_is_known(exports: tuple[Path, Path], tmp_pat
     }
     assert ["1 equal", "– / 60.0", "–"] in cells
     assert [line for line in lines if line.startswith("- ")] == [
-        f"- A: {exports[0]}: 1 cells kept, 1 withheld, 1 not there.",
-        f"- B: {exports[1]}: 3 cells kept, 0 withheld, 0 not there.",
+        f"- A: {exports[0]}: 1 cells kept, 2 withheld, 1 not there.",
+        f"- B: {exports[1]}: 3 cells kept, 1 withheld, 0 not there.",
         "- 1 cells are withheld in some of them alone",
     ]
 
