@@ -23,9 +23,9 @@
     to these; 'files' of such rows; 'reports', their control dates and numbers. With awards=true, also days of which
     operations changed. -#}
 {% macro is_touched(columns, of='resolved again', awards=false) %}
-    {%- if not execute or is_load() -%}
-        {#- while dbt parses, too: they are built before what asks for them -#}
-        {%- set cells = ref('int_trade_cells') if of == 'resolved again' -%}
+    {%- if not execute and of == 'resolved again' -%}
+        {#- they are built before what asks for them -#}
+        {%- do ref('int_trade_cells') -%}
     {%- endif -%}
     {%- if not execute or not is_load() -%}
         {{ return('true') }}
@@ -37,7 +37,13 @@
             'changed rows': ['executed_on', 'cusip'], 'resolved again': ['executed_on', 'cusip'], 'files': ['raw_file'],
             'reports': ['control_date', 'control_number']
         }[of] -%}
-        {%- set relation = cells or changed_rows('trace.reports') -%}
+        {%- if of == 'resolved again' -%}
+            {#- not by ref: what makes a table of a view that follows from them asks, too -#}
+            {%- set cells = graph.nodes['model.' ~ project_name ~ '.int_trade_cells'] -%}
+            {%- set relation = api.Relation.create(schema=cells.schema, identifier=cells.name) -%}
+        {%- else -%}
+            {%- set relation = changed_rows('trace.reports') -%}
+        {%- endif -%}
         {%- do conditions.append(adapter.dispatch('are_among')(columns, touched_columns, relation)) -%}
     {%- endif -%}
     {%- if awards -%}
