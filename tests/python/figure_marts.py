@@ -45,8 +45,12 @@ def make_marts() -> dict[str, pd.DataFrame]:
         "fct_inventory_change_by_constraint": groups(
             "constraint_group",
             {
-                "constrained": {"desks": 6, "average_change_usd_bn": -np.arange(len(DAYS)) / 10},
-                "unconstrained": {"desks": 6, "average_change_usd_bn": np.arange(len(DAYS)) / 20},
+                group: {
+                    "desks": 6,
+                    "average_change_usd_bn": a_day * np.arange(len(DAYS)) / 10,
+                    "total_signed_change_usd_bn": a_day * np.arange(len(DAYS)),
+                }
+                for group, a_day in (("constrained", -1.0), ("unconstrained", 0.5))
             },
         ),
         "fct_position_change_by_usage_rank": pd.DataFrame(

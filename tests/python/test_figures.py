@@ -149,10 +149,11 @@ def test_figure_2_draws_the_numbers_of_the_mart(marts: dict[str, pd.DataFrame]):
 
 
 def test_figure_3_draws_both_groups_and_counts_their_desks(marts: dict[str, pd.DataFrame]):
-    (axes,) = drawn("figure_3", marts).axes
-    lines = {line.get_label(): line.get_ydata() for line in axes.lines if len(line.get_xdata()) > 2}
-    assert list(lines) == ["Constrained desks (6)", "Unconstrained desks (6)"]
-    assert lines["Constrained desks (6)"][-1] == -(len(DAYS) - 1) / 10
+    upper, lower = drawn("figure_3", marts).axes
+    for axes, per_day in ((upper, -1 / 10), (lower, -1)):
+        lines = {line.get_label(): line.get_ydata() for line in axes.lines if len(line.get_xdata()) > 2}
+        assert list(lines) == ["Constrained desks (6)", "Unconstrained desks (6)"]
+        assert lines["Constrained desks (6)"][-1] == pytest.approx((len(DAYS) - 1) * per_day)
 
 
 def test_figure_4_has_a_hatched_bar_per_decile(marts: dict[str, pd.DataFrame]):

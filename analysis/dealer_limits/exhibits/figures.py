@@ -204,17 +204,24 @@ def _draw_usage_and_limit(figure: Figure, rows: pd.DataFrame) -> None:
 
 
 def _draw_inventory_change(figure: Figure, rows: pd.DataFrame) -> None:
-    """Figure 3: average change in net securities positions since the first day, by constraint."""
-    axes = figure.subplots()
-    for line in _CONSTRAINT_GROUPS:
-        group = rows[rows["constraint_group"] == line.group]
-        label = f"{line.label} ({group['desks'].max()})"
-        _plot(axes, group["business_date"], group["average_change_usd_bn"], line, label)
-    axes.axhline(0, color="0.3", linewidth=0.8)
-    axes.set(ylabel="$ billions", xlabel=f"{rows['business_date'].min():%Y}")
-    axes.set_title("Average change per desk, daily")
-    _mark_months(axes, days=(1, 15))
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    """Figure 3: average change in net securities positions since the first day, by constraint; below, what the printed
+    axis rather has, the change of long less short positions added up over the desks."""
+    panels = figure.subplots(2, 1, sharex=True)
+    shown = {
+        "average_change_usd_bn": "Average change per desk in |long - short|, daily",
+        "total_signed_change_usd_bn": "Change in long - short, sum over desks, daily",
+    }
+    for axes, (column, title) in zip(panels, shown.items(), strict=True):
+        for line in _CONSTRAINT_GROUPS:
+            group = rows[rows["constraint_group"] == line.group]
+            label = f"{line.label} ({group['desks'].max()})"
+            _plot(axes, group["business_date"], group[column], line, label)
+        axes.axhline(0, color="0.3", linewidth=0.8)
+        axes.set(ylabel="$ billions")
+        axes.set_title(title)
+        _mark_months(axes, days=(1, 15))
+    panels[1].set(xlabel=f"{rows['business_date'].min():%Y}")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
 def _draw_changes_by_rank(figure: Figure, rows: pd.DataFrame) -> None:
@@ -358,7 +365,7 @@ FIGURES = (
         title="Figure 3: Inventory change since {first_day} by proximity to VaR constraint",
         mart="fct_inventory_change_by_constraint",
         key=("constraint_group", "business_date"),
-        size=(7.0, 4.2),
+        size=(7.0, 7.0),
         draw=_draw_inventory_change,
     ),
     PaperFigure(
