@@ -468,8 +468,11 @@ def calibrate(
     """Fit the world `paper` to the printed numbers, or check all of them on 20 fresh whole worlds."""
     from dealer_limits.montecarlo.calibration_check import check_calibration
     from dealer_limits.montecarlo.calibration_fit import fit_parameters
+    from dealer_limits.montecarlo.trade_fit import fit_trade_parameters
 
     if check:
         check_calibration(console, output)
     else:
         fit_parameters(console)
+        # trades follow the usage of the desks
+        fit_trade_parameters(console)

@@ -33,7 +33,7 @@ def test_number_is_a_hit_up_to_its_target(
 ) -> None:
     key = ("1", "a", "", term, statistic)
     for value, is_hit in ((last_hit, True), (first_miss, False)):
-        (checked,) = check_numbers([WholeWorld(1, {key: value}, (), 0.0)], {key: printed})
+        (checked,) = check_numbers([WholeWorld(1, {key: value}, (), {}, 0.0)], {key: printed})
         assert checked.is_hit == is_hit
 
 
@@ -42,7 +42,7 @@ def test_coefficient_is_held_to_both_errors_and_to_the_mean_over_worlds() -> Non
     printed = {coef: "0.100", se: "0.030"}
     # two times 0.05, and half a digit
     for mean, is_hit in ((0.2004, True), (0.2006, False)):
-        worlds = [WholeWorld(1, {coef: mean + shift, se: 0.04}, (), 0.0) for shift in (-1, 1)]
+        worlds = [WholeWorld(1, {coef: mean + shift, se: 0.04}, (), {}, 0.0) for shift in (-1, 1)]
         assert check_numbers(worlds, printed)[0].is_hit == is_hit
 
 

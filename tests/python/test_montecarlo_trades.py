@@ -11,6 +11,7 @@ import pytest
 from dealer_limits.estimation.panel import fit_linear, take_out_effects
 from dealer_limits.estimation.quantile import solve_quantile
 from dealer_limits.estimation.specifications import read_specifications, seed_file
+from dealer_limits.montecarlo.repeat_desk_panel import TRADE_PARTS
 from dealer_limits.montecarlo.repeat_trades import (
     PLANTED_FILE,
     planted_effects,
@@ -22,15 +23,8 @@ from dealer_limits.montecarlo.repeat_trades import (
 from dealer_limits.montecarlo.whole_worlds import POOLED_TABLES, Column, WholeWorld
 from dealer_limits.pseudo.parameters import parameter_rows, world_parameters
 
-# of the parameters of trades and illiquidity, those that say how something depends on usage or on MOVE
-PLANTED_STARTS = (
-    "sale_",
-    "log_sales_",
-    "offer_",
-    "log_buys_",
-    "curve_fit_error_on_",
-    "on_the_run_premium_on_",
-)
+# of the parameters of illiquidity, those that say how it depends on usage or on MOVE
+PLANTED_STARTS = ("curve_fit_error_on_", "on_the_run_premium_on_")
 
 
 def simulated(seed: int, rows: int = 300) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -110,16 +104,19 @@ def test_planted_parameters_and_the_terms_that_they_serve_exist() -> None:
 
 def test_every_planted_dependence_is_mapped() -> None:
     with PLANTED_FILE.open(encoding="utf-8", newline="") as file:
-        mapped = {name for row in csv.DictReader(file) for name in (row["parameter"], row["times"])}
+        mapped = {row["parameter"] for row in csv.DictReader(file)}
+    rows = parameter_rows()
+    reactions = {row.parameter for row in rows if row.role == "reaction" and row.parameter.startswith(TRADE_PARTS)}
 
-    assert {row.parameter for row in parameter_rows() if row.parameter.startswith(PLANTED_STARTS)} <= mapped
+    assert len(reactions) > 10
+    assert reactions | {row.parameter for row in rows if row.parameter.startswith(PLANTED_STARTS)} == mapped
 
 
 def test_planted_effects_are_those_of_the_world() -> None:
     paper, null, strong = (planted_effects(world_parameters(world)) for world in ("paper", "null", "strong"))
     concession = ("12", "", "3", "life_ge_10_x_log_limit_usage")
 
-    assert paper[concession] == pytest.approx(1.8 * 0.045)
+    assert paper[concession] == 0.021
     assert strong[concession] == pytest.approx(3 * paper[concession])
     assert {place for place, effect in null.items() if effect} == {
         ("15", "a", "1", "move"),
@@ -128,7 +125,7 @@ def test_planted_effects_are_those_of_the_world() -> None:
 
 
 def test_summary_has_the_columns_of_the_committed_monte_carlo() -> None:
-    worlds = [WholeWorld(seed, {}, (linear_column(seed), quantile_column(seed)), 1.0) for seed in (1, 2)]
+    worlds = [WholeWorld(seed, {}, (linear_column(seed), quantile_column(seed)), {}, 1.0) for seed in (1, 2)]
     header = seed_file("montecarlo").read_text(encoding="utf-8").splitlines()[0]
 
     summary = summarise(worlds, world_parameters())

@@ -108,10 +108,10 @@ def test_marts_that_a_world_builds_give_what_the_panel_in_memory_gives(
 
 def test_what_estimation_reads_is_built() -> None:
     """Models by folder, besides a mart: of every observation model that a specification names."""
-    assert whole_worlds.READ == ("observations", "fct_summary_statistics")
+    assert whole_worlds.READ == ("observations", "fct_summary_statistics", "fct_soma_cumulative_sales")
     read = {spec.observations for spec in read_specifications(seed_file("specifications"))}
     assert read <= {path.stem for path in (PROJECT / "models/observations").glob("*.sql")}
-    assert (PROJECT / "models/marts/fct_summary_statistics.sql").is_file()
+    assert all((PROJECT / f"models/marts/{mart}.sql").is_file() for mart in whole_worlds.READ[1:])
 
 
 def test_every_printed_number_is_checked(whole: tuple[WholeWorld, set[str]]) -> None:
@@ -146,7 +146,7 @@ def stub(made: list[int], killed_at: int | None = None) -> Callable[[tuple], Pat
             path.with_suffix(".partial").write_bytes(b"killed while it was written")
             raise KeyboardInterrupt
         made.append(seed)
-        path.write_bytes(pickle.dumps(WholeWorld(seed, {}, (), 1.0)))
+        path.write_bytes(pickle.dumps(WholeWorld(seed, {}, (), {}, 1.0)))
         return path
 
     return simulate

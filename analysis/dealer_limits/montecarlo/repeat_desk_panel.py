@@ -38,8 +38,10 @@ LOG_USAGE = (
 )  # fmt: skip
 NOT_REACTED_TO = ("lagged_slr_distance", "log_limit_usage_x_lagged_slr_distance", "log_dv01_limit_usage")
 BLOCK = 10
+# starts of the names of parameters of trades
+TRADE_PARTS = ("sale_", "log_sales_", "offer_", "log_buys_", "other_sales_")
 # parameters of trades and of illiquidity, which no row of the desk panel sees
-OF_OTHER_PARTS = ("sale_", "log_sales_", "offer_", "log_buys_", "curve_fit_", "on_the_run_", "illiquidity_")
+OF_OTHER_PARTS = (*TRADE_PARTS, "curve_fit_", "on_the_run_", "illiquidity_")
 
 Task = tuple[tuple[int, ...], dict[str, float], Path]
 

@@ -24,6 +24,8 @@ from dealer_limits.pseudo.parameters import Parameters, world_parameters
 
 PLANTED_FILE = Path(__file__).with_name("planted.csv")
 SIGNIFICANCE = 0.05
+# of the lines of Figure 5, in the order of the seed
+ENDS = ("high_sales_usd_bn", "low_sales_usd_bn", "high_fraction", "low_fraction")
 
 # table, panel, column, term
 Place = tuple[str, str, str, str]
@@ -32,8 +34,9 @@ Place = tuple[str, str, str, str]
 def run_trades(world: str, reps: int, output: Path, console: Console) -> pd.DataFrame:
     """Estimate Tables 11, 12, 13 and 15 in `reps` whole worlds, those of the calibration's check first.
 
-    Writes `montecarlo_trades_<world>.csv`, with the columns of the seed `montecarlo`, and facts of the run as
-    `.json` beside it to `output`. Raises DealerLimitsError for an unknown world or fewer than two worlds.
+    Writes `montecarlo_trades_<world>.csv`, with the columns of the seed `montecarlo`, facts of the run as `.json`
+    beside it, and `montecarlo_figure_5_<world>.csv`, a row per world, to `output`. Raises DealerLimitsError for an
+    unknown world or fewer than two worlds.
     """
     if reps < 2:
         raise DealerLimitsError(f"--reps {reps}: expected at least 2")
@@ -42,6 +45,8 @@ def run_trades(world: str, reps: int, output: Path, console: Console) -> pd.Data
     summary.insert(0, "world", world)
     name = f"montecarlo_trades_{world}"
     summary.to_csv(output / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    ends = pd.DataFrame([{"world": world, "seed": one.seed} | one.figure_5 for one in worlds])[["world", "seed", *ENDS]]
+    ends.to_csv(output / f"montecarlo_figure_5_{world}.csv", index=False, float_format="%.6g", lineterminator="\n")
     seconds = sum(one.seconds for one in worlds)
     facts = {
         "world": world,
@@ -103,13 +108,12 @@ def summarise(worlds: Sequence[WholeWorld], parameters: Parameters) -> pd.DataFr
 
 
 def planted_effects(parameters: Parameters) -> Mapping[Place, float]:
-    """What is planted in a world, by the column and term that it serves: a parameter, or two multiplied."""
-    effects = {}
-    for row in read_csv(PLANTED_FILE):
-        effect = parameters[row["parameter"]] * (parameters[row["times"]] if row["times"] else 1.0)
-        # no negative zero in the world `null`
-        effects[row["table"], row["panel"], row["column"], row["term"]] = effect + 0.0
-    return effects
+    """The parameter that is planted in a world, by the column and term that it serves."""
+    # no negative zero in the world `null`
+    return {
+        (row["table"], row["panel"], row["column"], row["term"]): parameters[row["parameter"]] + 0.0
+        for row in read_csv(PLANTED_FILE)
+    }
 
 
 def pooled_with_error(columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,8 @@
 """The Fed's purchase operations of March to June 2020: who sold how much of what, at which price.
 
-Built from the dealers up. A dealer's log sales of a day are planted as a function of its limit usage of the
-day before; the day's sales are cut into fills, the fills dealt to awards, and an award is the sum of its
-fills, so that dealer totals are exactly as planted and awards are as hard to take apart as real ones.
+Built from the dealers up. Who sells, and a dealer's part of the day's purchases, are planned from its limit usage
+of the day before (event_study.py); the day's sales are cut into fills, the fills dealt to awards, and an award is
+the sum of its fills, so that dealer totals are exactly as planted and awards are as hard to take apart as real ones.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from dealer_limits.bond_calendar import business_days
+from dealer_limits.pseudo.event_study import DIGITS, DealerDays, plan_dealer_days
 from dealer_limits.pseudo.parameters import Parameters
 from dealer_limits.pseudo.securities import years_to_maturity
 
@@ -25,13 +27,11 @@ PURCHASED_CUSIP_DAYS = 6410
 CUSIP_DAYS_BOUGHT_TWICE = 60
 MEAN_AWARD_USD_MN = 133.5
 
-OFFER_NOISE_USD = (0.004, 0.012, 0.035)
-MEAN_SALE_PROBABILITY = 0.82
-# dealers differ: most sell nearly every day, the two smallest rarely (R2 of Table 11(a) with dealer effects)
-SALE_PROBABILITY_TASTES = (-0.55, -0.3, *(0.106,) * 8)
-LOG_SALES_SPREAD = 1.5
-SALES_ON_SIZE = 0.8
-SAMPLE_SHARE_OF_SALES = 0.58
+LIVES = ("short", "middle", "long")
+LEAST_SEEN = 0.25
+# dealers outside the sample have no usage: they sell on as many days, in sizes of their own
+OTHERS_SALE_PROBABILITY = 0.82
+OTHERS_LOG_SALES_SPREAD, OTHERS_LOG_SALES_NOISE = 1.5, 0.35
 FILLS_PER_AWARD = (0.48, 0.27, 0.13, 0.06, 0.04, 0.02)
 
 
@@ -72,7 +72,7 @@ class SomaWorld:
     included: operation, security (row numbers) and whether it is excluded from the operation.
     awards: operation, day, security (row numbers), par_usd_mn, average_price, highest_price (millionths of
     a dollar). fills: award, dealer, day, security, par_usd_mn, price (millionths).
-    sales_usd_mn: days x dealers.
+    sales_usd_mn: days x dealers. dealer_days: the plan of the sample dealers.
     """
 
     operations: pd.DataFrame
@@ -80,6 +80,7 @@ class SomaWorld:
     awards: pd.DataFrame
     fills: pd.DataFrame
     sales_usd_mn: np.ndarray
+    dealer_days: DealerDays
 
 
 def event_days() -> pd.DatetimeIndex:
@@ -103,11 +104,12 @@ def _rank_in_group(sorted_groups: np.ndarray) -> np.ndarray:
     return np.arange(len(sorted_groups)) - np.repeat(starts, run_lengths)
 
 
-def daily_purchase_shape(days: int) -> np.ndarray:
-    """Relative par bought per day: three days at 46, three at 80, then a long decline."""
+def daily_purchases(rng: np.random.Generator, days: int, parameters: Parameters) -> np.ndarray:
+    """Relative par bought per day: three days at 46, three at 80, then a long decline, with noise of the day."""
     opening = [46.0, 46, 46, 80, 80, 80]
-    decline = 60 * 0.87 ** np.arange(days - len(opening)) + 2.5
-    return np.r_[opening, decline]
+    floor = parameters["sale_days_floor"]
+    decline = (80 - 17.5 - floor) * 0.87 ** np.arange(days - len(opening)) + floor
+    return np.r_[opening, decline] * np.exp(parameters["sale_days_noise"] * rng.normal(size=days))
 
 
 def _membership(securities: pd.DataFrame, days: pd.DatetimeIndex) -> np.ndarray:
@@ -204,36 +206,6 @@ def _seconds(clock: str) -> int:
     return int(hours) * 3600 + int(minutes) * 60
 
 
-def unrelated(taste: np.ndarray, usage: np.ndarray) -> np.ndarray:
-    """`taste` less its mean and its regression on `usage`, (dealers,) each: what ten dealers differ in by
-    chance would otherwise drown what usage does between them."""
-    centred = usage - usage.mean()
-    taste = taste - taste.mean()
-    return taste - centred * (centred @ taste) / (centred @ centred)
-
-
-def _by_period(parameters: Parameters, effect: str, is_march: np.ndarray) -> np.ndarray:
-    """(days, 1) the effect in March and after."""
-    return np.where(is_march, parameters[f"{effect}_march"], parameters[f"{effect}_later"])[:, None]
-
-
-def _sell_indicator(
-    rng: np.random.Generator, probability: np.ndarray, usage: np.ndarray, is_march: np.ndarray
-) -> np.ndarray:
-    """Who sells (days x dealers), by systematic sampling along each period's order of usage: the draws keep
-    the planted slope of the probability in a sample of 620, where independent ones would bury it."""
-    sells = np.zeros(probability.shape, dtype=bool)
-    centred = usage - usage.mean(axis=0, keepdims=True) - usage.mean(axis=1, keepdims=True)
-    for period in (is_march, ~is_march):
-        inside = np.broadcast_to(period[:, None], probability.shape)
-        order = np.argsort(centred[inside], kind="stable")
-        steps = np.floor(np.cumsum(probability[inside][order]) + rng.random())
-        drawn = np.zeros(len(order), dtype=bool)
-        drawn[order] = np.diff(steps, prepend=0) > 0
-        sells[inside] = drawn
-    return sells
-
-
 def _plan_sales(
     rng: np.random.Generator,
     roster: pd.DataFrame,
@@ -243,33 +215,23 @@ def _plan_sales(
     fills_per_day: np.ndarray,
     log_size: np.ndarray,
     parameters: Parameters,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Par sold ($ millions) and number of fills, days x primary dealers; sample dealers come first."""
-    is_march = np.asarray(days.month == 3)
+) -> tuple[np.ndarray, np.ndarray, DealerDays]:
+    """Par sold ($ millions) and number of fills, days x primary dealers, sample dealers first, and their plan."""
     dealers = int(roster["is_primary"].sum())
     sample = log_usage.shape[1]
     others = dealers - sample
-    deviation = log_usage - log_usage.mean()
-
-    effect = _by_period(parameters, "sale_probability_on_usage", is_march)
-    of_dealer = deviation.mean(axis=0)
-    by_size = np.resize(SALE_PROBABILITY_TASTES, sample)[np.argsort(np.argsort(log_size))]
-    taste = unrelated(by_size, of_dealer)
-    taste = taste + parameters["sale_probability_between"] * of_dealer
-    probability = MEAN_SALE_PROBABILITY + taste + effect * (deviation - of_dealer)
-    probability = np.clip(probability, 0.02, 1.0)
-    sells = np.c_[
-        _sell_indicator(rng, probability, log_usage, is_march), rng.random((len(days), others)) < MEAN_SALE_PROBABILITY
-    ]
-    effect = _by_period(parameters, "log_sales_on_usage", is_march)
-    appetite = rng.permutation(np.linspace(-LOG_SALES_SPREAD, LOG_SALES_SPREAD, dealers))
-    appetite[:sample] = SALES_ON_SIZE * log_size + parameters["log_sales_between"] * of_dealer
-    log_weight = appetite + rng.normal(scale=0.35, size=(len(days), dealers))
-    log_weight[:, :sample] += effect * (deviation - of_dealer)
-    level = np.exp(log_weight[:, sample:]).mean() / np.exp(log_weight[:, :sample]).mean()
-    odds = SAMPLE_SHARE_OF_SALES / (1 - SAMPLE_SHARE_OF_SALES)
-    log_weight[:, :sample] += np.log(level * odds * others / sample)
-    weight = np.where(sells, np.exp(log_weight), 0.0)
+    log_purchases = np.log(total_usd_mn)
+    plan = plan_dealer_days(
+        rng, log_usage, np.asarray(days.month == 3), log_size, log_purchases - log_purchases.mean(), parameters
+    )
+    appetite = rng.permutation(np.linspace(-OTHERS_LOG_SALES_SPREAD, OTHERS_LOG_SALES_SPREAD, others))
+    log_weight = appetite + rng.normal(scale=OTHERS_LOG_SALES_NOISE, size=(len(days), others))
+    of_others = np.where(rng.random((len(days), others)) < OTHERS_SALE_PROBABILITY, np.exp(log_weight), 0.0)
+    of_sample = np.where(plan.sells, np.exp(plan.log_weight - plan.log_weight.mean()), 0.0)
+    # the same number on all days: shares differ by who sells
+    share = parameters["sale_share_of_sample"]
+    of_others *= (1 - share) / share * of_sample.sum() / of_others.sum()
+    weight = np.c_[of_sample, of_others]
 
     # a small world has days with fewer fills than sellers: the largest sell
     rank = np.argsort(np.argsort(-weight, axis=1, kind="stable"), axis=1, kind="stable")
@@ -281,7 +243,7 @@ def _plan_sales(
     count = np.minimum(1 + apportion(fills_per_day - sellers, sold**0.7, day), par)
     sales, fills = np.zeros_like(weight, dtype=np.int64), np.zeros_like(weight, dtype=np.int64)
     sales[day, dealer], fills[day, dealer] = par, count
-    return sales, fills
+    return sales, fills, plan
 
 
 def simulate_soma(
@@ -302,7 +264,7 @@ def simulate_soma(
     list (about twice as many).
     """
     days = event_days()
-    shape = daily_purchase_shape(len(days))
+    shape = daily_purchases(rng, len(days), parameters)
     active = _active_buckets(days)
     bucket = _membership(securities, days)
     excluded = _newest_of_term(securities, days)
@@ -329,7 +291,7 @@ def simulate_soma(
         }
     ).sort_values(["operation", "security"], ignore_index=True)
 
-    fills = _deal_fills(rng, roster, log_usage, days, awards, len(day), shape, log_size, parameters)
+    fills, dealer_days = _deal_fills(rng, roster, log_usage, days, awards, len(day), shape, log_size, parameters)
     fills["price"] = _offer_prices(rng, securities, prices, days, log_usage, fills, parameters)
     grouped = fills.groupby("award")
     awards["par_usd_mn"] = grouped["par_usd_mn"].sum()
@@ -350,7 +312,7 @@ def simulate_soma(
     included = operation_of_day.merge(members, on=["day", "bucket"])[["operation", "security", "is_excluded"]]
     sales = np.zeros((len(days), len(roster)), dtype=np.int64)
     np.add.at(sales, (fills["day"], fills["dealer"]), fills["par_usd_mn"])
-    return SomaWorld(operations, included, awards, fills, sales)
+    return SomaWorld(operations, included, awards, fills, sales, dealer_days)
 
 
 def _deal_fills(
@@ -363,7 +325,7 @@ def _deal_fills(
     shape: np.ndarray,
     log_size: np.ndarray,
     parameters: Parameters,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, DealerDays]:
     """Cut each dealer-day's sales into fills and deal them to the day's awards, at least one to each."""
     per_award = 1 + rng.choice(len(FILLS_PER_AWARD), len(awards), p=FILLS_PER_AWARD)
     award_day = awards["day"].to_numpy()
@@ -376,7 +338,7 @@ def _deal_fills(
         shape * awards_per_day / np.maximum(shape**0.6, 1e-9),
         everything,
     )
-    sales, counts = _plan_sales(rng, roster, log_usage, days, total, fills_per_day, log_size, parameters)
+    sales, counts, dealer_days = _plan_sales(rng, roster, log_usage, days, total, fills_per_day, log_size, parameters)
 
     day, dealer = np.nonzero(counts)
     seller_day = np.repeat(np.arange(len(day)), counts[day, dealer])
@@ -396,7 +358,7 @@ def _deal_fills(
     fills["award"] = slots["award"].to_numpy()
     fills["security"] = awards["security"].to_numpy()[fills["award"]]
     columns = ["award", "dealer", "day", "security", "par_usd_mn"]
-    return fills.sort_values(["award", "dealer", "par_usd_mn"], ignore_index=True)[columns]
+    return fills.sort_values(["award", "dealer", "par_usd_mn"], ignore_index=True)[columns], dealer_days
 
 
 def _offer_prices(
@@ -408,17 +370,41 @@ def _offer_prices(
     fills: pd.DataFrame,
     parameters: Parameters,
 ) -> np.ndarray:
-    """Price of each fill in millionths of a dollar, on a grid of 1/256 rounded to six decimals."""
-    day, security = fills["day"].to_numpy(), fills["security"].to_numpy()
+    """Price of each fill in millionths of a dollar, on a grid of 1/256 rounded to six decimals.
+
+    An award's average moves with its own offers, so that a concession is seen in part only: what sellers concede
+    is as much larger than what Table 12 is to find of it.
+    """
+    day, security, dealer = (fills[name].to_numpy() for name in ("day", "security", "dealer"))
     life_class = np.digitize(years_to_maturity(securities, days)[security, day], [5, 10])
-    deviation = np.zeros((len(days), int(fills["dealer"].max()) + 1))
-    sample = min(log_usage.shape[1], deviation.shape[1])
-    deviation[:, :sample] = (log_usage - log_usage.mean())[:, :sample]
-    effect = np.array([parameters[f"offer_on_usage_{life}"] for life in ("short", "middle", "long")])
-    effect = parameters["offer_attenuation"] * effect
-    own = effect[life_class] * deviation[day, fills["dealer"]]
-    noise = np.array(OFFER_NOISE_USD)[life_class] * rng.normal(size=len(fills))
+    sample = log_usage.shape[1]
+    is_sample = dealer < sample
+    deviation = np.where(is_sample, (log_usage - log_usage.mean())[day, np.minimum(dealer, sample - 1)], 0.0)
+    own = np.where(is_sample, 0.0, parameters["offer_of_others"])
+    for place, life in enumerate(LIVES):
+        of_class = np.where(life_class == place, deviation, 0.0)
+        own = own + parameters[f"offer_on_usage_{life}"] / _seen_of_concession(fills, of_class, is_sample) * of_class
+    noise = np.array([parameters[f"offer_noise_{life}"] for life in LIVES])[life_class] * rng.normal(size=len(fills))
     return tick(prices[security, day] - own + noise)
+
+
+def _seen_of_concession(fills: pd.DataFrame, concession: np.ndarray, is_sample: np.ndarray) -> float:
+    """The slope on a concession of what the sample's sales are cheaper than their award's average, in a regression with
+    effects of bonds and days as in Table 12. A world of few sales says little of it: bounded by LEAST_SEEN and 1."""
+    award, par = fills["award"].to_numpy(), fills["par_usd_mn"].to_numpy()
+    average = np.bincount(award, par * concession) / np.maximum(np.bincount(award, par), 1)
+    cheaper = (concession - average[award])[is_sample]
+    effects = [pd.factorize(fills[name].to_numpy()[is_sample])[0] for name in ("security", "day")]
+    dummies = sparse.hstack(
+        [sparse.csr_array((np.ones(len(one)), (np.arange(len(one)), one))) for one in effects]
+    ).tocsc()
+    gram = np.linalg.pinv((dummies.T @ dummies).toarray(), hermitian=True)
+    regressor = concession[is_sample]
+    regressor = regressor - dummies @ (gram @ (dummies.T @ regressor))
+    spread = regressor @ regressor
+    if spread == 0:
+        return 1.0
+    return float(np.clip(np.round(regressor @ cheaper / spread, DIGITS), LEAST_SEEN, 1))
 
 
 def tick(price: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dealer_limits.bond_calendar import business_days
+from dealer_limits.pseudo.event_study import CustomerTrades
 from dealer_limits.pseudo.securities import years_to_maturity
 from dealer_limits.pseudo.soma import SomaWorld, event_days, tick
 from dealer_limits.pseudo.trace_files import (
@@ -37,13 +38,17 @@ from dealer_limits.pseudo.trace_files import (
 )
 
 REPORTS = 2_500_000
-# sales to customers in a CUSIP that the Fed buys that day, per award; about half of them are candidates
+# sales to customers in a CUSIP that the Fed buys that day, per award; most are odd lots, too small for the match
 SALES_PER_AWARD = 4.0
 SALES_PER_AWARD_SHAPE = 2.0
-# and blocks of more than the Fed took, which no exact match can use
-BLOCKS_PER_AWARD = 1.5
-# a dealer that sells nothing to the Fed that day is mostly out of the market for what the Fed buys
-QUIET_DEALER_ACTIVITY = 0.04
+ODD_LOTS = 0.88
+# and blocks of more than the Fed took, which no exact match can use: of dealers outside the sample, per award, and as
+# many of those in the sample as their sales of the day come to
+BLOCKS_PER_AWARD = 0.3
+BLOCK_MULTIPLE = (1.1, 3.0)
+# what is left of these sales goes to the smallest awards, and below these into odd lots, at most so many
+MOST_ODD_LOTS = 20
+ODD_LOT_USD = 450_000
 
 # what becomes of a fill in TRACE; the rest is reported once, near the operation's close
 FILL_FATES = {
@@ -75,8 +80,8 @@ _STREAM = 2956
 
 @dataclass(frozen=True)
 class TraceInputs:
-    """What the reports are made from. `prices`, `yields`: securities x days; `customer_buys_usd`: days x
-    sample dealers (dollars); `tickets`: reports of fills, see `simulate_tickets`."""
+    """What the reports are made from. `prices`, `yields`: securities x days; `customer_trades`: at scale 1;
+    `tickets`: reports of fills, see `simulate_tickets`."""
 
     seed: int
     scale: float
@@ -86,7 +91,7 @@ class TraceInputs:
     yields: np.ndarray
     soma: SomaWorld
     tickets: pd.DataFrame
-    customer_buys_usd: np.ndarray
+    customer_trades: CustomerTrades
 
 
 def simulate_tickets(rng: np.random.Generator, soma: SomaWorld, roster: pd.DataFrame) -> pd.DataFrame:
@@ -182,7 +187,11 @@ class _Day:
         awards = awards[awards["day"] == day]
         self.bought = awards["security"].to_numpy()
         self.bought_usd_mn = awards["par_usd_mn"].to_numpy()
-        self.reporters = inputs.roster["customer_weight"].to_numpy()
+        reporters = inputs.roster["customer_weight"].to_numpy()
+        plan = inputs.soma.dealer_days
+        sample = plan.sells.shape[1]
+        is_idle = np.r_[plan.is_idle[day], np.zeros(len(reporters) - sample, dtype=bool)]
+        self.reporters = np.where(is_idle, 0.0, reporters)
         self.clearing = np.flatnonzero(inputs.roster["is_clearing"])
         self.platforms = np.flatnonzero(inputs.roster["is_platform"])
 
@@ -287,32 +296,65 @@ class _Day:
     def _customer_sales(self, size: int) -> pd.DataFrame:
         wanted = SALES_PER_AWARD * self.rng.gamma(SALES_PER_AWARD_SHAPE, 1 / SALES_PER_AWARD_SHAPE, len(self.bought))
         ordinary = np.repeat(self.bought, self.rng.poisson(wanted))
-        award_of_block = np.repeat(np.arange(len(self.bought)), self.rng.poisson(BLOCKS_PER_AWARD, len(self.bought)))
-        in_awards = np.r_[ordinary, self.bought[award_of_block]]
-        multiple = self.rng.uniform(1.1, 3.0, len(award_of_block))
-        block_par = np.ceil(self.bought_usd_mn[award_of_block] * multiple).astype(np.int64) * 1_000_000
-        elsewhere = self._securities(max(size - len(in_awards), 0), 0.0)
-        is_quiet = self.inputs.soma.sales_usd_mn[self.day] == 0
-        is_quiet &= self.inputs.roster["is_primary"].to_numpy()
-        busy = self.reporters * np.where(is_quiet, QUIET_DEALER_ACTIVITY, 1.0)
-        reporter = np.r_[_pick(self.rng, busy, len(in_awards)), _pick(self.rng, self.reporters, len(elsewhere))]
-        frame = self._frame(np.r_[in_awards, elsewhere], reporter, SELL, self.customer)
-        par = frame["par_usd"].to_numpy()[len(in_awards) :]
+        ordinary_by = _pick(self.rng, self.reporters, len(ordinary))
+        award, block_by, block_par = self._blocks()
+        in_awards = len(ordinary) + len(award)
+        elsewhere = self._securities(max(size - in_awards, 0), 0.0)
+        reporter = np.r_[ordinary_by, block_by, _pick(self.rng, self.reporters, len(elsewhere))]
+        frame = self._frame(np.r_[ordinary, self.bought[award], elsewhere], reporter, SELL, self.customer)
+        par = frame["par_usd"].to_numpy()[in_awards:]
         ordinary_par = _trade_sizes(self.rng, len(ordinary), _OFF_THE_RUN_LOTS)
+        # a dealer that sells nothing to the Fed that day has odd lots only
+        sells = np.r_[self.inputs.soma.sales_usd_mn[self.day] > 0, True]
+        is_odd_lot = self.rng.random(len(ordinary)) < ODD_LOTS
+        is_odd_lot |= ~sells[np.minimum(ordinary_by, len(sells) - 1)]
+        odd_lots = self.rng.integers(5, ODD_LOT_USD // 1000, len(ordinary)) * 1000
+        ordinary_par = np.where(is_odd_lot, odd_lots, ordinary_par)
         return self._price(frame.assign(par_usd=np.r_[ordinary_par, block_par, par]))
+
+    def _blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Award, dealer and par in dollars of large sales of what the Fed buys: those of a sample dealer add up to its
+        sales of the day."""
+        low, high = BLOCK_MULTIPLE
+        awards = len(self.bought)
+        target = self.inputs.customer_trades.other_sales_in[self.day] * self.inputs.scale / 1e6
+        target = np.where(self.inputs.soma.dealer_days.is_idle[self.day], 0, np.rint(target)).astype(np.int64)
+        outside = np.where(np.arange(len(self.reporters)) < len(target), 0.0, self.reporters)
+        award = np.repeat(np.arange(awards), self.rng.poisson(BLOCKS_PER_AWARD, awards))
+        par = np.ceil(self.bought_usd_mn[award] * self.rng.uniform(low, high, len(award))).astype(np.int64)
+        parts = [(award, _pick(self.rng, outside, len(award)), par * 1_000_000)]
+        from_small = np.argsort(self.bought_usd_mn, kind="stable")
+        for dealer, wanted in enumerate(target):
+            # more than enough, and of these as many as fit
+            drawn = self.rng.permutation(np.tile(np.arange(awards), 1 + wanted // int(self.bought_usd_mn.sum())))
+            par = np.ceil(self.bought_usd_mn[drawn] * self.rng.uniform(low, high, len(drawn))).astype(np.int64)
+            fits = np.cumsum(par) <= wanted
+            left = wanted - par[fits].sum()
+            smaller = from_small[self.bought_usd_mn[from_small] < left]
+            if len(smaller):
+                last = smaller[-1:], np.array([left * 1_000_000])
+            else:
+                pieces = min(int(left) * 1_000_000 // ODD_LOT_USD, MOST_ODD_LOTS)
+                last = self.rng.integers(0, awards, pieces), np.full(pieces, ODD_LOT_USD)
+            award = np.r_[drawn[fits], last[0]]
+            parts.append((award, np.full(len(award), dealer), np.r_[par[fits] * 1_000_000, last[1]]))
+        award, dealer, par = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        return award, dealer, par
 
     def _customer_buys(self, size: int) -> pd.DataFrame:
         security = self._securities(size, 0.47)
         reporter = _pick(self.rng, self.reporters, size)
         frame = self._frame(security, reporter, BUY, self.customer)
         # sample dealers' buys add up to what was planned for the day, to the nearest thousand a trade
-        target = self.inputs.customer_buys_usd[self.day]
-        is_sample = reporter < len(target)
-        dealer = reporter[is_sample]
-        weight = np.exp(self.rng.normal(scale=1.2, size=len(dealer)))
-        share = weight / np.bincount(dealer, weight, len(target))[dealer]
+        planned = self.inputs.customer_trades
+        target = np.r_[planned.buys_out[self.day], planned.buys_in[self.day]] * self.inputs.scale
+        sample = len(target) // 2
+        is_sample = reporter < sample
+        cell = reporter[is_sample] + sample * np.isin(security[is_sample], self.bought)
+        weight = np.exp(self.rng.normal(scale=1.2, size=len(cell)))
+        share = weight / np.bincount(cell, weight, len(target))[cell]
         par = frame["par_usd"].to_numpy().copy()
-        par[is_sample] = np.maximum(np.rint(target[dealer] * share / 1000).astype(np.int64), 1) * 1000
+        par[is_sample] = np.maximum(np.rint(target[cell] * share / 1000).astype(np.int64), 1) * 1000
         return self._price(frame.assign(par_usd=par))
 
     def _affiliate_trades(self, size: int) -> pd.DataFrame:

@@ -15,19 +15,15 @@ import pyarrow.parquet
 
 from dealer_limits.bond_calendar import business_days
 from dealer_limits.pseudo.dealers import build_roster, write_dealers
+from dealer_limits.pseudo.event_study import deal_sizes, plan_customer_trades
 from dealer_limits.pseudo.firms import SAMPLE_FIRMS
 from dealer_limits.pseudo.parameters import Parameters, world_parameters
 from dealer_limits.pseudo.securities import SecurityUniverse, simulate_universe, simulate_yields, write_auctions
-from dealer_limits.pseudo.soma import SomaWorld, daily_purchase_shape, event_days, simulate_soma, unrelated, write_soma
+from dealer_limits.pseudo.soma import SomaWorld, event_days, simulate_soma, write_soma
 from dealer_limits.pseudo.trace import FILL_FATES, TraceInputs, report_files, simulate_tickets
 from dealer_limits.pseudo.trace_files import PSV_FILES, number_in_file, write_report_file
 
 USAGE_START, USAGE_END = "2020-03-02", "2020-06-30"
-# customer buys of a dealer-day: mean log of $ thousands
-MEAN_LOG_BUYS = 15.3
-# two dealers are small (quartiles of Table 1(b)); customers sell more on days on which the Fed buys more
-LOG_SIZES = (-2.9, -1.4, *np.linspace(0.1, 0.95, 8))
-BUYS_ON_PURCHASES = 0.4
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class TradeWorld:
         return self.trace.tickets
 
 
-def _stream(seed: int, part: str) -> np.random.Generator:
+def stream(seed: int, part: str) -> np.random.Generator:
     """A random stream per part, so that a change in one leaves the others as they were."""
     return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(part.encode())]))
 
@@ -78,33 +74,6 @@ def lagged_log_usage(firm_usage: pd.DataFrame) -> pd.DataFrame:
     return lagged
 
 
-def _customer_buys(
-    rng: np.random.Generator,
-    log_usage: np.ndarray,
-    sales_usd_mn: np.ndarray,
-    log_size: np.ndarray,
-    parameters: Parameters,
-) -> np.ndarray:
-    """Dollars bought from customers, days x sample dealers (equations of Table 13, planted)."""
-    days, dealers = log_usage.shape
-    is_march = np.asarray(event_days().month == 3)[:, None]
-    sold = sales_usd_mn[:, :dealers]
-    log_sales = np.log(np.where(sold > 0, sold, 1))
-    sales_gap = np.where(sold > 0, log_sales - log_sales[sold > 0].mean(), 0.0)
-    usage_gap = log_usage - log_usage.mean()
-    on_sales = [parameters[f"log_buys_on_sales_{period}"] for period in ("march", "later")]
-    log_purchases = np.log(daily_purchase_shape(days))[:, None]
-    log_buys = (
-        MEAN_LOG_BUYS
-        + log_size
-        + BUYS_ON_PURCHASES * (log_purchases - log_purchases.mean())
-        + parameters["log_buys_on_usage"] * usage_gap
-        + np.where(is_march, *on_sales) * sales_gap
-        + rng.normal(scale=0.32, size=(days, dealers))
-    )
-    return np.exp(log_buys) * 1000
-
-
 def simulate_trade_world(
     seed: int, scale: float, firm_usage: pd.DataFrame | None, parameters: Parameters | None = None
 ) -> TradeWorld:
@@ -116,21 +85,27 @@ def simulate_trade_world(
     `paper`. Raises ValueError if usage has gaps.
     """
     parameters = world_parameters() if parameters is None else parameters
-    universe = simulate_universe(_stream(seed, "universe"))
+    universe = simulate_universe(stream(seed, "universe"))
     roster = build_roster()
     if firm_usage is None:
-        firm_usage = plausible_firm_usage(_stream(seed, "usage"))
+        firm_usage = plausible_firm_usage(stream(seed, "usage"))
     log_usage = lagged_log_usage(firm_usage)
     lagged = log_usage.to_numpy()
-    sizes = _stream(seed, "sizes").permutation(np.resize(LOG_SIZES, len(SAMPLE_FIRMS)))
-    log_size = unrelated(sizes, lagged.mean(axis=0))
-    yields, prices = simulate_yields(_stream(seed, "yields"), universe.securities, event_days())
-    soma = simulate_soma(
-        _stream(seed, "soma"), universe.securities, prices, roster, lagged, scale, log_size, parameters
+    log_size = deal_sizes(stream(seed, "sizes"), lagged)
+    yields, prices = simulate_yields(stream(seed, "yields"), universe.securities, event_days())
+    soma = simulate_soma(stream(seed, "soma"), universe.securities, prices, roster, lagged, scale, log_size, parameters)
+    tickets = simulate_tickets(stream(seed, "tickets"), soma, roster)
+    log_purchases = np.log(soma.awards.groupby("day")["par_usd_mn"].sum().to_numpy())
+    customer_trades = plan_customer_trades(
+        stream(seed, "buys"),
+        lagged,
+        np.asarray(event_days().month == 3),
+        log_size,
+        log_purchases - log_purchases.mean(),
+        soma.sales_usd_mn[:, : len(SAMPLE_FIRMS)],
+        parameters,
     )
-    tickets = simulate_tickets(_stream(seed, "tickets"), soma, roster)
-    buys = _customer_buys(_stream(seed, "buys"), lagged, soma.sales_usd_mn, log_size, parameters) * scale
-    trace = TraceInputs(seed, scale, universe.securities, roster, prices, yields, soma, tickets, buys)
+    trace = TraceInputs(seed, scale, universe.securities, roster, prices, yields, soma, tickets, customer_trades)
     return TradeWorld(universe, roster, log_usage, trace, planted_parameters(seed, scale, parameters))
 
 
