@@ -60,6 +60,7 @@ FILL_FATES = {
     "affiliate": 0.01,
     "next_day": 0.01,
 }
+REPORTED_FATES = ("near_close", "split", "late_execution")
 GIVE_UP_SHARE = 0.07
 CANCELLED_SHARE, CORRECTED_SHARE, REVERSED_SHARE = 0.015, 0.010, 0.003
 REVERSALS_WITHOUT_NUMBER = 0.4
@@ -187,6 +188,7 @@ class _Day:
         awards = awards[awards["day"] == day]
         self.bought = awards["security"].to_numpy()
         self.bought_usd_mn = awards["par_usd_mn"].to_numpy()
+        self.is_reported = awards.index.isin(self._awards_reported())
         reporters = inputs.roster["customer_weight"].to_numpy()
         plan = inputs.soma.dealer_days
         sample = plan.sells.shape[1]
@@ -194,6 +196,12 @@ class _Day:
         self.reporters = np.where(is_idle, 0.0, reporters)
         self.clearing = np.flatnonzero(inputs.roster["is_clearing"])
         self.platforms = np.flatnonzero(inputs.roster["is_platform"])
+
+    def _awards_reported(self) -> np.ndarray:
+        """Awards with a fill that was reported as what it is, to which the match comes before it goes by price."""
+        tickets = self.inputs.tickets
+        found = tickets[(tickets["day"] == self.day) & tickets["fate"].isin(REPORTED_FATES)]
+        return self.inputs.soma.fills["award"].to_numpy()[found["fill"]]
 
     def trades(self, reports: int) -> pd.DataFrame:
         """All trades of the day, each as its final version, fills of the Fed's purchases first."""
@@ -323,13 +331,16 @@ class _Day:
         award = np.repeat(np.arange(awards), self.rng.poisson(BLOCKS_PER_AWARD, awards))
         par = np.ceil(self.bought_usd_mn[award] * self.rng.uniform(low, high, len(award))).astype(np.int64)
         parts = [(award, _pick(self.rng, outside, len(award)), par * 1_000_000)]
-        from_small = np.argsort(self.bought_usd_mn, kind="stable")
+        sells = self.inputs.soma.sales_usd_mn[self.day] > 0
         for dealer, wanted in enumerate(target):
+            # who sells nothing to the Fed stays out of what the match would look for sellers of, by price alone
+            open_to = np.arange(awards) if sells[dealer] else np.flatnonzero(self.is_reported)
             # more than enough, and of these as many as fit
-            drawn = self.rng.permutation(np.tile(np.arange(awards), 1 + wanted // int(self.bought_usd_mn.sum())))
+            drawn = self.rng.permutation(np.tile(open_to, 1 + wanted // int(self.bought_usd_mn.sum())))
             par = np.ceil(self.bought_usd_mn[drawn] * self.rng.uniform(low, high, len(drawn))).astype(np.int64)
             fits = np.cumsum(par) <= wanted
             left = wanted - par[fits].sum()
+            from_small = open_to[np.argsort(self.bought_usd_mn[open_to], kind="stable")]
             smaller = from_small[self.bought_usd_mn[from_small] < left]
             if len(smaller):
                 last = smaller[-1:], np.array([left * 1_000_000])
