@@ -57,12 +57,18 @@ first_days as (
 
 ),
 
+days as (
+
+    select count(distinct business_date) as days from days_of_figure
+
+),
+
 desks_of_every_day as (
 
     select desk_id
     from days_of_figure
     group by desk_id
-    having count(*) = (select count(distinct business_date) from days_of_figure)
+    having count(*) = (select days.days from days)
 
 ),
 
@@ -77,7 +83,9 @@ final as (
         cast(sum(cast({{ changes.signed }} as decimal(28, 8))) as double) / 1000 as total_signed_change_usd_bn,
         cast(count(desks_of_every_day.desk_id) as integer) as balanced_desks,
         cast(
-            sum(case when desks_of_every_day.desk_id is not null then cast({{ changes.net }} as decimal(28, 8)) end) as double
+            sum(
+                case when desks_of_every_day.desk_id is not null then cast({{ changes.net }} as decimal(28, 8)) end
+            ) as double
         ) / nullif(count(desks_of_every_day.desk_id), 0) / 1000 as average_balanced_change_usd_bn
     from days_of_figure as desk_days
     inner join desk_groups on desk_days.desk_id = desk_groups.desk_id

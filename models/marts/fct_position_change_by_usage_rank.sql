@@ -1,5 +1,6 @@
 -- One row per decile of limit usage and position measure: the mean log change of prime desks' securities positions over
 -- the longest horizon, percent (Figure 4). Ranks are of usage in the desk's own past year, or among all desk-days (`figure_4_ranks`).
+{% set ranked_by = {'own_year': 'limit_usage_percentile_rank', 'pooled': 'limit_usage'}[var('figure_4_ranks')] -%}
 with
 
 desk_days as (
@@ -15,7 +16,7 @@ desk_days as (
     from {{ ref('fct_desk_day') }}
     where
         is_prime_treasury_desk
-        and {{ {'own_year': 'limit_usage_percentile_rank', 'pooled': 'limit_usage'}[var('figure_4_ranks')] }} is not null
+        and {{ ranked_by }} is not null
 
 ),
 
