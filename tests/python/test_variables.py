@@ -300,19 +300,6 @@ def test_variable_changes_what_it_is_about(built: duckdb.DuckDBPyConnection, var
     assert {value for (value,) in built.execute(query).fetchall()} == {*expected}
 
 
-def test_sales_are_those_of_the_matching_rule(built: duckdb.DuckDBPyConnection) -> None:
-    of_rule = """
-        select matches.award_id, matches.trade_id
-        from intermediate.int_soma_matches as matches
-        inner join marts.fct_soma_award as awards on matches.award_id = awards.award_id
-        where matches.matching_rule = '{}'
-    """
-    sales = {*built.execute("select award_id, trade_id from marts.fct_soma_sale").fetchall()}
-    chosen, other = ({*built.execute(of_rule.format(rule)).fetchall()} for rule in WORDS["matching_rule"][::-1])
-
-    assert sales == chosen != other
-
-
 @pytest.mark.parametrize(
     ("variables", "line"),
     [
