@@ -220,13 +220,7 @@
 
         select
             *,
-            coalesce(
-                invalid_reason,
-                case
-                    when is_respelled then {{ text_literal(reasons_of_keys()[0]) }}
-                    when copy_number > 1 then {{ text_literal(reasons_of_keys()[1]) }}
-                end
-            ) as reason
+            {{ reason_with_that_of_its_key() }} as reason
         from numbered
 
     )

@@ -202,13 +202,7 @@ final as (
     select
         {{ names | join(',\n        ') }},
         nullif(key_spelling, {{ key_spelling(contract, is_raw=false) }}) as key_spelling,
-        coalesce(
-            invalid_reason,
-            case
-                when is_respelled then {{ text_literal(reasons_of_keys()[0]) }}
-                when copy_number > 1 then {{ text_literal(reasons_of_keys()[1]) }}
-            end
-        ) as reject_reason
+        {{ reason_with_that_of_its_key() }} as reject_reason
     from numbered
 
 )
@@ -264,6 +258,17 @@ select * from final
 {% macro reasons_of_keys() %}
     {{ return(['key is spelled in two ways', 'key repeated']) }}
 {% endmacro %}
+
+{#- Why a row is rejected, once the rows of its key are numbered. -#}
+{% macro reason_with_that_of_its_key() -%}
+        coalesce(
+            invalid_reason,
+            case
+                when is_respelled then {{ text_literal(reasons_of_keys()[0]) }}
+                when copy_number > 1 then {{ text_literal(reasons_of_keys()[1]) }}
+            end
+        )
+{%- endmacro %}
 
 {#- Of valid rows with one key the preferred one is staged, else the first; rows equal in every column are interchangeable. -#}
 {% macro order_of_copies(contract) %}

@@ -45,7 +45,11 @@
         {% endcall %}
         {{ note_changed_rows(table, contract, this, change.arrived) }}
         {%- set judged = judge_keys_again(table, contract) -%}
-        {{ copy_parts_to_build_file(relation, 'raw_file', 'raw_file in (' ~ text_literals(change.gone + change.arrived + judged) ~ ')') }}
+        {%- set files = change.gone + change.arrived + judged -%}
+        {#- none, where a load that was not published is built again -#}
+        {%- if files -%}
+            {{ copy_parts_to_build_file(relation, 'raw_file', 'raw_file in (' ~ text_literals(files) ~ ')') }}
+        {%- endif -%}
         {%- do of_build('create or replace table ' ~ changed_rows(table) ~ ' as select * from '
             ~ rows_of_files(api.Relation.create(schema='loads', identifier=changed_rows(table).split('.')[1]))) -%}
     {%- else -%}
