@@ -193,7 +193,7 @@ def check_load(environment: dict[str, str], file: Path) -> None:
 
 
 def compare_tables(loaded: Path, file: Path) -> int:
-    """How many tables two build files have alike, but for those of NOT_COMPARED. Raises ValueError where one differs."""
+    """How many tables two files have alike, but for those of NOT_COMPARED. Raises ValueError where one differs."""
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'America/New_York'")
         connection.execute(f"attach '{loaded}' as a (read_only); attach '{file}' as b (read_only)")

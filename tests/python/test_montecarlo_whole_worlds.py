@@ -108,7 +108,7 @@ def test_marts_that_a_world_builds_give_what_the_panel_in_memory_gives(
 
 def test_what_estimation_reads_is_built() -> None:
     """Models by folder, besides a mart: of every observation model that a specification names."""
-    assert whole_worlds.READ == ("observations", "fct_summary_statistics", "fct_soma_cumulative_sales")
+    assert whole_worlds.READ == ("observations", "fct_summary_statistics", "fct_figure_measure")
     read = {spec.observations for spec in read_specifications(seed_file("specifications"))}
     assert read <= {path.stem for path in (PROJECT / "models/observations").glob("*.sql")}
     assert all((PROJECT / f"models/marts/{mart}.sql").is_file() for mart in whole_worlds.READ[1:])

@@ -35,6 +35,7 @@ from dealer_limits.exhibits.data_quality import (
     read_match_levels,
 )
 from dealer_limits.exhibits.definitions import Definitions, TableDefinition, load_definitions
+from dealer_limits.exhibits.figure_measures import measures_table, read_measures
 from dealer_limits.exhibits.figures import FIGURES, Drawn, PaperFigure, read_rows, write_figure
 from dealer_limits.exhibits.layout import BANDS, Cell, Numbers, Panel, lay_out, read_numbers
 from dealer_limits.exhibits.other_errors import (
@@ -177,6 +178,7 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         numbers = read_numbers(connection, inputs.estimates)
         descriptions = _descriptions(connection)
         figure_rows = {figure.name: read_rows(connection, figure) for figure in FIGURES}
+        measures = read_measures(connection)
         levels = read_match_levels(connection)
         gates = read_gates(connection)
         montecarlo, coverage = read_montecarlo(connection), read_coverage(connection)
@@ -201,7 +203,8 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
     for figure in FIGURES:
         rows = figure_rows[figure.name]
         drawn = write_figure(figure, rows, folder / "figures", sentence)
-        exhibits.append(_figure_exhibit(definitions, figure, figure.title_of(rows), drawn))
+        in_numbers = measures_table(measures, figure.name)
+        exhibits.append(_figure_exhibit(definitions, figure, figure.title_of(rows), drawn, in_numbers))
     if inputs.shadow_cost is not None:
         exhibits.append(_shadow_cost_exhibit(definitions, inputs.shadow_cost))
     page = _render(
@@ -434,7 +437,9 @@ def _table_exhibit(
     )
 
 
-def _figure_exhibit(definitions: Definitions, figure: PaperFigure, title: str, drawn: Drawn) -> Exhibit:
+def _figure_exhibit(
+    definitions: Definitions, figure: PaperFigure, title: str, drawn: Drawn, in_numbers: str
+) -> Exhibit:
     entries = {entry.exhibit: entry for entry in definitions.others}
     entry = entries[figure.name]
     on_one_line = title.replace("\n", " ")
@@ -446,7 +451,10 @@ def _figure_exhibit(definitions: Definitions, figure: PaperFigure, title: str, d
         section=entry.section,
         marts=(f"marts.{figure.mart}",),
         badge="",
-        panels=(("", inline_svg(drawn.untitled_svg, figure.name, on_one_line), "drawing"),),
+        panels=(
+            ("", inline_svg(drawn.untitled_svg, figure.name, on_one_line), "drawing"),
+            *((("In numbers", in_numbers, "lists results"),) if in_numbers else ()),
+        ),
         notes=entry.notes,
         method=(),
         files=tuple((file.suffix[1:].upper(), f"figures/{file.name}") for file in drawn.files),

@@ -1,4 +1,4 @@
-"""The committed Monte Carlo: `seeds/montecarlo.csv` and `seeds/montecarlo_figure_5.csv` to query, `docs/montecarlo.md`
+"""The committed Monte Carlo: `seeds/montecarlo.csv` and `seeds/montecarlo_figures.csv` to query, `docs/montecarlo.md`
 to read."""
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ KEYS = ["table", "panel", "column"]
 
 
 def publish_montecarlo(output: Path, seeds: Path = SEEDS, docs: Path = DOCS) -> None:
-    """Put the three worlds of `output`, desk panel and trade tables, into one seed and one page, and the ends of
-    Figure 5's lines into another seed.
+    """Put the three worlds of `output`, desk panel and trade tables, into one seed and one page, and what figures are
+    told by into another seed.
 
     Raises DealerLimitsError where a world was not run.
     """
-    frames, facts, figure_5 = [], [], []
+    frames, facts, figures = [], [], []
     for world in WORLDS:
         for part, option in (("", ""), ("trades_", "--trades ")):
             table = output / f"montecarlo_{part}{world}.csv"
@@ -35,11 +35,11 @@ def publish_montecarlo(output: Path, seeds: Path = SEEDS, docs: Path = DOCS) -> 
             frames.append(read_montecarlo(table))
             facts.append(json.loads(table.with_suffix(".json").read_text(encoding="utf-8")))
         # written with the trade tables
-        figure_5.append((output / f"montecarlo_figure_5_{world}.csv").read_text(encoding="utf-8").splitlines())
+        figures.append((output / f"montecarlo_figures_{world}.csv").read_text(encoding="utf-8").splitlines())
     every = pd.concat(frames, ignore_index=True)
     every.to_csv(seeds / "montecarlo.csv", index=False, float_format="%.6g", lineterminator="\n")
-    rows = [figure_5[0][0], *(row for own in figure_5 for row in own[1:])]
-    (seeds / "montecarlo_figure_5.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    rows = [figures[0][0], *(row for own in figures for row in own[1:])]
+    (seeds / "montecarlo_figures.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     (docs / "montecarlo.md").write_text(page(every, facts, seeds), encoding="utf-8")
 
 

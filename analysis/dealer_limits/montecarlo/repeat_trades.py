@@ -24,8 +24,6 @@ from dealer_limits.pseudo.parameters import Parameters, world_parameters
 
 PLANTED_FILE = Path(__file__).with_name("planted.csv")
 SIGNIFICANCE = 0.05
-# of the lines of Figure 5, in the order of the seed
-ENDS = ("high_sales_usd_bn", "low_sales_usd_bn", "high_fraction", "low_fraction")
 
 # table, panel, column, term
 Place = tuple[str, str, str, str]
@@ -35,8 +33,8 @@ def run_trades(world: str, reps: int, output: Path, console: Console) -> pd.Data
     """Estimate Tables 11, 12, 13 and 15 in `reps` whole worlds, those of the calibration's check first.
 
     Writes `montecarlo_trades_<world>.csv`, with the columns of the seed `montecarlo`, facts of the run as `.json`
-    beside it, and `montecarlo_figure_5_<world>.csv`, a row per world, to `output`. Raises DealerLimitsError for an
-    unknown world or fewer than two worlds.
+    beside it, and `montecarlo_figures_<world>.csv`, a row per world and measure, to `output`. Raises
+    DealerLimitsError for an unknown world or fewer than two worlds.
     """
     if reps < 2:
         raise DealerLimitsError(f"--reps {reps}: expected at least 2")
@@ -45,8 +43,11 @@ def run_trades(world: str, reps: int, output: Path, console: Console) -> pd.Data
     summary.insert(0, "world", world)
     name = f"montecarlo_trades_{world}"
     summary.to_csv(output / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
-    ends = pd.DataFrame([{"world": world, "seed": one.seed} | one.figure_5 for one in worlds])[["world", "seed", *ENDS]]
-    ends.to_csv(output / f"montecarlo_figure_5_{world}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    figures = pd.DataFrame(
+        [(world, one.seed, *place, level) for one in worlds for place, level in one.figures.items()],
+        columns=["world", "seed", "figure", "measure", "level"],
+    )
+    figures.to_csv(output / f"montecarlo_figures_{world}.csv", index=False, float_format="%.6g", lineterminator="\n")
     seconds = sum(one.seconds for one in worlds)
     facts = {
         "world": world,

@@ -38,14 +38,14 @@ PROCESSES = 2
 # tables that the desk panel in memory does not give: what pooling their columns needs is kept
 POOLED_TABLES = ("11", "12", "13", "15")
 # what estimation reads, besides the seeds of the registry
-READ = ("observations", "fct_summary_statistics", "fct_soma_cumulative_sales")
+READ = ("observations", "fct_summary_statistics", "fct_figure_measure")
 REGISTRY_SEEDS = ("printed_tables", "specifications", "covariances")
 # by which files of the project a world comes to be what it is
 PROJECT_FILES = ("dbt_project.yml", "macros/*.sql", "models/**/*.sql", "models/**/*.yml", "seeds/*.*")
 # written by this package or printed: no world depends on them
 OTHER_SEEDS = (
     "montecarlo.csv",
-    "montecarlo_figure_5.csv",
+    "montecarlo_figures.csv",
     "covariance_coverage.csv",
     "diagnostics.csv",
     "printed_tables.csv",
@@ -76,13 +76,13 @@ class Column:
 
 @dataclass(frozen=True)
 class WholeWorld:
-    """Every estimate of one world in long form, the columns to be pooled, the ends of Figure 5's lines, and
-    processor seconds."""
+    """Every estimate of one world in long form, the columns to be pooled, what figures are told by, by figure and
+    measure, and processor seconds."""
 
     seed: int
     numbers: dict[Key, float]
     columns: tuple[Column, ...]
-    figure_5: dict[str, float]
+    figures: dict[tuple[str, str], float]
     seconds: float
 
 
@@ -127,13 +127,13 @@ def simulate_world(task: tuple[int, str, float, Bootstrap, Path]) -> Path:
         write_world(data, seed, scale, lambda step: None, world)
         marts = build_marts(data / "raw", folder)
         numbers, columns = estimate_world(marts, bootstrap)
-        figure_5 = read_figure_5(marts)
+        figures = read_figures(marts)
     except DealerLimitsError as error:
         raise DealerLimitsError(f"world {world}, seed {seed}: {error}") from error
     finally:
         for part in (data, warehouse):
             shutil.rmtree(part, ignore_errors=True)
-    finished = WholeWorld(seed, numbers, columns, figure_5, processor_seconds() - started)
+    finished = WholeWorld(seed, numbers, columns, figures, processor_seconds() - started)
     keep(finished, path)
     return path
 
@@ -197,19 +197,11 @@ def estimate_world(warehouse: Path, bootstrap: Bootstrap) -> tuple[dict[Key, flo
     return numbers, tuple(sorted(columns, key=lambda column: (int(column.key[0]), *column.key[1:])))
 
 
-def read_figure_5(warehouse: Path) -> dict[str, float]:
-    """Where the lines of Figure 5 end: high and low, cumulative sales to the Fed in $ billions and the mean over the
-    window's days of the fraction of sales to customers that went to the Fed."""
+def read_figures(warehouse: Path) -> dict[tuple[str, str], float]:
+    """What the figures of a warehouse are told by, by figure and measure."""
     with open_warehouse(warehouse) as connection:
-        rows = connection.execute("""
-            select usage_group, max(cumulative_soma_sales_usd_bn), avg(mean_soma_fraction)
-            from marts.fct_soma_cumulative_sales
-            group by usage_group
-        """).fetchall()
-    ends = {}
-    for group, sales, fraction in rows:
-        ends |= {f"{group}_sales_usd_bn": sales, f"{group}_fraction": fraction}
-    return ends
+        rows = connection.execute("select figure, measure, level from marts.fct_figure_measure order by all").fetchall()
+    return {(figure, measure): level for figure, measure, level in rows}
 
 
 def fingerprint(world: str) -> str:

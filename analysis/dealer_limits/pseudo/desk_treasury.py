@@ -12,7 +12,8 @@ usage (eq. 7) less the desk's own norm; P is the parameter file, named in `docs/
 
 VaR knows the position, not which part of it will pass: the kappas alone give the regressions of Table 2 their
 printed sign, since what raises VaR reverts. The lambdas are the reaction to limits (`null`: zero). c is what
-desks hedge within the day as they come near the limit.
+desks hedge within the day as they come near the limit. While the Fed buys at its height, a[t+1] of net securities of
+prime desks also falls with max(u[t] - log 0.6, 0), what they sell to it to be rid of risk (Figure 3).
 
     P&L on new positions         typical VaR[t] (level + theta z[t-1] + common + shifted + noise)
     P&L on existing positions    typical VaR[t] (level + common - shifted + noise)
@@ -48,6 +49,8 @@ LAST_AGING_DAY = "2020-12-31"
 LATER_FROM = "2018-01-01"
 # all prime desks report without gaps here, so that every firm's usage is known for the event study
 EVENT_WINDOW = ("2020-02-27", "2020-06-30")
+# the Fed buys as never before: desks near their limits sell to it
+EXIT_SPAN = ("2020-03-16", "2020-04-30")
 AGING_BUCKETS = ("0-30", "31-60", "61-90", "91-180", "181-360", ">360")
 SIDES = ("assets", "liabilities")
 
@@ -57,11 +60,13 @@ POSITIONS = ("net_securities", "net_combined", "gross_securities", "gross_deriva
 STATES = (*POSITIONS, *(f"{position}_passing" for position in POSITIONS), "new_assets", "new_liabilities")
 # P&L on existing positions depends on the day's market by desk: mean and standard deviation of the exposure
 EXPOSURE_TO_COMMON = (1.0, 0.5)
+# share of net positions that are long
+LONG_SHARE = 0.75
 # what regimes of volatility and the convexity of the exponential add to mean usage
 USAGE_LEVEL = 0.96
 # matched books have VaR next to nothing on some days, and large P&L for such a VaR (Table 1(a))
 TINY_VAR_SHARE = 0.08
-TINY_VAR_PROFITS = 200.0
+TINY_VAR_PROFITS = 500.0
 
 
 @dataclass(frozen=True)
@@ -147,9 +152,7 @@ def simulate_treasury_desks(seed: int, parameters: Parameters, impulse: np.ndarr
     derivatives_gross = np.exp(typical("derivatives_gross_bn") + log_position["gross_derivatives"])
     matched = np.stack([in_spans(days, desk.matched) for desk in TREASURY_DESKS], axis=1)
     matched |= rng.random(shape) < 0.0004
-    is_prime = np.array([desk.is_prime for desk in TREASURY_DESKS])
-    net_size = np.where(is_prime, np.log(parameters["net_size"]), 0.0)
-    securities_net = np.exp(typical("securities_net_bn") + net_size + log_position["net_securities"])
+    securities_net = np.exp(typical("securities_net_bn") + log_position["net_securities"])
     securities_net = _signed(rng, np.minimum(securities_net, 0.92 * securities_gross), matched)
     combined_net = _signed(rng, np.exp(typical("net_bn") + log_position["net_combined"]), matched)
     # derivatives carry what separates the combined net position from the securities
@@ -232,13 +235,15 @@ def _react(
 
     persistence, deviation = of_states("persistence"), of_states("shock")
     response = of_states("reaction") * np.ones(desks)
-    response[:, desks - len(BROAD_DESKS) :] *= parameters["further_desks_reaction"]
+    response[:, ~_is_prime()] *= parameters["further_desks_reaction"]
     shocks = rng.standard_normal((count, len(STATES), desks))
     common = np.array([[parameters["gross_common_share"] if "gross" in state else 0.0] for state in STATES])
     shocks = np.sqrt(1 - common) * shocks + np.sqrt(common) * rng.standard_normal((count, len(STATES), 1))
     shocks *= deviation
     later = days >= LATER_FROM
     for place, state in enumerate(STATES):
+        if state.startswith("net_securities"):
+            shocks[:, place] *= _relative_volatility(days)
         if state.startswith("gross"):
             shocks[later, place] *= parameters[f"{state.removesuffix('_passing')}_later"]
     loading = np.array([parameters[f"var_on_log_{position}"] for position in POSITIONS])
@@ -247,6 +252,8 @@ def _react(
     threshold = lagged_limit + norm
     ceiling = lagged_limit + np.log(parameters["hedged_from"])
     hedged = parameters["hedged_share"]
+    sells = np.where(_is_prime(), parameters["exit_reaction"], 0.0) * in_spans(days, (EXIT_SPAN,))[:, None]
+    exit_threshold = lagged_limit + np.log(parameters["exit_from"])
     states = np.empty_like(shocks)
     log_var = np.empty((count, desks))
     usage_gap = np.empty((count, desks))
@@ -257,14 +264,32 @@ def _react(
         log_var[day] -= hedged * np.maximum(log_var[day] - ceiling[day], 0.0)
         usage_gap[day] = log_var[day] - threshold[day]
         state = persistence * state - response * (usage_gap[day] + impulse[day]) + shocks[day]
+        state[0] -= sells[day] * np.maximum(log_var[day] - exit_threshold[day], 0.0)
     return dict(zip(STATES, states.transpose(1, 0, 2), strict=True)), log_var, usage_gap
 
 
+def _is_prime() -> np.ndarray:
+    """(desks,) whether a desk is a prime Treasury desk."""
+    return np.array([desk.is_prime for desk in TREASURY_DESKS])
+
+
+def _relative_volatility(days: pd.DatetimeIndex) -> np.ndarray:
+    """(desks,) shocks to a desk's net securities position relative to those of the parameter file.
+
+    The largest desks are steadier, and the other prime ones as much less so that the mean square over desk-days is
+    one: regressions count desk-days and not dollars.
+    """
+    desk_days = np.array([in_spans(days, desk.spells).sum() for desk in TREASURY_DESKS])
+    volatility = np.array([desk.volatility for desk in TREASURY_DESKS])
+    mean_square = np.average(volatility**2, weights=desk_days * _is_prime())
+    return np.where(_is_prime(), volatility / np.sqrt(mean_square), 1.0)
+
+
 def _signed(rng: np.random.Generator, size: np.ndarray, matched: np.ndarray) -> np.ndarray:
-    """Net positions with a sign that lasts about a year, long on three days in five; 0 if matched."""
+    """Net positions with a sign that lasts about a year, mostly long; 0 if matched."""
     turns = rng.random(size.shape) < 0.004
     turns[0] = True
-    drawn = np.where(rng.random(size.shape) < 0.6, 1.0, -1.0)
+    drawn = np.where(rng.random(size.shape) < LONG_SHARE, 1.0, -1.0)
     last_turn = np.maximum.accumulate(np.where(turns, np.arange(len(size))[:, None], 0), axis=0)
     return np.where(matched, 0.0, np.take_along_axis(drawn, last_turn, axis=0) * size)
 
@@ -303,17 +328,19 @@ def _profits(
     spread = parameters["pnl_activity_sd"]
     activity = np.exp(rng.normal(-(spread**2), spread, typical_var.shape))
     shifted = parameters["pnl_shifted_noise"] * activity * rng.standard_normal(typical_var.shape)
-    new = rng.gamma(4, parameters["pnl_new_level"] / 4, desks) + parameters["pnl_new_reaction"] * lagged_gap
+    level = np.where(_is_prime(), 1.0, parameters["further_desks_profits"])
+    new = level * rng.gamma(4, parameters["pnl_new_level"] / 4, desks) + parameters["pnl_new_reaction"] * lagged_gap
     # one factor moves both: Table 14 explains more of the total than of its parts
     market = rng.standard_normal((days, 1))
     new = new + parameters["pnl_new_common"] * market + shifted
     new = new + parameters["pnl_new_noise"] * activity * rng.standard_normal(typical_var.shape)
     exposure = rng.normal(*EXPOSURE_TO_COMMON, desks)
-    existing = parameters["pnl_existing_level"] - shifted
+    existing = level * parameters["pnl_existing_level"] - shifted
     existing = existing + parameters["pnl_existing_common"] * exposure * market
     existing = existing + parameters["pnl_existing_noise"] * activity * _heavy_tailed(rng, typical_var.shape)
     residual = 0.03 * _heavy_tailed(rng, typical_var.shape)
-    return existing * typical_var, new * typical_var, residual * typical_var
+    size = typical_var * np.where(_is_prime(), 1.0, parameters["further_desks_profit_size"])
+    return existing * size, new * size, residual * size
 
 
 def _heavy_tailed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
