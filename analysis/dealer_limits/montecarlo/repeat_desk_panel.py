@@ -116,23 +116,11 @@ def run_montecarlo(
     Writes `montecarlo_<world>.csv` to `output` and, for `publish`, what the table cannot say to a `.json`
     beside it. Raises DealerLimitsError for an unknown world or other reps.
     """
-    if world not in WORLDS:
-        raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
-    if reps < 2 * block_size or reps % block_size:
-        raise DealerLimitsError(f"--reps {reps}: expected a multiple of {block_size}, at least {2 * block_size}")
+    blocks = repeat_world(world, reps, output, console, processes, block_size)
     parameters = dict(world_parameters(world))
     rows = panel_rows()
-    code = digest(code_of("montecarlo", "pseudo", "estimation"))
-    folder = output / "montecarlo" / f"{world}-{fingerprint(parameters, rows)}-{code}"
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def blocks_of(first: int, count: int) -> dict[Path, tuple]:
-        seeds = np.arange(first, first + count).reshape(-1, block_size)
-        return {folder / f"{own[0]}.block": (tuple(int(seed) for seed in own), parameters) for own in seeds}
-
-    histories_of = blocks_of(FIRST_HISTORY, histories)
+    histories_of = _tasks(world, FIRST_HISTORY, histories, output, block_size)
     sums = finish(add_up_block, histories_of, f"histories of {world}", console, processes)
-    blocks = finish(estimate_block, blocks_of(FIRST_SEED, reps), f"blocks of {world}", console, processes)
     summary = summarise(blocks, sums, rows, structural_effects(structural_seeds, parameters, rows))
     summary.insert(0, "world", world)
     summary.to_csv(output / f"montecarlo_{world}.csv", index=False, float_format="%.6g", lineterminator="\n")
@@ -153,6 +141,31 @@ def run_montecarlo(
         f"{reps} worlds {world}, seeds {FIRST_SEED} to {last_seed}, {seconds:.0f} processor seconds", highlight=False
     )
     return summary
+
+
+def repeat_world(
+    world: str, reps: int, output: Path, console: Console, processes: int | None = None, block_size: int = BLOCK
+) -> list[Block]:
+    """Estimates of `reps` worlds of one kind in blocks, in the order of their seeds; those that are finished are read.
+
+    Raises DealerLimitsError for an unknown world, or reps that are no multiple of the block size.
+    """
+    if world not in WORLDS:
+        raise DealerLimitsError(f"unknown world {world}: choose from {', '.join(WORLDS)}")
+    if reps < 2 * block_size or reps % block_size:
+        raise DealerLimitsError(f"--reps {reps}: expected a multiple of {block_size}, at least {2 * block_size}")
+    tasks = _tasks(world, FIRST_SEED, reps, output, block_size)
+    return finish(estimate_block, tasks, f"blocks of {world}", console, processes)
+
+
+def _tasks(world: str, first: int, count: int, output: Path, block_size: int) -> dict[Path, tuple]:
+    """By file, the seeds of a block and the world's parameters; files of two versions of the code are never mixed."""
+    parameters = dict(world_parameters(world))
+    code = digest(code_of("montecarlo", "pseudo", "estimation"))
+    folder = output / "montecarlo" / f"{world}-{fingerprint(parameters, panel_rows())}-{code}"
+    folder.mkdir(parents=True, exist_ok=True)
+    seeds = np.arange(first, first + count).reshape(-1, block_size)
+    return {folder / f"{own[0]}.block": (tuple(int(seed) for seed in own), parameters) for own in seeds}
 
 
 def summarise(
