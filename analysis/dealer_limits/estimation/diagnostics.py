@@ -18,6 +18,7 @@ from scipy.special import stdtrit
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.covariance import cluster_jackknife_covariance
+from dealer_limits.estimation.indirect_inference import reaction_rows
 from dealer_limits.estimation.inference import FIRM
 from dealer_limits.estimation.observations import complete_rows, read_rows, variables_of
 from dealer_limits.estimation.quantile import Bootstrap
@@ -40,7 +41,8 @@ def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataF
     effect of usage that stays up, the mean estimate and the share of samples in which the test rejects at 5%
     (`null_population`, ..., `strong_rejection`), from the committed Monte Carlo.
 
-    A regression that these data do not identify is left out and named.
+    A regression that these data do not identify is left out and named. Beside them `reaction.csv`, the reaction that
+    these and the paper's regressions lead back to, where the data give all of them.
 
     Raises DealerLimitsError where the warehouse, a mart or the registry is missing, or none can be estimated.
     """
@@ -58,6 +60,11 @@ def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataF
             except ValueError as error:
                 console.print(f"{spec.label} is not estimated: {error}", highlight=False)
         worlds = connection.execute("select * from seeds.montecarlo").df()
+        try:
+            reaction = reaction_rows(connection)
+        except DealerLimitsError as error:
+            console.print(f"no reaction by indirect inference: {error}", highlight=False)
+            reaction = None
     if not rows:
         raise DealerLimitsError("no diagnostic can be estimated")
     worlds["panel"] = worlds["panel"].fillna("")
@@ -70,6 +77,13 @@ def run_diagnostics(warehouse: Path, output: Path, console: Console) -> pd.DataF
     shown.to_csv(output / "diagnostics.csv", index=False, float_format="%.10g", lineterminator="\n")
     estimates.to_parquet(output / "diagnostics.parquet", index=False)
     _show(console, estimates)
+    if reaction is None:
+        # of an earlier run, it would be of other data
+        (output / "reaction.csv").unlink(missing_ok=True)
+    else:
+        shown = marked(reaction, sentence)
+        shown.to_csv(output / "reaction.csv", index=False, float_format="%.10g", lineterminator="\n")
+        _show_reaction(console, reaction)
     return estimates
 
 
@@ -123,3 +137,16 @@ def _show(console: Console, estimates: pd.DataFrame) -> None:
             f"{row['coef']:.3f}", f"{row['se']:.3f}", *known,
         )  # fmt: skip
     console.print(table)
+
+
+def _show_reaction(console: Console, reaction: pd.DataFrame) -> None:
+    """The strengths with their intervals, and the test of fit."""
+    table = Table(title="Reaction by indirect inference, times that of the world paper (docs/reaction.md)")
+    for name in ("", "estimate", "se", "95% interval"):
+        table.add_column(name, justify="left" if not name else "right")
+    for row in reaction[reaction["kind"] == "strength"].to_dict("records"):
+        interval = f"{row['ci_low']:.2f} to {row['ci_high']:.2f}"
+        table.add_row(row["name"], f"{row['estimate']:.2f}", f"{row['se']:.2f}", interval)
+    console.print(table)
+    fit = reaction[reaction["kind"] == "fit"].iloc[0]
+    console.print(f"test that any strengths give these coefficients: p = {fit['estimate']:.3f}", highlight=False)

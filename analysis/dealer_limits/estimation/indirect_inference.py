@@ -7,13 +7,13 @@ are parameters does: the parameters theta are such that the regressions of simul
 
 b the coefficients of Table 2, of the diagnostics that hold the current position fixed or part usage, and of Table 8;
 b(.) the binding function, a polynomial fitted to worlds simulated once (`montecarlo/binding.py`); W the inverse of the
-covariance of coefficients between worlds of one theta, drawn halfway to its diagonal, since 36 coefficients of 256 worlds
-leave an inverse that knows too much. With D the derivatives of b(.) and S that covariance near theta,
+covariance of coefficients between worlds of one theta, drawn halfway to its diagonal, since 36 coefficients of 256
+worlds leave an inverse that knows too much. With D the derivatives of b(.) and S that covariance near theta,
 
     var(theta) = (D'WD)^-1 D'WSWD (D'WD)^-1,
 
-and the distance at the minimum tests whether any theta gives the data's coefficients (a multiple of chi-squared with the
-mean and the variance that the distance has).
+and the distance at the minimum tests whether any theta gives the data's coefficients (a multiple of chi-squared with
+the mean and the variance that the distance has).
 """
 
 from __future__ import annotations
