@@ -236,6 +236,8 @@
             end,
             case when row_count = 0 then 1 else 0 end
         from mart_rows
+        -- limits may stay as they are
+        where mart <> 'obs_limit_event'
         union all
         select 'column_empty', concat(mart, '.', column_name), null, null, row_count, case when value_count = 0 then 1 else 0 end
         from quality.qc_mart_columns where row_count > 0

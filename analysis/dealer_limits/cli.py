@@ -424,20 +424,30 @@ def compare(
 @one_line_errors
 def montecarlo(
     world: Annotated[str, typer.Option(help="paper, null or strong.")] = "paper",
-    reps: Annotated[int | None, typer.Option(help="Worlds, a multiple of 10; 500, with --trades 20.")] = None,
+    reps: Annotated[
+        int | None, typer.Option(help="Worlds, a multiple of 10; 500, with --trades 20, with --extensions 200.")
+    ] = None,
     output: Output = Path("output"),
     trades: Annotated[bool, typer.Option(help="Instead: whole worlds, for Tables 11, 12, 13 and 15.")] = False,
     publish: Annotated[bool, typer.Option(help="Put three finished worlds into seeds/ and docs/.")] = False,
     split: Annotated[bool, typer.Option(help="Instead: diagnostics over shares of reaction, to docs/.")] = False,
+    extensions: Annotated[
+        bool, typer.Option(help="Instead: limit events and the shadow cost over time, of 200 worlds.")
+    ] = False,
 ) -> None:
     """Bias, coverage, power and size of the headline regressions where the truth is known; resumable."""
     from dealer_limits.montecarlo.committed import publish_montecarlo
     from dealer_limits.montecarlo.reaction_share import write_split
     from dealer_limits.montecarlo.repeat_desk_panel import run_montecarlo
+    from dealer_limits.montecarlo.repeat_extensions import publish_extensions, run_extensions
     from dealer_limits.montecarlo.repeat_trades import run_trades
 
     if split:
         write_split(console)
+    elif extensions and publish:
+        publish_extensions(output)
+    elif extensions:
+        run_extensions(world, reps or 200, output, console)
     elif publish:
         publish_montecarlo(output)
     elif trades:

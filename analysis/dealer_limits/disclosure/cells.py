@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from dealer_limits.estimation.observations import complete_rows, read_rows, sample_condition, variables_of
+from dealer_limits.estimation.limit_events import TABLE as LIMIT_EVENTS
+from dealer_limits.estimation.limit_events import rows_by_day, rows_of_events
+from dealer_limits.estimation.observations import DAY, FIRM, complete_rows, read_rows, sample_condition, variables_of
 from dealer_limits.estimation.panel import Variables
 from dealer_limits.estimation.run import same_rows, same_variables
-from dealer_limits.estimation.specifications import Specification
-
-FIRM = "firm_rssd"
+from dealer_limits.estimation.shadow_cost_over_time import TABLE as OVER_TIME
+from dealer_limits.estimation.shadow_cost_over_time import periods
+from dealer_limits.estimation.specifications import Registry, Specification
 
 # exhibit, panel, column, term, statistic
 Key = tuple[str, str, str, str, str]
@@ -108,6 +110,16 @@ order by match_level, match_kind
 """
 
 
+# March is a part of the days of its complement, which are many
+_HELD = """
+select coalesce(firm_rssd, -1) as firm, sum(net_securities_position_usd_mn) as "net positions",
+    sum(gross_securities_position_usd_mn) as "gross positions"
+from marts.fct_desk_day
+where is_prime_treasury_desk and business_date between $first_day and $last_day
+group by firm
+"""
+
+
 def regression_contributions(
     connection: duckdb.DuckDBPyConnection, specs: Iterable[Specification]
 ) -> dict[tuple[str, str, str], tuple[int, dict[str, Contributions | None]]]:
@@ -143,6 +155,66 @@ def regression_contributions(
                         "squares": np.bincount(firm, x**2),
                     }
                 found[spec.key] = int(counted.sum()), {term: by_term[term] for term in ("", *spec.coefficients)}
+    return found
+
+
+def event_contributions(
+    connection: duckdb.DuckDBPyConnection, registry: Registry
+) -> dict[tuple[str, str, str], tuple[int, dict[str, Contributions | None]]]:
+    """Of paths around limit events: rows of day 0, and of every term what firms contribute on each day of the window.
+
+    A path is told as a whole, and its weeks and means add days up: it leaves where all of its days may.
+    """
+    found: dict[tuple[str, str, str], tuple[int, dict[str, Contributions | None]]] = {}
+    for spec, day, rows in rows_by_day(connection, registry.of_tables([LIMIT_EVENTS])):
+        counted = rows_of_events(rows, spec)
+        if not counted.any():
+            continue
+        _, firm = np.unique(rows.levels[FIRM][counted], return_inverse=True)
+        # the one term with the effects of days taken out
+        x = variables_of(rows, [spec], counted).within[spec.regressors[0]]
+        nobs, by_term = found.get(spec.key, (0, {"": {}}))
+        of_day = {
+            f"events of day {day}": np.bincount(firm, rows.values[spec.regressors[0]][counted]),
+            f"squares of day {day}": np.bincount(firm, x**2),
+        }
+        found[spec.key] = (int(counted.sum()) if day == 0 else nobs), {"": (by_term[""] or {}) | of_day}
+    return found
+
+
+def period_contributions(
+    connection: duckdb.DuckDBPyConnection, registry: Registry
+) -> dict[tuple[str, str, str], tuple[int, dict[str, Contributions | None]]]:
+    """Of the shadow cost by period: rows, and by term what firms contribute.
+
+    λ: as a term of a table, of the rows of the period. What purchases do: as the elasticities, and what firms hold.
+    """
+    specs = registry.of_tables([OVER_TIME])
+    if not specs:
+        return {}
+    profit, usage = specs
+    elasticities = regression_contributions(connection, [usage])[usage.key][1]
+    of_usage = {
+        f"{measure} of {term}": amounts
+        for term in usage.terms[:2]
+        for measure, amounts in (elasticities[term] or {}).items()
+    }
+    rows = read_rows(connection, [profit], clusters=(DAY, FIRM))
+    found: dict[tuple[str, str, str], tuple[int, dict[str, Contributions | None]]] = {}
+    for period, inside in periods(connection, profit, rows):
+        counted = complete_rows(rows, profit) & inside
+        held = connection.execute(_HELD, {name: period[name] for name in ("first_day", "last_day")}).fetchnumpy()
+        by_term: dict[str, Contributions | None] = {
+            "purchases_pct": of_usage | {name: _floats(held[name]) for name in ("net positions", "gross positions")}
+        }
+        if counted.any():
+            _, firm = np.unique(rows.levels[FIRM][counted], return_inverse=True)
+            x = identifying_variation(variables_of(rows, [profit], counted), profit)[:, 0]
+            observations = np.bincount(firm).astype(float)
+            by_term[""] = {"observations": observations}
+            by_term["shadow_cost"] = {"observations": observations, "squares": np.bincount(firm, x**2)}
+        key = (OVER_TIME, str(period["period_kind"]), str(period["period"]))
+        found[key] = int(counted.sum()), by_term
     return found
 
 

@@ -21,8 +21,10 @@ from dealer_limits.disclosure.cells import (
     Contributions,
     Key,
     SalesDay,
+    event_contributions,
     figure_cells,
     match_cells,
+    period_contributions,
     regression_contributions,
     sales_days,
     summary_cells,
@@ -30,7 +32,10 @@ from dealer_limits.disclosure.cells import (
 from dealer_limits.disclosure.rules import COMPLEMENT, Rules, firms_behind
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.display import new_table
+from dealer_limits.estimation.extensions import load_extensions
+from dealer_limits.estimation.limit_events import TABLE as LIMIT_EVENTS
 from dealer_limits.estimation.run import OWN_SPECIFICATIONS, SHADOW_COSTS, SHADOW_COSTS_FROM
+from dealer_limits.estimation.shadow_cost_over_time import TABLE as OVER_TIME
 from dealer_limits.estimation.specifications import Registry, load_registry
 from dealer_limits.exhibits.result_files import DIAGNOSTICS, ResultFile, read_result
 from dealer_limits.provenance import marked, sentence_of
@@ -113,9 +118,16 @@ def withhold_complements(cells: list[Judged]) -> list[Judged]:
 
 
 def _judge_with(rules: Rules) -> Callable[[Cell], Judged]:
+    # cells of one regression share their contributions, which are kept so that none other has their identity
+    known: dict[int, tuple[Contributions | None, int, str]] = {}
+
     def judge(cell: Cell) -> Judged:
-        firms = firms_behind(cell.contributions or {})
-        return Judged(cell.key, cell.value, firms, rules.reason(cell.contributions), cell.whole)
+        place = id(cell.contributions)
+        if place not in known:
+            firms = firms_behind(cell.contributions or {})
+            known[place] = cell.contributions, firms, rules.reason(cell.contributions)
+        _, firms, reason = known[place]
+        return Judged(cell.key, cell.value, firms, reason, cell.whole)
 
     return judge
 
@@ -127,6 +139,9 @@ def _regressions(estimates: pd.DataFrame) -> pd.DataFrame:
 
 def _estimates(connection: duckdb.DuckDBPyConnection, registry: Registry, estimates: pd.DataFrame) -> Iterator[Cell]:
     """The estimates as cells. Appendix A has the fate of the columns of Table 14 that it is made from."""
+    is_extension = estimates["table"].isin((LIMIT_EVENTS, OVER_TIME))
+    yield from _extensions(connection, estimates[is_extension])
+    estimates = estimates[~is_extension]
     counts = {
         (row.table, row.panel, row.column): row.value
         for row in estimates[estimates["statistic"] == "nobs"].itertuples()
@@ -140,6 +155,21 @@ def _estimates(connection: duckdb.DuckDBPyConnection, registry: Registry, estima
         terms = list(known[place])
         term = terms[1] if row.table == SHADOW_COSTS else row.term
         yield Cell((row.table, row.panel, row.column, row.term, row.statistic), row.value, known[place][term])
+
+
+def _extensions(connection: duckdb.DuckDBPyConnection, estimates: pd.DataFrame) -> Iterator[Cell]:
+    """Limit events and the shadow cost by period as cells; of the former all of a path has one fate."""
+    if estimates.empty:
+        return
+    registry = load_extensions(connection)
+    known = event_contributions(connection, registry) | period_contributions(connection, registry)
+    for row in estimates.itertuples():
+        place = (row.table, row.panel, row.column)
+        counted, by_term = known.get(place, (0, {}))
+        if place not in known or (row.statistic == "nobs" and row.value != counted):
+            raise _foreign()
+        term = "" if row.table == LIMIT_EVENTS else row.term
+        yield Cell((*place, row.term, row.statistic), row.value, by_term[term])
 
 
 def _diagnostics(connection: duckdb.DuckDBPyConnection, diagnostics: pd.DataFrame) -> Iterator[Cell]:

@@ -11,6 +11,9 @@ from dealer_limits.estimation.specifications import Specification
 
 KEYS = ["table", "panel", "column", "term", "statistic"]
 
+# Table, panel, column, term, statistic, value.
+LongRow = tuple[str, str, str, str, str, float]
+
 # Of a column that is not printed.
 _SHOWN = ("coef", "se", "stars", "r2", "pseudo_r2", "nobs")
 

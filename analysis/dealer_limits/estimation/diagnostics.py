@@ -19,8 +19,7 @@ from scipy.special import stdtrit
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.covariance import cluster_jackknife_covariance
 from dealer_limits.estimation.indirect_inference import reaction_rows
-from dealer_limits.estimation.inference import FIRM
-from dealer_limits.estimation.observations import complete_rows, read_rows, variables_of
+from dealer_limits.estimation.observations import FIRM, complete_rows, read_rows, variables_of
 from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import fit_column
 from dealer_limits.estimation.specifications import Specification, load_registry

@@ -49,7 +49,7 @@ from dealer_limits.estimation.known_worlds import null_rejections
 from dealer_limits.estimation.mart import publish_safe_errors
 from dealer_limits.estimation.methods import Method, Methods, load_methods
 from dealer_limits.estimation.multiplicity import romano_wolf
-from dealer_limits.estimation.observations import Rows, complete_rows, read_rows, variables_of
+from dealer_limits.estimation.observations import DAY, FIRM, Rows, complete_rows, read_rows, variables_of
 from dealer_limits.estimation.panel import CollinearError, Fit, Variables, infer, stars
 from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import fit_column, same_rows, same_variables
@@ -64,9 +64,6 @@ SEED = 20200316
 LEVEL = 0.05
 
 KEYS = ("table", "panel", "column", "term")
-
-# instruments live in firm-days, and are tested by firm
-FIRM, DAY = "firm_rssd", "business_date"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.panel import LEAST_SHARE_LEFT, Variables, take_out_effects
 from dealer_limits.estimation.specifications import Specification
 
+# by which errors are clustered
+FIRM, DAY = "firm_rssd", "business_date"
+
 
 @dataclass(frozen=True)
 class Rows:

@@ -17,14 +17,19 @@ from rich.console import Console
 from rich.progress import track
 
 from dealer_limits.errors import DealerLimitsError
-from dealer_limits.estimation.compare import KEYS, compare, read_printed, sort_by_key
+from dealer_limits.estimation.compare import KEYS, LongRow, compare, read_printed, sort_by_key
 from dealer_limits.estimation.display import show_comparison
 from dealer_limits.estimation.engines import SQL_MEASURES, choose_engine, fit_column_in_database
+from dealer_limits.estimation.extensions import Extension, load_extensions
+from dealer_limits.estimation.limit_events import TABLE as LIMIT_EVENTS
+from dealer_limits.estimation.limit_events import estimate_limit_events
 from dealer_limits.estimation.mart import publish_estimates
 from dealer_limits.estimation.observations import complete_rows, read_rows, variables_of
 from dealer_limits.estimation.panel import CollinearError, Fit, Variables, fit_linear, stars
 from dealer_limits.estimation.quantile import Bootstrap, fit_quantile
 from dealer_limits.estimation.shadow_cost import UNITS, shadow_costs
+from dealer_limits.estimation.shadow_cost_over_time import TABLE as OVER_TIME
+from dealer_limits.estimation.shadow_cost_over_time import estimate_over_time
 from dealer_limits.estimation.specifications import Registry, Specification, load_registry
 from dealer_limits.estimation.threads import one_blas_thread
 from dealer_limits.provenance import marked, sentence_of
@@ -36,11 +41,13 @@ HEADLINE_TABLES = ["2"]
 # Appendix A is an exhibit without a number of its own, made from this table.
 SHADOW_COSTS, SHADOW_COSTS_FROM = "A", "14"
 
+_EXTENSIONS: dict[str, Callable[[duckdb.DuckDBPyConnection, Registry], Extension]] = {
+    LIMIT_EVENTS: estimate_limit_events,
+    OVER_TIME: estimate_over_time,
+}
+
 # What a run leaves in its output for the report: a user's own specifications, and their labels.
 OWN_SPECIFICATIONS, OWN_LABELS = "own_specifications.csv", "own_labels.yml"
-
-# Table, panel, column, term, statistic, value.
-LongRow = tuple[str, str, str, str, str, float]
 
 
 @one_blas_thread()
@@ -58,7 +65,8 @@ def run_estimates(
 
     `tables` are numbers as text; None stands for everything. `own` is a CSV file of specifications beside
     those of the paper. Writes `estimates.parquet` and `comparison.csv`, of the tables of this run, to the folder
-    `output`, with Table 14 also `shadow_cost.csv`, and shows tables on the console, ours and the printed
+    `output`, with Table 14 also `shadow_cost.csv`, with the extensions `limit_events.csv` and
+    `shadow_cost_over_time.csv`, and shows tables on the console, ours and the printed
     numbers where there are any: those asked for, or Table 2 and the user's own. A column that cannot be
     estimated is left out, with a line that says why. The same warehouse gives the same bytes. `engine` says
     by what (see `choose_engine`). With `into_warehouse` they are also published as its `marts.fct_estimate`.
@@ -76,8 +84,9 @@ def run_estimates(
     with open_warehouse(warehouse) as connection:
         sentence = sentence_of(connection)
         registry = load_registry(connection, own)
+        extensions = load_extensions(connection)
         # Table 1 is no regression
-        chosen = registry.choose_tables(tables, ("1", *registry.tables))
+        chosen = registry.choose_tables(tables, ("1", *registry.tables, *extensions.tables))
         specs = registry.of_tables(chosen)
         rows, reasons = _estimate_all(connection, registry, specs, bootstrap or Bootstrap(), console, engine)
         if "1" in chosen:
@@ -86,17 +95,27 @@ def run_estimates(
             estimated = [spec for spec in registry.of_tables([SHADOW_COSTS_FROM]) if spec not in reasons]
             costs = estimate_shadow_costs(connection, estimated)
             rows += _shadow_cost_rows(costs)
+        found = [
+            estimator(connection, extensions)
+            for table, estimator in _EXTENSIONS.items()
+            if table in chosen and table in extensions.tables
+        ]
+        rows += [row for extension in found for row in extension.long]
         printed = read_printed(connection, chosen)
     estimates = _as_frame(rows)
     comparison = compare(printed, estimates, specs)
     _write(output, estimates, marked(comparison, sentence), None if costs is None else marked(costs, sentence))
+    for extension in found:
+        of_extension = marked(extension.rows, sentence)
+        of_extension.to_csv(output / f"{extension.table}.csv", index=False, float_format="%.10g", lineterminator="\n")
     keep_own(output, own)
     if into_warehouse:
         publish_estimates(warehouse, seen, output, console)
     not_printed = set(registry.tables) - set(printed["table"])
     shown = tables or [*HEADLINE_TABLES, *registry.own_tables, *not_printed]
     show_comparison(console, comparison[comparison["table"].isin(shown)], registry.coefficients)
-    for line in (*_account(comparison, reasons), *_engines_used(estimates, engine)):
+    lines = [line for extension in found for line in extension.lines]
+    for line in (*_account(comparison, reasons), *_engines_used(estimates, engine), *lines):
         console.print(line, highlight=False, markup=False)
     for spec, reason in reasons.items():
         if spec in registry.problems or tables:
@@ -359,7 +378,7 @@ def _account(comparison: pd.DataFrame, reasons: dict[Specification, str]) -> Ite
 
 def _engines_used(estimates: pd.DataFrame, engine: str) -> Iterator[str]:
     """Lines that say by what the columns were estimated, and how well the sql engine did."""
-    columns = int(estimates["statistic"].eq("nobs").sum())
+    columns = int((estimates["statistic"].eq("nobs") & ~estimates["table"].isin(_EXTENSIONS)).sum())
     of_sql = [estimates.loc[estimates["statistic"] == name, "value"] for name in SQL_MEASURES]
     iterations, errors, singletons = of_sql
     if columns > len(iterations):

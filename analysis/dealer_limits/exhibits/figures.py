@@ -91,13 +91,13 @@ STYLE = {
 }
 _PNG_DOTS_PER_INCH = 200
 
-_DARK, _LIGHT = "#08306b", "#e08214"
-_SHADE = "0.86"
+DARK, LIGHT = "#08306b", "#e08214"
+SHADE = "0.86"
 
-_USAGE_GROUPS = (Line("low", "Low VaR usage dealers", _LIGHT, "--"), Line("high", "High VaR usage dealers", _DARK, "-"))
+_USAGE_GROUPS = (Line("low", "Low VaR usage dealers", LIGHT, "--"), Line("high", "High VaR usage dealers", DARK, "-"))
 _CONSTRAINT_GROUPS = (
-    Line("constrained", "Constrained desks", _DARK, "-"),
-    Line("unconstrained", "Unconstrained desks", _LIGHT, "--"),
+    Line("constrained", "Constrained desks", DARK, "-"),
+    Line("unconstrained", "Unconstrained desks", LIGHT, "--"),
 )
 _WEDNESDAY = 2
 
@@ -168,8 +168,8 @@ def _draw_inventory_and_yield(figure: Figure, rows: pd.DataFrame) -> None:
     right.spines["right"].set_visible(True)
     right.grid(visible=False)
     days = rows["business_date"]
-    inventory = Line("", "Dealer inventory index (left)", _DARK, "-")
-    ten_year = Line("", "Ten-year UST yield (right)", _LIGHT, "--")
+    inventory = Line("", "Dealer inventory index (left)", DARK, "-")
+    ten_year = Line("", "Ten-year UST yield (right)", LIGHT, "--")
     handles = [
         _plot(left, days, rows["inventory_index"], inventory),
         _plot(right, days, rows["ten_year_yield_pct"], ten_year),
@@ -186,12 +186,12 @@ def _draw_usage_and_limit(figure: Figure, rows: pd.DataFrame) -> None:
     """Figure 2: average limit usage (left); average VaR limit and VaR, its usage (right)."""
     left, right = figure.subplots(1, 2)
     days = rows["business_date"]
-    _plot_years(left, days, rows["average_limit_usage"], Line("", "Usage ratio", _DARK, "-"))
+    _plot_years(left, days, rows["average_limit_usage"], Line("", "Usage ratio", DARK, "-"))
     left.set(ylabel="VaR / VaR limit")
     left.set_title("Average limit usage ratio, daily")
     handles = [
-        _plot_years(right, days, rows["average_var_limit_usd_mn"], Line("", "Limit size", _LIGHT, "--")),
-        _plot_years(right, days, rows["average_var_usd_mn"], Line("", "Limit usage (VaR)", _DARK, "-")),
+        _plot_years(right, days, rows["average_var_limit_usd_mn"], Line("", "Limit size", LIGHT, "--")),
+        _plot_years(right, days, rows["average_var_usd_mn"], Line("", "Limit usage (VaR)", DARK, "-")),
         _shade_stress(right, rows),
     ]
     _shade_stress(left, rows)
@@ -261,8 +261,8 @@ def _draw_limit_usage_index(figure: Figure, rows: pd.DataFrame) -> None:
     upper, lower = figure.subplots(2, 1, sharex=True)
     days = rows["business_date"]
     handles = [
-        _plot_years(upper, days, rows["log_limit_usage_index"], Line("", "Limit usage index", _DARK, "-")),
-        _plot_years(lower, days, rows["log_limit_usage_index_residual"], Line("", "Residual", _LIGHT, "-")),
+        _plot_years(upper, days, rows["log_limit_usage_index"], Line("", "Limit usage index", DARK, "-")),
+        _plot_years(lower, days, rows["log_limit_usage_index_residual"], Line("", "Residual", LIGHT, "-")),
         _shade_stress(upper, rows),
     ]
     _shade_stress(lower, rows)
@@ -281,7 +281,7 @@ def _plot_years(axes: Axes, days: pd.Series, values: pd.Series, line: Line) -> L
     """Days of many years: a finer line, and marks at years."""
     drawn = _plot(axes, days, values, line)
     drawn.set_linewidth(0.9)
-    _mark_years(axes)
+    mark_years(axes)
     return drawn
 
 
@@ -292,7 +292,7 @@ def _plot(axes: Axes, days: pd.Series, values: pd.Series, line: Line, label: str
 
 def _bars(axes: Axes, deciles: pd.Series, values: pd.Series, hatch: str) -> BarContainer:
     # a pale fill with dark hatching prints in grey as it shows in colour
-    return axes.bar(deciles, values, width=0.72, color="#c6dbef", edgecolor=_DARK, hatch=hatch)
+    return axes.bar(deciles, values, width=0.72, color="#c6dbef", edgecolor=DARK, hatch=hatch)
 
 
 def _half_year_of_stress(rows: pd.DataFrame) -> pd.DataFrame:
@@ -309,11 +309,11 @@ def _shade_stress(axes: Axes, rows: pd.DataFrame) -> Polygon:
     """Shade the days of market stress, as the mart marks them; returns what a legend shows."""
     stress = rows.loc[rows["is_stress"], "business_date"]
     if stress.empty:
-        return Patch(color=_SHADE, label="Market stress (not in the data)")
+        return Patch(color=SHADE, label="Market stress (not in the data)")
     first, last = stress.min(), stress.max()
     label = f"Market stress, {first.month}/{first.day}–{last.month}/{last.day}/{last:%y}"
     # the edge keeps two weeks visible where the axis spans years
-    return axes.axvspan(first, last, facecolor=_SHADE, edgecolor=_SHADE, linewidth=1, zorder=0, label=label)
+    return axes.axvspan(first, last, facecolor=SHADE, edgecolor=SHADE, linewidth=1, zorder=0, label=label)
 
 
 def _mark_months(axes: Axes, days: tuple[int, ...] = (1,)) -> None:
@@ -329,7 +329,8 @@ def _mark_months(axes: Axes, days: tuple[int, ...] = (1,)) -> None:
     )
 
 
-def _mark_years(axes: Axes) -> None:
+def mark_years(axes: Axes) -> None:
+    """An axis of many years: every second one named."""
     axes.xaxis.set_major_locator(YearLocator(2))
     axes.xaxis.set_minor_locator(YearLocator())
     axes.xaxis.set_major_formatter(DateFormatter("%Y"))

@@ -24,6 +24,7 @@ from dealer_limits.estimation.methods import load_methods
 from dealer_limits.estimation.rules import cells_of, label_of, sentences_of
 from dealer_limits.estimation.run import OWN_LABELS, OWN_SPECIFICATIONS
 from dealer_limits.estimation.specifications import Registry, Specification, load_registry
+from dealer_limits.exhibits import extensions
 from dealer_limits.exhibits.credibility import make_credibility, read_coverage, read_montecarlo
 from dealer_limits.exhibits.data_quality import (
     checks_table,
@@ -50,6 +51,8 @@ from dealer_limits.exhibits.result_files import (
     DIAGNOSTICS,
     INFERENCE,
     INSTRUMENTS,
+    LIMIT_EVENTS,
+    OVER_TIME,
     RULES,
     SUMMARY,
     read_result,
@@ -152,6 +155,8 @@ class Inputs:
     instruments: pd.DataFrame | None
     curve: pd.DataFrame | None
     rules: pd.DataFrame | None
+    limit_events: pd.DataFrame | None
+    over_time: pd.DataFrame | None
 
 
 def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, console: Console) -> Path:
@@ -207,6 +212,10 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         exhibits.append(_figure_exhibit(definitions, figure, figure.title_of(rows), drawn, in_numbers))
     if inputs.shadow_cost is not None:
         exhibits.append(_shadow_cost_exhibit(definitions, inputs.shadow_cost))
+    if inputs.limit_events is not None:
+        exhibits.append(_limit_events_exhibit(definitions, inputs.limit_events, folder / "figures", sentence))
+    if inputs.over_time is not None:
+        exhibits.append(_over_time_exhibit(definitions, inputs.over_time, folder / "figures", sentence))
     page = _render(
         exhibits=exhibits,
         overview=_overview(definitions, scores),
@@ -349,6 +358,8 @@ def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
         instruments=read_result(output, INSTRUMENTS),
         curve=read_result(output, CURVE),
         rules=read_result(output, RULES),
+        limit_events=read_result(output, LIMIT_EVENTS),
+        over_time=read_result(output, OVER_TIME),
     )
 
 
@@ -496,6 +507,62 @@ def _shadow_cost_table(definitions: Definitions, cost: pd.DataFrame) -> str:
     for name in names:
         spanners.setdefault(name.partition("|")[0], []).append(name)
     return frame_html(pd.DataFrame(rows), "shadow_cost_table", names, raw=names, spanners=spanners)
+
+
+def _limit_events_exhibit(definitions: Definitions, rows: pd.DataFrame, folder: Path, sentence: str) -> Exhibit:
+    """The figure, a table per sample, and of what is not estimated why."""
+    days = rows[rows["kind"] == "day"]
+    labelled = days.assign(label=days["outcome"].map(definitions.outcome))
+    reasons = rows[rows["kind"] == "not_estimated"].groupby("text", sort=False)["panel"].unique()
+    return _extension_exhibit(
+        definitions,
+        extensions.LIMIT_EVENTS,
+        labelled,
+        tuple(extensions.event_tables(definitions, rows)),
+        tuple(f"Not estimated, ({', '.join(panels)}): {reason}." for reason, panels in reasons.items()),
+        folder,
+        sentence,
+    )
+
+
+def _over_time_exhibit(definitions: Definitions, rows: pd.DataFrame, folder: Path, sentence: str) -> Exhibit:
+    """The figure and a table of periods; none where no period is estimated."""
+    rows = rows.assign(**{name: pd.to_datetime(rows[name]) for name in ("first_day", "last_day")})
+    estimated = rows[rows["shadow_cost"].notna()]
+    tables = (("", extensions.period_table(rows)),) if len(estimated) else ()
+    notes = () if len(estimated) else ("Not estimated: " + "; ".join(rows["text"].unique()) + ".",)
+    return _extension_exhibit(definitions, extensions.OVER_TIME, estimated, tables, notes, folder, sentence)
+
+
+def _extension_exhibit(
+    definitions: Definitions,
+    figure: PaperFigure,
+    drawn_rows: pd.DataFrame,
+    tables: tuple[tuple[str, str], ...],
+    notes: tuple[str, ...],
+    folder: Path,
+    sentence: str,
+) -> Exhibit:
+    """A figure of results over its tables; `drawn_rows` may be none, which leaves no drawing."""
+    (entry,) = [entry for entry in definitions.others if entry.exhibit == figure.name]
+    panels, files = [], ()
+    if len(drawn_rows):
+        drawn = write_figure(figure, drawn_rows, folder, sentence)
+        panels.append(("", inline_svg(drawn.untitled_svg, figure.name, figure.title), "drawing"))
+        files = tuple((file.suffix[1:].upper(), f"figures/{file.name}") for file in drawn.files)
+    panels += [(title, table, "results") for title, table in tables]
+    return Exhibit(
+        identity=entry.exhibit,
+        number=entry.title,
+        title=figure.title,
+        section=entry.section,
+        marts=(f"{'observations' if figure.mart.startswith('obs_') else 'marts'}.{figure.mart}",),
+        badge="",
+        panels=tuple(panels),
+        notes=(*entry.notes, *notes),
+        method=(),
+        files=files,
+    )
 
 
 def _curve(output: Path, folder: Path, inputs: Inputs, sentence: str) -> Curve | None:

@@ -56,6 +56,16 @@ SUMMARY = ResultFile(
 )
 INSTRUMENTS = ResultFile("instruments.parquet", "inference", ("table", "column", "term", "statistic", "value", "text"))
 CURVE = ResultFile("figures/specification_curve.parquet", "inference", ("covariance", "coef", "p"))
+LIMIT_EVENTS = ResultFile(
+    "limit_events.csv",
+    "estimate",
+    ("panel", "column", "outcome", "kind", "day", "coef", "se", "p", "ci_low", "ci_high", "events", "firms", "text"),
+)
+OVER_TIME = ResultFile(
+    "shadow_cost_over_time.csv",
+    "estimate",
+    ("period_kind", "period", "shadow_cost", "se", "ci_low", "ci_high", "relief_pct", "purchases_pct", "text"),
+)
 RULES = ResultFile(
     "rules.parquet",
     "rules",
@@ -95,7 +105,7 @@ def read_result(folder: Path, file: ResultFile) -> pd.DataFrame | None:
     missing = [name for name in file.columns if name not in rows]
     if missing:
         raise DealerLimitsError(f"{path} has no column {', '.join(missing)}: {again}")
-    if rows.empty and file is not INSTRUMENTS:
+    if rows.empty and file not in (INSTRUMENTS, OVER_TIME):
         raise DealerLimitsError(f"{path} has no rows: {again}")
     texts = [name for name in _TEXT if name in rows]
     return rows.assign(**{name: rows[name].fillna("").astype(str) for name in texts})

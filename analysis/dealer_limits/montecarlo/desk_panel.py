@@ -83,16 +83,16 @@ def simulate_desk_panel(
     treasury = simulate_treasury_desks(seed, parameters, impulse)
     days = treasury.days
     limit = np.where(treasury.has_usage, treasury.limit, np.nan)
-    lagged_limit = _shift(limit, -1)
+    lagged_limit = shift(limit, -1)
     usage = treasury.reported_var / lagged_limit
-    positions = _positions(treasury)
+    positions = positions_of(treasury)
     ages = _ages(treasury)
-    levels = {name: _log(values / 1e6) for name, values in (positions | ages).items()}
+    levels = {name: log_or_nan(values / 1e6) for name, values in (positions | ages).items()}
     profits = _scaled_profits(treasury, lagged_limit)
     leverage = simulate_leverage_ratios(seed, parameters)
     increase, decrease = _firm_limit_changes(simulate_other_limits(seed, scale, days, treasury.appetite, parameters))
-    firm = _firm_of_desk()
-    log_usage = _log(usage)
+    firm = firm_of_desk()
+    log_usage = log_or_nan(usage)
     distance = _lagged_slr_distance(leverage.distance_pct, days)[:, firm]
     standardised = _standardised(usage, days)
     rank = _percentile_rank(standardised, days)
@@ -106,20 +106,20 @@ def simulate_desk_panel(
         "limit_usage_percentile_rank": rank,
         "firm_limit_increase": increase[:, firm],
         "firm_limit_decrease": decrease[:, firm],
-        "log_var": _log(treasury.reported_var / 1e6),
-        "negative_log_var_limit_lag": -_log(lagged_limit / 1e6),
-        "log_limit_usage_lag": _shift(log_usage, -1),
-        "log_var_limit_change": _log(lagged_limit / _shift(limit, -2)),
+        "log_var": log_or_nan(treasury.reported_var / 1e6),
+        "negative_log_var_limit_lag": -log_or_nan(lagged_limit / 1e6),
+        "log_limit_usage_lag": shift(log_usage, -1),
+        "log_var_limit_change": log_or_nan(lagged_limit / shift(limit, -2)),
     }
     terms |= _quartiles(rank)
     terms |= {f"log_{name}": values for name, values in levels.items()}
     outcomes = {}
     for horizon in CONSTANTS["horizons"]:
-        changes = {f"d_log_{name}": _shift(values, horizon) - values for name, values in levels.items()}
+        changes = {f"d_log_{name}": shift(values, horizon) - values for name, values in levels.items()}
         for scope in ("position", "securities_position"):
             changes[f"d_log_net_to_gross_{scope}"] = changes[f"d_log_net_{scope}"] - changes[f"d_log_gross_{scope}"]
         changes |= {f"d_{name}": _mean_ahead(values, horizon) - values for name, values in profits.items()}
-        changes["log_limit_usage_ahead"] = _shift(log_usage, horizon)
+        changes["log_limit_usage_ahead"] = shift(log_usage, horizon)
         outcomes |= {(name, horizon): values for name, values in changes.items()}
     is_prime = np.arange(len(TREASURY_DESKS)) < len(PRIME_DESKS)
     prime = slice(0, len(PRIME_DESKS))
@@ -132,7 +132,7 @@ def simulate_desk_panel(
     return DeskPanel(days, is_prime, firm, terms, outcomes, market)
 
 
-def _shift(values: np.ndarray, days: int) -> np.ndarray:
+def shift(values: np.ndarray, days: int) -> np.ndarray:
     """The values of `days` business days later (earlier if negative), nan beyond the ends."""
     shifted = np.full_like(values, np.nan)
     if days > 0:
@@ -142,17 +142,19 @@ def _shift(values: np.ndarray, days: int) -> np.ndarray:
     return shifted
 
 
-def _log(values: np.ndarray) -> np.ndarray:
+def log_or_nan(values: np.ndarray) -> np.ndarray:
     """Natural log; nan at zero, as the observations have it."""
     return np.log(values, where=values > 0, out=np.full_like(values, np.nan))
 
 
-def _firm_of_desk() -> np.ndarray:
+def firm_of_desk() -> np.ndarray:
+    """(40,) the firm of each Treasury desk as a whole number."""
     place = {firm.mpid: number for number, firm in enumerate(ALL_FIRMS)}
     return np.array([place[desk.mpid] for desk in TREASURY_DESKS])
 
 
-def _positions(treasury: TreasuryDesks) -> dict[str, np.ndarray]:
+def positions_of(treasury: TreasuryDesks) -> dict[str, np.ndarray]:
+    """(T, 40) positions in dollars by their names in the marts."""
     at_notional = (treasury.days <= CONSTANTS["combined_positions_end"])[:, None]
     sides = {"long_securities_position": treasury.securities_long}
     sides["short_securities_position"] = treasury.securities_short
@@ -185,7 +187,7 @@ def _scaled_profits(treasury: TreasuryDesks, lagged_limit: np.ndarray) -> dict[s
     parts = {"total": treasury.pnl_new + treasury.pnl_existing}
     parts |= {"new": treasury.pnl_new, "existing": treasury.pnl_existing}
     var = np.where(treasury.reported_var > 0, treasury.reported_var, np.nan)
-    scales = {"var": var, "var_lag": _shift(var, -1), "limit": lagged_limit}
+    scales = {"var": var, "var_lag": shift(var, -1), "limit": lagged_limit}
     return {
         f"pnl_{part}_to_{scale}": np.round(dollars / values, PNL_DECIMALS)
         for scale, values in scales.items()
@@ -195,7 +197,7 @@ def _scaled_profits(treasury: TreasuryDesks, lagged_limit: np.ndarray) -> dict[s
 
 def _mean_ahead(values: np.ndarray, horizon: int) -> np.ndarray:
     """Mean over the next `horizon` days, of the days that there are (eq. 13)."""
-    ahead = np.stack([_shift(values, step) for step in range(1, horizon + 1)])
+    ahead = np.stack([shift(values, step) for step in range(1, horizon + 1)])
     count = np.isfinite(ahead).sum(axis=0)
     total = np.where(np.isfinite(ahead), ahead, 0.0).sum(axis=0)
     return np.divide(total, count, where=count > 0, out=np.full_like(total, np.nan))
@@ -213,7 +215,7 @@ def _log_dv01_usage(treasury: TreasuryDesks) -> np.ndarray:
     reported = np.where(treasury.has_usage, treasury.dv01, np.nan)
     limit = np.where(treasury.has_usage, size, np.nan)
     has_limit = np.array([desk.has_dv01_limit for desk in TREASURY_DESKS])
-    return np.where(has_limit, _log(reported / _shift(limit, -1)), 0.0)
+    return np.where(has_limit, log_or_nan(reported / shift(limit, -1)), 0.0)
 
 
 def _first_of_window(days: pd.DatetimeIndex) -> np.ndarray:
@@ -262,7 +264,7 @@ def _quartiles(rank: np.ndarray) -> dict[str, np.ndarray]:
 def _firm_limit_changes(limits) -> tuple[np.ndarray, np.ndarray]:
     """(T, firms) instruments of eq. 11-12, of the change from t - 2 to t - 1."""
     reported = np.where(limits.exists, limits.limit, np.nan)
-    before, after = _shift(reported, -2), _shift(reported, -1)
+    before, after = shift(reported, -2), shift(reported, -1)
     change = after - before
     changes = []
     for moved in (change > 0, change < 0):
