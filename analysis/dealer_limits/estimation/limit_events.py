@@ -203,7 +203,10 @@ def fit_event_path(spec: Specification, rows_of: Callable[[int], Rows], days: It
             of_day_0 = (events, firms, fit.nobs, size)
     everyone = sorted(set().union(*by_firm))
     distances = np.array([[own.get(firm, 0.0) for own in by_firm] for firm in everyone])
-    return EventPath(days, np.array(coef), np.array(clustered), distances, *of_day_0)
+    path = EventPath(days, np.array(coef), np.array(clustered), distances, *of_day_0)
+    if not path.se.all():
+        raise ValueError("an effect has no error: the outcome does not vary")
+    return path
 
 
 def rows_of_events(rows: Rows, spec: Specification) -> np.ndarray:
@@ -259,11 +262,11 @@ def bound_effects(path: EventPath) -> Bounds:
 def estimate_limit_events(connection: duckdb.DuckDBPyConnection, registry: Registry) -> Extension:
     """The paths of the registry's rows of `TABLE`, on all days of the window that the warehouse was built with.
 
-    Columns of the rows: COLUMNS. kind is `day`, whose band is of all days before or after day 0 together; `week`, whose
-    `day` is its first one, against the week before day 0; `bound_<M>`, the set of the same week, with ends alone;
-    `mean_before` and `mean_after`, the mean of all days but day 0; `path_before` and `path_after`, with the p-value of
-    all days together alone; `not_estimated`, with the reason as `text`. se is the jackknife by firm; breakdown the
-    least M at which the set holds zero.
+    Columns of the rows: COLUMNS. kind is `day`, whose band is of all days before or after day 0 together; where the
+    window has two weeks on either side also `week`, whose `day` is its first one, against the week before day 0, and
+    `bound_<M>`, the set of the same week, with ends alone; `mean_before` and `mean_after`, the mean of all days but
+    day 0; `path_before` and `path_after`, with the p-value of all days together alone; `not_estimated`, with the
+    reason as `text`. se is the jackknife by firm; breakdown the least M at which the set holds zero.
 
     Raises DealerLimitsError where values of the observations cannot be read.
     """
@@ -343,6 +346,9 @@ def _rows(path: EventPath) -> list[dict[str, object]]:
         mean = own.of_days(own.days != 0).mean()
         rows += _numbers(mean, f"mean_{name}", [None], mean.critical)
         rows.append({"kind": f"path_{name}", "p": own.p_joint})
+    if path.days.min() > -2 * DAYS_OF_A_WEEK:
+        # in a shorter window no move of the bias is seen
+        return rows
     weeks = weeks_of(path)
     first_days = np.where(weeks.days < 0, weeks.days, weeks.days - 1) * DAYS_OF_A_WEEK
     rows += _numbers(weeks, "week", first_days, weeks.band)

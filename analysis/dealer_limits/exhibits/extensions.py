@@ -42,7 +42,6 @@ def event_tables(definitions: Definitions, rows: pd.DataFrame) -> Iterator[tuple
 def _event_line(definitions: Definitions, outcome: str, own: pd.DataFrame) -> dict[str, str]:
     by_kind = dict(list(own.groupby("kind", sort=False)))
     after = by_kind["mean_after"].iloc[0]
-    weeks = by_kind["week"][by_kind["week"]["day"] >= 0]
     line = {
         "Outcome": definitions.outcome(outcome),
         "events (firms)": f"{after['events']:.0f} ({after['firms']:.0f})",
@@ -51,8 +50,11 @@ def _event_line(definitions: Definitions, outcome: str, own: pd.DataFrame) -> di
         "mean after": _with_error(after),
         "p, all days after": number(by_kind["path_after"]["p"].iloc[0]),
     }
-    for row in weeks.to_dict("records"):
-        line[f"days {_week(row['day'])}"] = _with_error(row)
+    if "week" not in by_kind:
+        return line
+    for row in by_kind["week"].to_dict("records"):
+        if row["day"] >= 0:
+            line[f"days {_week(row['day'])}"] = _with_error(row)
     for mbar in MBARS:
         bound = by_kind[f"bound_{mbar:g}"].iloc[-1]
         interval = f"[{number(bound['ci_low'])}, {number(bound['ci_high'])}]"
