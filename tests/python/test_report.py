@@ -18,6 +18,7 @@ import yaml
 
 from browser import BROWSER, NO_BROWSER, Look, look_at
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimation import limit_events, shadow_cost_over_time
 from dealer_limits.estimation.specifications import (
     Registry,
     build_registry,
@@ -251,10 +252,10 @@ def test_registry_exposures_and_page_have_the_same_exhibits(tables: Tables):
     ]
     assert {figure.name for figure in FIGURES} <= set(definitions.exhibits)
     assert [name for name in tables.sections if name in definitions.exhibits] == [
-        # the shadow cost has not been estimated here
+        # what has not been estimated here
         name
         for name in definitions.exhibits
-        if name != "shadow_cost"
+        if name not in ("shadow_cost", "limit_events", "shadow_cost_over_time")
     ]
     panels = {(spec.table, spec.panel) for spec in registry.specifications}
     assert panels | {("1", "a"), ("1", "b")} == {
@@ -304,6 +305,7 @@ def test_results_of_other_commands_are_shown_where_they_are_there(page: str, tmp
         "b,1,pnl_total_to_var,5,over_limit,,0.4,0.04,per dollar of VaR limit\n",
         encoding="utf-8",
     )
+    write_extensions(tmp_path / "output")
     (tmp_path / "output/match_quality.csv").write_text(
         "matching_rule,match_kind,statistic,value\n"
         "paper,none,awards,3\npaper,all,awards,9\npaper,all,precision,0.875\n"
@@ -329,6 +331,11 @@ def test_results_of_other_commands_are_shown_where_they_are_there(page: str, tmp
         ("ȳ + β", "0.200", "0.400"),
         ("", "(0.020)", "(0.040)"),
     ]
+    assert "Not estimated, (a): 3 events of 2 firms on day -20, at least 10 of 5 are needed." in other
+    assert "limit_events/0" not in shown.rows
+    assert not (tmp_path / "output/report/figures/limit_events.svg").exists()
+    assert [name for name, _ in shown.rows["shadow_cost_over_time/0"]] == ["March", "2020-Q1"]
+    assert (tmp_path / "output/report/figures/shadow_cost_over_time.svg").exists()
     assert [name for name, _ in shown.rows["match_quality/1"]] == ["none", "all"]
     assert shown.rows["match_quality/1"][1][1][1][2] == "0.875"
     assert "Not checked yet" in other
@@ -341,6 +348,20 @@ def test_results_of_other_commands_are_shown_where_they_are_there(page: str, tmp
     assert "Own data." in own
     assert "<dd>777</dd>" not in own
     assert "as with real data" in own
+
+
+def write_extensions(output: Path) -> None:
+    """Limit events that are too few, and a shadow cost of one quarter and of March."""
+    few = {"panel": "a", "column": "1", "outcome": "net_securities_position", "kind": "not_estimated"}
+    few["text"] = "3 events of 2 firms on day -20, at least 10 of 5 are needed"
+    pd.DataFrame([few]).reindex(columns=list(limit_events.COLUMNS)).to_csv(output / "limit_events.csv", index=False)
+    period = {"first_day": "2020-03-02", "last_day": "2020-03-31", "average_move": 127.0, "shadow_cost": 0.2, "se": 0.1}
+    period |= {"ci_low": 0.0, "ci_high": 0.4, "relief_pct": -9.1, "text": ""}
+    periods = [
+        period | {"period_kind": kind, "period": name} for kind, name in (("quarter", "2020-Q1"), ("state", "march"))
+    ]
+    columns = list(shadow_cost_over_time.COLUMNS)
+    pd.DataFrame(periods).reindex(columns=columns).to_csv(output / "shadow_cost_over_time.csv", index=False)
 
 
 def test_same_inputs_same_bytes_in_another_process(report: Path, tmp_path_factory: pytest.TempPathFactory):

@@ -22,10 +22,16 @@ _DESCRIPTION = (
 )
 # column: type, and what it is
 _COLUMNS = {
-    "table": ("string not null", "Table as the paper numbers it; A is the shadow cost of Appendix A."),
+    "table": (
+        "string not null",
+        "Table as the paper numbers it; A is the shadow cost of Appendix A, words are not in the paper.",
+    ),
     "panel": ("string not null", "Panel; empty where the table has none."),
     "column": ("string not null", "Column of the table."),
-    "term": ("string not null", "Regressor, a column of the observations; of table A the reading of the shadow cost."),
+    "term": (
+        "string not null",
+        "Regressor, a column of the observations; of table A the reading of the shadow cost, of limit_events a day.",
+    ),
     "printed_coefficient": ("double", "Coefficient as printed."),
     "printed_standard_error": ("double", "Standard error as printed."),
     "coefficient": ("double", "Our estimate; null where there is none."),
