@@ -146,7 +146,7 @@ def test_what_a_specification_names_and_is_not_there_is_said(
 
 def test_the_registry_names_nothing_that_is_not_there(registry: Registry, columns: dict[str, tuple[str, ...]]):
     assert not registry.problems
-    for seed in ("specifications", "diagnostics"):
+    for seed in ("specifications", "diagnostics", "extensions"):
         assert not build_registry(read_specifications(seed_file(seed)), columns).problems
 
 

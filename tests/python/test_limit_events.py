@@ -120,15 +120,15 @@ def test_weeks_are_means_against_the_week_before_the_event():
 
 
 def test_bounds_let_the_bias_move_by_m_times_its_largest_move_before():
-    """Weeks of 0.5 two before and zero: a move of half; after, effects of 3 and 6 may be off by M/2 and by M."""
-    days = np.array([day for day in range(-10, 11) if day != -1])
-    values = np.select([days < -5, days < 0, days < 5], [1.5, 1.25, 4.0], 7.0)
-    bounds = bound_effects(make_path(days, values))
-    assert bounds.effect == pytest.approx([3, 6])
-    assert bounds.low == pytest.approx(np.array([[3, 2.75, 2.5], [6, 5.5, 5]]), abs=1e-6)
-    assert bounds.high == pytest.approx(np.array([[3, 3.25, 3.5], [6, 6.5, 7]]), abs=1e-6)
-    # 3 = M / 2, 6 = M
-    assert bounds.breakdown == pytest.approx([6, 6], abs=1e-6)
+    """Weeks of 1.5, 2, 1.5 and 1, so that moves are half; after, effects of 3 and 6 may be off by M / 2 and by M."""
+    days = np.array([day for day in range(-20, 11) if day != -1])
+    values = np.select([days < -15, days < -10, days < -5, days < 0, days < 5], [1.5, 2.0, 1.5, 1.25, 4.0], 7.0)
+    bounds = bound_effects(make_path(np.append(days, range(11, 21)), np.append(values, np.full(10, 7.0))))
+    assert bounds.effect == pytest.approx([3, 6, 6, 6])
+    assert bounds.low[:2] == pytest.approx(np.array([[3, 2.75, 2.5], [6, 5.5, 5]]), abs=1e-6)
+    assert bounds.high[:2] == pytest.approx(np.array([[3, 3.25, 3.5], [6, 6.5, 7]]), abs=1e-6)
+    # 3 = M / 2, 6 = M, 6 = 3 M / 2, 6 = 2 M
+    assert bounds.breakdown == pytest.approx([6, 6, 4, 3], abs=1e-6)
 
 
 def test_bounds_are_wider_by_the_errors_of_the_effect_and_of_the_moves():

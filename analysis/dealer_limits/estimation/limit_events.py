@@ -236,18 +236,12 @@ def weeks_of(path: EventPath) -> EventPath:
 def bound_effects(path: EventPath) -> Bounds:
     """Bounds of the weeks after the change where moves of the bias are at most M times the largest before."""
     weeks = weeks_of(path)
-    before = np.flatnonzero(weeks.days < 0)
-    # the move into the last week before day 0, which is zero, is the last
-    moves = np.zeros((len(before), len(weeks.days)))
-    for place, week in enumerate(before):
-        moves[place, week] = -1.0
-        if place + 1 < len(before):
-            moves[place, before[place + 1]] = 1.0
+    every_week = np.eye(len(weeks.days))
+    # the week before day 0 is zero
+    moves = np.diff(np.vstack([every_week[weeks.days < 0], np.zeros(len(weeks.days))]), axis=0)
     effect, low, high, breakdown = [], [], [], []
     for place in np.flatnonzero(weeks.days > 0):
-        own = np.zeros(len(weeks.days))
-        own[place] = 1.0
-        both = weeks.combine(np.vstack([own, moves]))
+        both = weeks.combine(np.vstack([every_week[place], moves]))
         reach = both.band * both.se
         largest_move = np.max(np.abs(both.coef[1:]) + reach[1:])
         steps = int(weeks.days[place])
