@@ -88,18 +88,16 @@ def test_desk_with_a_change_in_the_window_is_no_control(desk_days: pd.DataFrame,
     assert (days_of(moved)["coef"] - days_of(found)["coef"]).abs().max() > 1e-3
 
 
-def test_band_of_one_day_is_its_interval_and_that_of_many_is_wider():
-    rng = np.random.default_rng(3)
-    path = make_path(np.arange(1, 11), distances=rng.normal(size=(10, 10)))
+def test_band_of_one_day_is_its_interval_and_that_of_ten_a_tenth_of_the_level_each():
+    path = make_path(np.arange(1, 11), distances=np.random.default_rng(3).normal(size=(10, 10)))
     alone = path.of_days(path.days == 1)
-    assert alone.critical == pytest.approx(student.ppf(0.975, 9))
-    # 20,000 draws
-    assert alone.band == pytest.approx(alone.critical, rel=0.03)
-    assert alone.p_joint == pytest.approx(alone.p[0], abs=0.01)
-    assert path.band > 1.3 * path.critical
-    # days that move as one are one
-    same = make_path(np.arange(1, 11), distances=np.repeat(path.distances[:, :1], 10, axis=1))
-    assert same.band == pytest.approx(alone.band)
+    assert alone.band == alone.critical == pytest.approx(student.ppf(0.975, 9))
+    assert alone.p_joint == alone.p[0]
+    assert path.band == pytest.approx(student.ppf(0.9975, 9))
+    assert path.p_joint == pytest.approx(min(1, 10 * path.p.min()))
+    # the band leaves zero out where the joint test rejects
+    edge = make_path(path.days, path.band * path.se * np.append(1.001, np.zeros(9)), path.distances)
+    assert edge.p_joint == pytest.approx(0.05, rel=0.02) and edge.p_joint < 0.05
 
 
 def make_path(days: np.ndarray, coef: np.ndarray | None = None, distances: np.ndarray | None = None) -> EventPath:

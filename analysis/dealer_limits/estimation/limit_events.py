@@ -9,10 +9,10 @@ LP-DiD),
 by least squares, D = 1 where the limit changes. Days before t are a test of parallel trends. Only days on which some
 desk of the sample has its change say anything of β; no other is read.
 
-Errors know that a desk of several events, and desks of one firm, are not independent: they are the jackknife by firm.
-Of all days at once it gives one covariance, and with it bands for whole paths: the critical value c of a path is the
-95% quantile of the largest |t| over its days, of the t distribution in many dimensions with G - 1 degrees of freedom
-(Montiel Olea and Plagborg-Møller 2019).
+Errors know that a desk of several events, and desks of one firm, are not independent: they are the jackknife by firm,
+with t of one degree of freedom less than firms. Bands hold all days of a path at once, and tests of all days ask for
+any, by Bonferroni: of more days than firms no covariance is known, and a band by the largest of their t (sup-t) finds
+too much where nothing is (docs/limit_events.md).
 
 Where trends may differ, an effect is bounded as by Rambachan and Roth (2023). In weeks of five business days, against
 the week before day t, the bias of week b may move from week to week by at most M times the largest such move before:
@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import duckdb
 import numpy as np
@@ -57,7 +56,6 @@ COLUMNS = (
     *("panel", "column", "outcome", "kind", "day", "coef", "se", "p", "ci_low", "ci_high", "band_low", "band_high"),
     *("se_clustered", "breakdown", "events", "firms", "nobs", "size", "text"),
 )
-_DRAWS, _DRAW_SEED = 20_000, 20_230_401
 
 
 @dataclass(frozen=True)
@@ -123,19 +121,14 @@ class EventPath:
         return critical_value(self.df)
 
     @property
-    def sup_t(self) -> np.ndarray:
-        """(draws,) the largest |t| of the path where nothing happens."""
-        return _largest_t(self.distances / self.se)
-
-    @property
     def band(self) -> float:
         """Half the width of the band that holds the whole path, in errors."""
-        return float(np.quantile(self.sup_t, LEVEL))
+        return critical_value(self.df, len(self.coef))
 
     @property
     def p_joint(self) -> float:
         """p-value of all days at once."""
-        return float(np.mean(self.sup_t >= np.max(np.abs(self.coef / self.se))))
+        return min(1.0, len(self.coef) * float(self.p.min()))
 
 
 @dataclass(frozen=True)
@@ -151,23 +144,9 @@ class Bounds:
     breakdown: np.ndarray
 
 
-def critical_value(df: int) -> float:
-    """Half the width of a 95% interval, in errors."""
-    return float(stdtrit(df, (1 + LEVEL) / 2))
-
-
-@cache
-def _draws(firms: int) -> tuple[np.ndarray, np.ndarray]:
-    """Normals (draws, G), and the scale (draws, 1) that makes them t of G - 1 degrees of freedom."""
-    rng = np.random.default_rng(_DRAW_SEED)
-    return rng.standard_normal((_DRAWS, firms)), np.sqrt((firms - 1) / rng.chisquare(firms - 1, (_DRAWS, 1)))
-
-
-def _largest_t(distances: np.ndarray) -> np.ndarray:
-    """(draws,) largest absolute value of t vectors whose covariance is that of the distances (G, H), in errors."""
-    firms = len(distances)
-    normals, scale = _draws(firms)
-    return np.max(np.abs(normals @ (distances * np.sqrt((firms - 1) / firms)) * scale), axis=1)
+def critical_value(df: int, tests: int = 1) -> float:
+    """Half the width of 95% intervals that all of some numbers are in, by Bonferroni, in errors."""
+    return float(stdtrit(df, 1 - (1 - LEVEL) / (2 * tests)))
 
 
 def fit_event_path(spec: Specification, rows_of: Callable[[int], Rows], days: Iterable[int]) -> EventPath:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation import limit_events, shadow_cost_over_time
-from dealer_limits.estimation.limit_events import EventPath, fit_event_path
+from dealer_limits.estimation.limit_events import EventPath, fit_event_path, weeks_of
 from dealer_limits.estimation.observations import DAY, FIRM, Rows
 from dealer_limits.estimation.shadow_cost_over_time import cost_of, elasticities
 from dealer_limits.estimation.specifications import Specification, read_specifications, seed_file
@@ -138,6 +139,14 @@ def _tests_of_path(path: EventPath, planted: np.ndarray) -> Iterator[dict[str, o
             "test": f"mean_{name}", "estimate": mean.coef[0], "planted": truth.mean(), "rejects": mean.p[0] < 0.05,
             "covers": abs(mean.coef[0] - truth.mean()) <= mean.critical * mean.se[0],
         }  # fmt: skip
+    weeks, truth = weeks_of(path), weeks_of(replace(path, coef=planted))
+    for side, name in ((weeks.days < 0, "before"), (weeks.days > 0, "after")):
+        own, of_weeks = weeks.of_days(side), truth.of_days(side).coef
+        yield {
+            "test": f"weeks_{name}", "estimate": own.coef.mean(), "planted": of_weeks.mean(),
+            "rejects": own.p_joint < 0.05,
+            "covers": bool((np.abs(own.coef - of_weeks) <= own.band * own.se).all()),
+        }  # fmt: skip
 
 
 def _shadow_cost_tests(seed: int, parameters: Parameters, treasury: TreasuryDesks) -> Iterator[dict[str, object]]:
@@ -242,8 +251,9 @@ def _page(frames: Mapping[str, pd.DataFrame], facts: Sequence[Mapping[str, objec
         "",
         "Rejections of zero at 5%: in `null` the size of the test, in the others its power. Coverage is of what is",
         "planted, by 95% intervals, of a path by its band. *days* are means of the tests of single days, *path* is the",
-        "test of all of them at once, *mean* that of their mean; day 0 itself is left out. Errors are the jackknife by",
-        "firm; *by firm* has the share with errors clustered by firm.",
+        "test of all of them at once, *weeks* the same of weeks against the week before day 0, *mean* that of the mean of",
+        "all days; day 0 itself is left out of days, path and mean. Errors are the jackknife by firm; *by firm* has the",
+        "share with errors clustered by firm.",
         "",
         "## Limit events",
         "",
