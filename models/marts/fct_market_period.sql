@@ -77,12 +77,11 @@ final as (
         period,
         min(business_date) as first_day,
         max(business_date) as last_day,
-        cast(count(*) as integer) as business_days,
         {% for mean in means -%}
         -- as decimals, so that the order of addition does not matter
-        cast(sum(cast({{ mean }} as decimal(28, 12))) as double) / nullif(count({{ mean }}), 0)
-            as average_{{ mean }}{{ ',' if not loop.last }}
-        {% endfor %}
+        cast(sum(cast({{ mean }} as decimal(28, 12))) as double) / nullif(count({{ mean }}), 0) as average_{{ mean }},
+        {% endfor -%}
+        cast(count(*) as integer) as business_days
     from members
     group by period_kind, period
 

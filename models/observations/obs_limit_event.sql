@@ -91,16 +91,16 @@ final as (
         clean.is_prime_treasury_desk and clean.is_limit_raised = 0 as is_prime_lowered_or_kept,
         clean.is_limit_lowered = 0 as is_raised_or_kept,
         clean.is_limit_raised = 0 as is_lowered_or_kept,
-        clean.is_limit_raised,
-        clean.is_limit_lowered,
-        clean.log_var_limit_change,
         {% for outcome in positions + ['customer_volume'] -%}
         around.log_{{ outcome }} - before.log_{{ outcome }} as d_log_{{ outcome }},
         {% endfor -%}
         {% for part in ['total', 'new'] -%}
         (around.pnl_{{ part }}_usd_mn - before.pnl_{{ part }}_usd_mn) / clean.limit_before
-            as d_pnl_{{ part }}_to_limit_before{{ ',' if not loop.last }}
-        {% endfor %}
+            as d_pnl_{{ part }}_to_limit_before,
+        {% endfor -%}
+        clean.is_limit_raised,
+        clean.is_limit_lowered,
+        clean.log_var_limit_change
     from clean
     inner join event_days on clean.business_date = event_days.business_date
     inner join desk_days as before
