@@ -47,6 +47,7 @@ OTHERS: dict[str, Any] = {
     "rolling_window_days": 100,
     "rolling_minimum_observations": 5,
     "figure_4_ranks": "pooled",
+    "limit_event_days": 5,
     "market_share_window": 5,
     "when_issued_customer_trades": "included",
     "agency_customer_trades": "included",
@@ -196,6 +197,7 @@ EFFECTS: dict[str, tuple[str, tuple[Any, ...]]] = {
         """,
         (6,),
     ),
+    "limit_event_days": ("select max(horizon) - min(horizon) from observations.obs_limit_event", (10,)),
     "market_share_window": (
         """
         select min(shares.business_day_index) - min(volumes.business_day_index)
