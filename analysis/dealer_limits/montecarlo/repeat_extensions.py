@@ -67,7 +67,8 @@ def run_extensions(world: str, reps: int, output: Path, console: Console, proces
     if reps < 1:
         raise DealerLimitsError(f"--reps {reps}: expected at least 1")
     parameters = dict(world_parameters(world))
-    code = digest(code_of("montecarlo", "pseudo", "estimation"), repr(sorted(parameters.items())))
+    registry = read_specifications(seed_file("extensions"))
+    code = digest(code_of("montecarlo", "pseudo", "estimation"), repr((sorted(parameters.items()), registry)))
     folder = output / "montecarlo_extensions" / f"{world}-{code}"
     folder.mkdir(parents=True, exist_ok=True)
     started = time.process_time()
