@@ -64,6 +64,7 @@ montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --trades --world strong --reps 10
 	$(BIN)/dealer-limits montecarlo --publish
 	$(BIN)/dealer-limits montecarlo --split
+	$(BIN)/dealer-limits montecarlo --reaction
 	$(BIN)/dealer-limits montecarlo --extensions --world paper --reps 60
 	$(BIN)/dealer-limits montecarlo --extensions --world null --reps 200
 	$(BIN)/dealer-limits montecarlo --extensions --world strong --reps 60

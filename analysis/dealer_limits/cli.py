@@ -431,12 +431,17 @@ def montecarlo(
     trades: Annotated[bool, typer.Option(help="Instead: whole worlds, for Tables 11, 12, 13 and 15.")] = False,
     publish: Annotated[bool, typer.Option(help="Put three finished worlds into seeds/ and docs/.")] = False,
     split: Annotated[bool, typer.Option(help="Instead: diagnostics over shares of reaction, to docs/.")] = False,
+    reaction: Annotated[
+        bool,
+        typer.Option(help="Instead: the worlds behind the reaction by indirect inference, and its coverage, to docs/."),
+    ] = False,
     extensions: Annotated[
         bool, typer.Option(help="Instead: limit events and the shadow cost over time, of 200 worlds.")
     ] = False,
 ) -> None:
     """Bias, coverage, power and size of the headline regressions where the truth is known; resumable."""
     from dealer_limits.montecarlo.committed import publish_montecarlo
+    from dealer_limits.montecarlo.reaction_coverage import write_reaction
     from dealer_limits.montecarlo.reaction_share import write_split
     from dealer_limits.montecarlo.repeat_desk_panel import run_montecarlo
     from dealer_limits.montecarlo.repeat_extensions import publish_extensions, run_extensions
@@ -444,6 +449,8 @@ def montecarlo(
 
     if split:
         write_split(console)
+    elif reaction:
+        write_reaction(output, console)
     elif extensions and publish:
         publish_extensions(output)
     elif extensions:

@@ -24,7 +24,7 @@ from dealer_limits.estimation.methods import load_methods
 from dealer_limits.estimation.rules import cells_of, label_of, sentences_of
 from dealer_limits.estimation.run import OWN_LABELS, OWN_SPECIFICATIONS
 from dealer_limits.estimation.specifications import Registry, Specification, load_registry
-from dealer_limits.exhibits import extensions
+from dealer_limits.exhibits import extensions, reaction
 from dealer_limits.exhibits.credibility import make_credibility, read_coverage, read_montecarlo
 from dealer_limits.exhibits.data_quality import (
     checks_table,
@@ -53,6 +53,7 @@ from dealer_limits.exhibits.result_files import (
     INSTRUMENTS,
     LIMIT_EVENTS,
     OVER_TIME,
+    REACTION,
     RULES,
     SUMMARY,
     read_result,
@@ -157,6 +158,7 @@ class Inputs:
     rules: pd.DataFrame | None
     limit_events: pd.DataFrame | None
     over_time: pd.DataFrame | None
+    reaction: pd.DataFrame | None
 
 
 def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, console: Console) -> Path:
@@ -216,6 +218,8 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         exhibits.append(_limit_events_exhibit(definitions, inputs.limit_events, folder / "figures", sentence))
     if inputs.over_time is not None:
         exhibits.append(_over_time_exhibit(definitions, inputs.over_time, folder / "figures", sentence))
+    if inputs.reaction is not None:
+        exhibits.append(_reaction_exhibit(definitions, inputs.reaction, folder / "figures", sentence))
     page = _render(
         exhibits=exhibits,
         overview=_overview(definitions, scores),
@@ -360,6 +364,7 @@ def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
         rules=read_result(output, RULES),
         limit_events=read_result(output, LIMIT_EVENTS),
         over_time=read_result(output, OVER_TIME),
+        reaction=read_result(output, REACTION),
     )
 
 
@@ -464,7 +469,7 @@ def _figure_exhibit(
         badge="",
         panels=(
             ("", inline_svg(drawn.untitled_svg, figure.name, on_one_line), "drawing"),
-            *((("In numbers", in_numbers, "lists results"),) if in_numbers else ()),
+            *((("In numbers", in_numbers, "lists results wrapping"),) if in_numbers else ()),
         ),
         notes=entry.notes,
         method=(),
@@ -532,6 +537,14 @@ def _over_time_exhibit(definitions: Definitions, rows: pd.DataFrame, folder: Pat
     tables = (("", extensions.period_table(rows)),) if len(estimated) else ()
     notes = () if len(estimated) else ("Not estimated: " + "; ".join(rows["text"].unique()) + ".",)
     return _extension_exhibit(definitions, extensions.OVER_TIME, estimated, tables, notes, folder, sentence)
+
+
+def _reaction_exhibit(definitions: Definitions, rows: pd.DataFrame, folder: Path, sentence: str) -> Exhibit:
+    """The figure, the strengths, effects beside Table 2, and the test of fit."""
+    labelled = rows.assign(label=rows["name"].map(definitions.outcome))
+    tables = tuple(reaction.reaction_tables(definitions, rows))
+    notes = (reaction.fit_line(rows),)
+    return _extension_exhibit(definitions, reaction.REACTION, labelled, tables, notes, folder, sentence)
 
 
 def _extension_exhibit(

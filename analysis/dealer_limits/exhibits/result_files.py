@@ -66,6 +66,9 @@ OVER_TIME = ResultFile(
     "estimate",
     ("period_kind", "period", "shadow_cost", "se", "ci_low", "ci_high", "relief_pct", "purchases_pct", "text"),
 )
+REACTION = ResultFile(
+    "reaction.csv", "diagnostics", ("kind", "name", "horizon", "estimate", "se", "ci_low", "ci_high", "coefficient")
+)
 RULES = ResultFile(
     "rules.parquet",
     "rules",
