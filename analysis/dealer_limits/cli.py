@@ -104,13 +104,18 @@ def pseudo(
     scale: Annotated[float, typer.Option(help="Size of TRACE, SOMA and of the other desks.")] = 1.0,
     out: Annotated[Path, typer.Option(help="Folder that gets raw/ and truth/.")] = Path("data"),
     world: Annotated[str, typer.Option(help="paper, null (limits change nothing) or strong.")] = "paper",
+    other_sales: Annotated[
+        float, typer.Option(help="Times what dealers sell to customers of what the Fed buys: harder to match.")
+    ] = 1.0,
 ) -> None:
     """Write raw files for every source, in the layouts that the real ones have."""
     from dealer_limits.pseudo.world import write_world
 
     with Progress(TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("pseudo data", total=100)
-        write_world(out, seed, scale, lambda step: progress.update(task, description=step, advance=1), world)
+        write_world(
+            out, seed, scale, lambda step: progress.update(task, description=step, advance=1), world, other_sales
+        )
         progress.update(task, description=f"pseudo data in {out}", completed=100)
 
 

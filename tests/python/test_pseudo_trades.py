@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dealer_limits.pseudo import trace
 from dealer_limits.pseudo.securities import cusip_check_digit
+from dealer_limits.pseudo.soma import event_days
 from dealer_limits.pseudo.trades import TradeWorld, simulate_trade_world, write_trade_world
 from trace_layouts import REPORTS
 
@@ -61,6 +64,18 @@ def test_same_seed_same_bytes_and_another_seed_other_bytes(tmp_path: Path) -> No
     other = digests(write(tmp_path / "other", SEED + 1))
     assert first.keys() == other.keys()
     assert first["raw/trace/trace_2020-03-16.psv"] != other["raw/trace/trace_2020-03-16.psv"]
+
+
+def test_more_other_sales_are_so_many_times_the_par_of_what_the_fed_buys(full_world: TradeWorld) -> None:
+    days, activity = event_days(), np.ones(len(full_world.universe.securities))
+
+    def sales(times: float) -> int:
+        inputs = replace(full_world.trace, other_sales=times)
+        made = [trace._Day(inputs, day, days, activity)._customer_sales(0) for day in (1, 30, 60)]
+        return sum(int(of_day["par_usd"].sum()) for of_day in made)
+
+    assert sales(3) / sales(1) == pytest.approx(3, abs=0.3)
+    assert sales(0) == 0
 
 
 def test_purchases_count_what_the_paper_counts(full_world: TradeWorld) -> None:

@@ -82,7 +82,8 @@ _STREAM = 2956
 @dataclass(frozen=True)
 class TraceInputs:
     """What the reports are made from. `prices`, `yields`: securities x days; `customer_trades`: at scale 1;
-    `tickets`: reports of fills, see `simulate_tickets`."""
+    `tickets`: reports of fills, see `simulate_tickets`; `other_sales`: times the sales to customers of what the
+    Fed buys."""
 
     seed: int
     scale: float
@@ -93,6 +94,7 @@ class TraceInputs:
     soma: SomaWorld
     tickets: pd.DataFrame
     customer_trades: CustomerTrades
+    other_sales: float = 1.0
 
 
 def simulate_tickets(rng: np.random.Generator, soma: SomaWorld, roster: pd.DataFrame) -> pd.DataFrame:
@@ -303,7 +305,7 @@ class _Day:
 
     def _customer_sales(self, size: int) -> pd.DataFrame:
         wanted = SALES_PER_AWARD * self.rng.gamma(SALES_PER_AWARD_SHAPE, 1 / SALES_PER_AWARD_SHAPE, len(self.bought))
-        ordinary = np.repeat(self.bought, self.rng.poisson(wanted))
+        ordinary = np.repeat(self.bought, self.rng.poisson(wanted * self.inputs.other_sales))
         ordinary_by = _pick(self.rng, self.reporters, len(ordinary))
         award, block_by, block_par = self._blocks()
         in_awards = len(ordinary) + len(award)
@@ -325,10 +327,11 @@ class _Day:
         sales of the day."""
         low, high = BLOCK_MULTIPLE
         awards = len(self.bought)
-        target = self.inputs.customer_trades.other_sales_in[self.day] * self.inputs.scale / 1e6
+        times = self.inputs.other_sales
+        target = self.inputs.customer_trades.other_sales_in[self.day] * self.inputs.scale * times / 1e6
         target = np.where(self.inputs.soma.dealer_days.is_idle[self.day], 0, np.rint(target)).astype(np.int64)
         outside = np.where(np.arange(len(self.reporters)) < len(target), 0.0, self.reporters)
-        award = np.repeat(np.arange(awards), self.rng.poisson(BLOCKS_PER_AWARD, awards))
+        award = np.repeat(np.arange(awards), self.rng.poisson(BLOCKS_PER_AWARD * times, awards))
         par = np.ceil(self.bought_usd_mn[award] * self.rng.uniform(low, high, len(award))).astype(np.int64)
         parts = [(award, _pick(self.rng, outside, len(award)), par * 1_000_000)]
         sells = self.inputs.soma.sales_usd_mn[self.day] > 0

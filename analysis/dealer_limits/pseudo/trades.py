@@ -75,14 +75,19 @@ def lagged_log_usage(firm_usage: pd.DataFrame) -> pd.DataFrame:
 
 
 def simulate_trade_world(
-    seed: int, scale: float, firm_usage: pd.DataFrame | None, parameters: Parameters | None = None
+    seed: int,
+    scale: float,
+    firm_usage: pd.DataFrame | None,
+    parameters: Parameters | None = None,
+    other_sales: float = 1.0,
 ) -> TradeWorld:
     """The trade half of the world, a pure function of its arguments.
 
     `scale` multiplies the purchased CUSIP-days (6,410 at 1, one a day at least) and the reports of other
     trades (2.5 million at 1). `firm_usage`: business_date x rssd_id, mean limit usage of the firm's desks
     over 2020-03-02..2020-06-30; None takes a plausible one. `parameters`: of one of the worlds, by default of
-    `paper`. Raises ValueError if usage has gaps.
+    `paper`. `other_sales` multiplies sales to customers of what the Fed buys that day. Raises ValueError if usage
+    has gaps.
     """
     parameters = world_parameters() if parameters is None else parameters
     universe = simulate_universe(stream(seed, "universe"))
@@ -105,7 +110,9 @@ def simulate_trade_world(
         soma.sales_usd_mn[:, : len(SAMPLE_FIRMS)],
         parameters,
     )
-    trace = TraceInputs(seed, scale, universe.securities, roster, prices, yields, soma, tickets, customer_trades)
+    trace = TraceInputs(
+        seed, scale, universe.securities, roster, prices, yields, soma, tickets, customer_trades, other_sales
+    )
     return TradeWorld(universe, roster, log_usage, trace, planted_parameters(seed, scale, parameters))
 
 
