@@ -82,6 +82,26 @@
     {{ return(adapter.dispatch('all_days')(first_day, last_day)) }}
 {% endmacro %}
 
+{#- How many of the bounds, from the least on, a value has reached; null where it is unknown. -#}
+{% macro level_of(value, bounds) %}
+    case
+        {%- for bound in bounds %}
+        when {{ value }} < {{ bound }} then {{ loop.index0 }}
+        {%- endfor %}
+        when {{ value }} >= {{ bounds | last }} then {{ bounds | length }}
+    end
+{%- endmacro %}
+
+{#- A set of trades has a bit per place: whether a place is in it. -#}
+{% macro has_place(candidate, place) %}
+    {{- 'cast(floor(' ~ candidate ~ ' / pow(2, ' ~ place ~ ' - 1)) as integer) % 2 = 1' -}}
+{% endmacro %}
+
+{#- Published average prices have six decimals. -#}
+{% macro price_rounding() %}
+    {{- '0.000001' -}}
+{% endmacro %}
+
 {#- Seconds from the first timestamp to the second, fractions included. -#}
 {% macro seconds_between(from_timestamp, to_timestamp) %}
     {{ return(adapter.dispatch('seconds_between')(from_timestamp, to_timestamp)) }}

@@ -61,6 +61,7 @@ OTHERS: dict[str, Any] = {
     "listed_trades": 7,
     "subset_sum_most_states": 20,
     "most_exact_subsets": 3,
+    "weighed_trades": 6,
     "off_price_usd": 0.001,
     "most_awards_per_cusip_day": 4,
     "event_start": "2020-03-18",
