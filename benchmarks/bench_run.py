@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-STEPS = ("pseudo", "build", "check", "match-quality", "estimate", "inference", "diagnostics", "report")
+STEPS = ("pseudo", "build", "check", "match-quality", "estimate", "inference", "match-weights", "diagnostics", "report")
 
 # Beyond so many times the growth of the world, the page has to say why.
 LINEAR = 1.1

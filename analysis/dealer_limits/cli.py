@@ -185,7 +185,7 @@ def run(output: Output = Path("output")) -> None:
     """Everything from raw files to the report, in one process; with RAW_DATA set, no pseudo data are made.
 
     The commands are `pseudo`, `build`, `check`, `match-quality` (of pseudo data), `estimate`, `inference`,
-    `diagnostics` and `report`; the first that fails ends the run as it ends alone.
+    `match-weights`, `diagnostics` and `report`; the first that fails ends the run as it ends alone.
     """
     # before pseudo data are made for none
     _need_project()
@@ -200,6 +200,7 @@ def run(output: Output = Path("output")) -> None:
         *([Step("match-quality", lambda: match_quality(output=output))] if is_pseudo else []),
         Step("estimate", lambda: estimate(output=output)),
         Step("inference", lambda: inference(output=output)),
+        Step("match-weights", lambda: match_weights(output=output)),
         Step("diagnostics", lambda: diagnostics(output=output)),
         Step("report", lambda: report(output=output)),
     ]
@@ -343,6 +344,21 @@ def match_quality(warehouse: Warehouse = WAREHOUSE, output: Output = Path("outpu
     from dealer_limits.quality.match_quality import show_match_quality
 
     show_match_quality(warehouse, output, console)
+
+
+@app.command()
+@one_line_errors
+def match_weights(
+    warehouse: Warehouse = WAREHOUSE,
+    output: Output = Path("output"),
+    draws: Annotated[int, typer.Option(min=2, help="Draws of the match from its weights.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 1969,
+) -> None:
+    """Weigh the sets of trades that may have filled each award, and carry draws of the match into Tables 11 to 13."""
+    _need_project()
+    from dealer_limits.matching.run import run_match_weights
+
+    run_match_weights(warehouse, output, draws, seed, console)
 
 
 @app.command()

@@ -48,6 +48,17 @@ def estimated(warehouse: Path, output: Path, tables: list[str]) -> None:
     run_estimates(warehouse, output, tables, quiet(), Bootstrap(draws=2), engine="arrays")
 
 
+def imputed_beside(output: Path) -> None:
+    """What `match-weights` would leave of Tables 12 and 13, and of a table that was not estimated."""
+    rows = pd.read_parquet(output / "estimates.parquet").query("table in ('12', '13') and statistic in ('coef', 'se')")
+    keys = ["table", "panel", "column", "term"]
+    wide = rows.pivot(index=keys, columns="statistic", values="value").reset_index()
+    wide = wide.assign(imputed_coef=wide["coef"] + 0.001, imputed_se=wide["se"] * 1.1, imputed_p=0.5, df=99.0)
+    wide = wide.assign(missing=0.1, draws=20)
+    other = wide.iloc[[0]].assign(table="11", panel="a")
+    pd.concat([other, wide]).to_parquet(output / "imputed.parquet", index=False)
+
+
 def exported(folder: Path) -> Rows:
     rows: Rows = []
     for path in sorted(folder.glob("*.csv")):
@@ -83,6 +94,7 @@ def planted(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> P
         connection.execute(f"update marts.fct_soma_sale set dealer_mpid = '{DEALER}' where firm_rssd = {FIRM}")
     estimated(path, folder / "output", TABLES)
     run_diagnostics(path, folder / "output", quiet())
+    imputed_beside(folder / "output")
     return folder
 
 
@@ -204,6 +216,26 @@ def test_kept_cells_have_the_firms_that_the_rules_ask_for_and_withheld_ones_say_
         else:
             assert (row["value"], row["firms"]) == ("", "")
     assert {row["exhibit"] for row in rows} >= {"1", "2", "12", "13", "14", "15", "A", "figure_1", "figure_5", "match"}
+
+
+def test_estimates_on_draws_of_the_match_have_the_fate_of_the_same_coefficients(export: Path) -> None:
+    def fates(name: str, statistic: str) -> dict[tuple[str, ...], str]:
+        rows = pd.read_csv(export / name, dtype=str, keep_default_na=False).query("statistic == @statistic")
+        return {(row.exhibit, row.panel, row.column, row.term): row.withheld for row in rows.itertuples()}
+
+    coefs = {key: fate for key, fate in fates("estimates.csv", "coef").items() if key[0] in ("12", "13")}
+    for statistic in ("imputed_coef", "imputed_se", "missing"):
+        assert fates("imputed.csv", statistic) == coefs
+    assert len({*coefs.values()}) > 1
+
+
+def test_draws_of_the_match_of_other_estimates_are_refused(planted: Path, tmp_path: Path) -> None:
+    output = shutil.copytree(planted / "output", tmp_path / "output")
+    imputed = pd.read_parquet(output / "imputed.parquet")
+    imputed.assign(coef=imputed["coef"] + 0.01).to_parquet(output / "imputed.parquet", index=False)
+
+    with pytest.raises(DealerLimitsError, match="the results are not of this warehouse"):
+        export_disclosure(planted / "dealer_limits.duckdb", output, tmp_path / "export", Rules(), quiet())
 
 
 def test_manifest_has_digests_rules_and_counts(export: Path) -> None:

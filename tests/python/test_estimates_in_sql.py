@@ -124,7 +124,7 @@ def test_mart_has_a_key_and_comments(folder: Path) -> None:
         ).fetchall()
 
     assert keys == [(KEY,)]
-    assert len(comments) == 17
+    assert len(comments) == 22
     assert all(comment for (comment,) in comments)
 
 

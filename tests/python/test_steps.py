@@ -36,7 +36,7 @@ def test_run_gives_the_files_that_the_commands_give_one_after_the_other(
     (tmp_path / "warehouse").mkdir()
     warehouse = write_warehouse(tmp_path / "warehouse/dealer_limits.duckdb", make_world(days=60))
     monkeypatch.setenv("RAW_DATA", str(tmp_path))
-    for name in ("build", "check", "diagnostics", "report"):
+    for name in ("build", "check", "match_weights", "diagnostics", "report"):
         monkeypatch.setattr(cli, name, lambda **options: None)
     together = CliRunner().invoke(cli.app, ["run", "--output", "together"])
     assert together.exit_code == 0, together.output

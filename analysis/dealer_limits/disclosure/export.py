@@ -37,7 +37,7 @@ from dealer_limits.estimation.limit_events import TABLE as LIMIT_EVENTS
 from dealer_limits.estimation.run import OWN_SPECIFICATIONS, SHADOW_COSTS, SHADOW_COSTS_FROM
 from dealer_limits.estimation.shadow_cost_over_time import TABLE as OVER_TIME
 from dealer_limits.estimation.specifications import Registry, load_registry
-from dealer_limits.exhibits.result_files import DIAGNOSTICS, ResultFile, read_result
+from dealer_limits.exhibits.result_files import DIAGNOSTICS, IMPUTED, ResultFile, read_result
 from dealer_limits.provenance import marked, sentence_of
 from dealer_limits.variables import built_with
 from dealer_limits.warehouse import open_warehouse
@@ -83,11 +83,13 @@ def export_disclosure(
         sentence = sentence_of(connection)
         judge = _judge_with(rules)
         registry = load_registry(connection, own if own.is_file() else None)
-        diagnostics = read_result(output, DIAGNOSTICS)
+        diagnostics, imputed = read_result(output, DIAGNOSTICS), read_result(output, IMPUTED)
         files = {"estimates.csv": list(map(judge, _estimates(connection, registry, _regressions(estimates))))}
         if diagnostics is not None:
             of_diagnostics = _diagnostics(connection, diagnostics)
             files["diagnostics.csv"] = list(map(judge, of_diagnostics))
+        if imputed is not None:
+            files["imputed.csv"] = list(map(judge, _imputed(connection, registry, estimates, imputed)))
         files["summary_statistics.csv"] = list(map(judge, summary_cells(connection)))
         figures = list(map(judge, figure_cells(connection, variables)))
         figures += _figure_5(sales_days(connection, variables), rules)
@@ -180,6 +182,24 @@ def _diagnostics(connection: duckdb.DuckDBPyConnection, diagnostics: pd.DataFram
     for row in diagnostics.itertuples():
         for statistic in ("coef", "se"):
             key = (f"diagnostics {row.table}", row.panel, row.column, row.term, statistic)
+            yield Cell(key, getattr(row, statistic), known[row.table, row.panel, row.column][row.term])
+
+
+def _imputed(
+    connection: duckdb.DuckDBPyConnection, registry: Registry, estimates: pd.DataFrame, imputed: pd.DataFrame
+) -> Iterator[Cell]:
+    """Estimates on draws of the match, with the fate of the same coefficients as matched."""
+    values = {
+        (*row[:4], row[4]): row[5] for row in estimates[list(ESTIMATES.columns)].itertuples(index=False, name=None)
+    }
+    rows = [row for row in imputed.itertuples() if (row.table, row.panel, row.column, "", "nobs") in values]
+    if any(not np.isclose(row.coef, values[row.table, row.panel, row.column, row.term, "coef"]) for row in rows):
+        raise _foreign()
+    counts = {place: values[*place, "", "nobs"] for place in {(row.table, row.panel, row.column) for row in rows}}
+    known = _contributions(connection, registry, counts)
+    for row in rows:
+        for statistic in ("imputed_coef", "imputed_se", "missing"):
+            key = (row.table, row.panel, row.column, row.term, statistic)
             yield Cell(key, getattr(row, statistic), known[row.table, row.panel, row.column][row.term])
 
 

@@ -6,7 +6,7 @@ A build has none of it: it is written once columns are estimated, and goes with 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import duckdb
@@ -47,6 +47,14 @@ _COLUMNS = {
     "safe_p_value": ("double", "Two-sided p-value with it."),
     "safe_p_value_holm": ("double", "The same, after Holm over the coefficients of the table."),
     "significant_too": ("boolean", "Significant at 5% with both errors; null where it is not with those of the paper."),
+    "imputed_coefficient": (
+        "double",
+        "Mean over draws of the match from its weights (Tables 11 to 13); null before `dealer-limits match-weights`.",
+    ),
+    "imputed_standard_error": ("double", "Its standard error by Rubin's rules, within and between draws."),
+    "imputed_degrees_of_freedom": ("double", "Degrees of freedom of its t distribution; infinite where draws agree."),
+    "imputed_p_value": ("double", "Two-sided p-value with it."),
+    "missing_information": ("double", "Fraction of the information that is missing because the match is not known."),
 }
 _KEY = '"table", panel, "column", term'
 
@@ -113,66 +121,104 @@ order by try_cast("table" as integer) nulls last, "table", panel, try_cast("colu
 """
 
 # of the same coefficients, to five digits: errors that another run left beside them are not theirs
-_SAFE_ERRORS = f"""
-update {MART} as estimated
-set
-    safe_covariance = safe.recommended,
-    safe_standard_error = safe.se,
-    safe_p_value = safe.p,
-    safe_p_value_holm = safe.p_holm,
-    significant_too = safe.significant_too
-from read_parquet($summary) as safe
+_OF_THE_SAME_COEFFICIENT = """
+from read_parquet($file) as other
 where
-    estimated."table" = safe."table"
-    and estimated.panel = safe.panel
-    and estimated."column" = safe."column"
-    and estimated.term = safe.term
-    and abs(estimated.coefficient - safe.coef) <= greatest(1e-5 * abs(safe.coef), 1e-7)
+    estimated."table" = other."table"
+    and estimated.panel = other.panel
+    and estimated."column" = other."column"
+    and estimated.term = other.term
+    and abs(estimated.coefficient - other.coef) <= greatest(1e-5 * abs(other.coef), 1e-7)
 """
+# file of the output: columns of the mart, and what they are in the file
+_BESIDE = {
+    "inference_summary.parquet": {
+        "safe_covariance": "recommended",
+        "safe_standard_error": "se",
+        "safe_p_value": "p",
+        "safe_p_value_holm": "p_holm",
+        "significant_too": "significant_too",
+    },
+    "imputed.parquet": {
+        "imputed_coefficient": "imputed_coef",
+        "imputed_standard_error": "imputed_se",
+        "imputed_degrees_of_freedom": "df",
+        "imputed_p_value": "imputed_p",
+        "missing_information": "missing",
+    },
+}
 
 
 def publish_estimates(warehouse: Path, seen: tuple[int, ...], output: Path, console: Console) -> None:
-    """Write the mart from `estimates.parquet` of `output`, with the safer errors of the same coefficients, if any.
+    """Write the mart from `estimates.parquet` of `output`, with what other commands left there of these coefficients.
 
     `seen` is the identity of the warehouse that they were estimated on. Raises DealerLimitsError where another one has
     been published since.
     """
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
-        columns = ", ".join(f'"{name}" {kind}' for name, (kind, _) in _COLUMNS.items())
-        connection.execute(f"create or replace table {MART} ({columns}, primary key ({_KEY}))")
+        create_mart(connection, MART, _DESCRIPTION, _COLUMNS, _KEY)
         connection.execute(f"insert into {MART} by name {_ROWS}", {"estimates": str(output / "estimates.parquet")})
-        connection.execute(f"comment on table {MART} is '{_DESCRIPTION}'")
-        for name, (_, comment) in _COLUMNS.items():
-            connection.execute(f"comment on column {MART}.\"{name}\" is '{comment}'")
-        _set_safe_errors(connection, output)
+        set_beside(connection, output)
 
-    _change(warehouse, seen, write, console)
+    change_marts(warehouse, seen, write, console)
 
 
 def publish_safe_errors(warehouse: Path, seen: tuple[int, ...], output: Path, console: Console) -> None:
     """Set safer errors beside the estimates in the mart; where nothing has been estimated there is none."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        if not connection.execute("from duckdb_tables() where schema_name || '.' || table_name = ?", [MART]).fetchall():
+        if not _has_estimates(connection):
             return
-    _change(warehouse, seen, lambda changing: _set_safe_errors(changing, output), console)
+    change_marts(warehouse, seen, lambda changing: set_beside(changing, output), console)
 
 
-def _set_safe_errors(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
-    safe = [name for name in _COLUMNS if name.startswith("safe_") or name == "significant_too"]
-    connection.execute(f"update {MART} set {', '.join(f'{name} = null' for name in safe)}")
-    summary = output / "inference_summary.parquet"
-    if summary.is_file():
-        connection.execute(_SAFE_ERRORS, {"summary": str(summary)})
-
-
-def _change(
-    warehouse: Path, seen: tuple[int, ...], write: Callable[[duckdb.DuckDBPyConnection], None], console: Console
+def create_mart(
+    connection: duckdb.DuckDBPyConnection, name: str, description: str, columns: Mapping[str, tuple[str, str]], key: str
 ) -> None:
+    """An empty mart with its key and comments in the place of the last one. `columns`: type, and what each is."""
+    defined = ", ".join(f'"{column}" {kind}' for column, (kind, _) in columns.items())
+    connection.execute(f"create or replace table {name} ({defined}, primary key ({key}))")
+    connection.execute(f"comment on table {name} is '{description}'")
+    for column, (_, comment) in columns.items():
+        quoted = comment.replace("'", "''")
+        connection.execute(f"comment on column {name}.\"{column}\" is '{quoted}'")
+
+
+def set_beside(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
+    """Set what stands beside the estimates in the mart, if there is one, from the files of `output` that are there."""
+    if not _has_estimates(connection):
+        return
+    there = {row[0] for row in connection.execute(f"describe {MART}").fetchall()}
+    for name, columns in _BESIDE.items():
+        # estimates of an earlier version lack what it did not know
+        if not columns.keys() <= there:
+            continue
+        connection.execute(f"update {MART} set {', '.join(f'{column} = null' for column in columns)}")
+        if (output / name).is_file():
+            taken = ", ".join(f"{column} = other.{source}" for column, source in columns.items())
+            connection.execute(
+                f"update {MART} as estimated set {taken} {_OF_THE_SAME_COEFFICIENT}", {"file": str(output / name)}
+            )
+
+
+def _has_estimates(connection: duckdb.DuckDBPyConnection) -> bool:
+    return bool(
+        connection.execute("from duckdb_tables() where schema_name || '.' || table_name = ?", [MART]).fetchall()
+    )
+
+
+def change_marts(
+    warehouse: Path,
+    seen: tuple[int, ...],
+    write: Callable[[duckdb.DuckDBPyConnection], None],
+    console: Console,
+    name: str = MART,
+) -> None:
+    """Let `write` change a copy of the published warehouse, `seen` before, and publish it; `name` is what it makes."""
     folder = warehouse.resolve().parent
     # whoever may only read a warehouse may estimate on it all the same
     if not os.access(folder, os.W_OK):
-        console.print(f"{MART} stays as it was: {folder} is not yours to write", highlight=False, soft_wrap=True)
+        console.print(f"{name} stays as it was: {folder} is not yours to write", highlight=False, soft_wrap=True)
         return
 
     def finish(incoming: Path) -> None:

@@ -121,9 +121,15 @@ class Compiler:
         self._folder = folder
         self._manifest: Manifest = self._invoke(dbtRunner(), "parse", self._given)
 
-    def compile(self, models: Iterable[str], changed: Mapping[str, Any]) -> dict[str, str]:
-        """Relation of each model that reads from these, themselves among them, in the order of the graph: its SQL."""
-        selected = [f"{model}+,resource_type:model" for model in models]
+    def compile(
+        self, models: Iterable[str], changed: Mapping[str, Any], needed_by: Iterable[str] = ()
+    ) -> dict[str, str]:
+        """Relation of each model that reads from these, themselves among them, in the order of the graph: its SQL.
+
+        With `needed_by` only of those that these models read.
+        """
+        ends = [f",+{model}" for model in needed_by] or [""]
+        selected = [f"{model}+{end},resource_type:model" for model in models for end in ends]
         results = self._invoke(
             dbtRunner(manifest=self._manifest), "compile", self._given | changed,
             "--select", *selected, "--exclude", "path:models/quality", "--indirect-selection", "empty",
@@ -171,12 +177,17 @@ def rebuild(build_file: Path, statements: Mapping[str, str]) -> None:
     Raises DealerLimitsError, without what the engine says, which may quote a value.
     """
     with duckdb.connect(str(build_file)) as connection:
-        connection.execute("set TimeZone = 'America/New_York'")
-        for relation, statement in statements.items():
-            try:
-                connection.execute(f"create or replace {relation} as {statement}")
-            except duckdb.Error:
-                raise DealerLimitsError(f"{relation} cannot be made with another reading") from None
+        make_anew(connection, statements)
+
+
+def make_anew(connection: duckdb.DuckDBPyConnection, statements: Mapping[str, str]) -> None:
+    """As `rebuild`, in a database that is open."""
+    connection.execute("set TimeZone = 'America/New_York'")
+    for relation, statement in statements.items():
+        try:
+            connection.execute(f"create or replace {relation} as {statement}")
+        except duckdb.Error:
+            raise DealerLimitsError(f"{relation} cannot be made with another reading") from None
 
 
 def read_results(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -94,7 +94,7 @@ _PNG_DOTS_PER_INCH = 200
 DARK, LIGHT = "#08306b", "#e08214"
 SHADE = "0.86"
 
-_USAGE_GROUPS = (Line("low", "Low VaR usage dealers", LIGHT, "--"), Line("high", "High VaR usage dealers", DARK, "-"))
+USAGE_GROUPS = (Line("low", "Low VaR usage dealers", LIGHT, "--"), Line("high", "High VaR usage dealers", DARK, "-"))
 _CONSTRAINT_GROUPS = (
     Line("constrained", "Constrained desks", DARK, "-"),
     Line("unconstrained", "Unconstrained desks", LIGHT, "--"),
@@ -240,7 +240,7 @@ def _draw_changes_by_rank(figure: Figure, rows: pd.DataFrame) -> None:
 def _draw_cumulative_sales(figure: Figure, rows: pd.DataFrame) -> None:
     """Figure 5: what dealers of low and high limit usage sold to the Fed, $ billions and as a fraction."""
     upper, lower = figure.subplots(2, 1, sharex=True)
-    for line in _USAGE_GROUPS:
+    for line in USAGE_GROUPS:
         group = rows[rows["usage_group"] == line.group]
         label = f"{line.label} ({group['firms'].max()} firms)"
         for axes, column in ((upper, "cumulative_soma_sales_usd_bn"), (lower, "mean_soma_fraction")):

@@ -39,6 +39,7 @@ from dealer_limits.exhibits.definitions import Definitions, TableDefinition, loa
 from dealer_limits.exhibits.figure_measures import measures_table, read_measures
 from dealer_limits.exhibits.figures import FIGURES, Drawn, PaperFigure, read_rows, write_figure
 from dealer_limits.exhibits.layout import BANDS, Cell, Numbers, Panel, lay_out, read_numbers
+from dealer_limits.exhibits.match_weights import MatchWeights, make_match_weights
 from dealer_limits.exhibits.other_errors import (
     Instruments,
     curve_lines,
@@ -49,11 +50,15 @@ from dealer_limits.exhibits.other_errors import (
 from dealer_limits.exhibits.result_files import (
     CURVE,
     DIAGNOSTICS,
+    IMPUTED,
     INFERENCE,
     INSTRUMENTS,
     LIMIT_EVENTS,
     OVER_TIME,
     REACTION,
+    MATCH_PRECISION,
+    MATCH_RELIABILITY,
+    MATCH_WEIGHTS,
     RULES,
     SUMMARY,
     read_result,
@@ -159,6 +164,10 @@ class Inputs:
     limit_events: pd.DataFrame | None
     over_time: pd.DataFrame | None
     reaction: pd.DataFrame | None
+    weights: pd.DataFrame | None
+    reliability: pd.DataFrame | None
+    precision: pd.DataFrame | None
+    imputed: pd.DataFrame | None
 
 
 def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, console: Console) -> Path:
@@ -191,10 +200,16 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         montecarlo, coverage = read_montecarlo(connection), read_coverage(connection)
     if not sentence:
         # left over from a pseudo world, they say nothing about real data
-        inputs = replace(inputs, world=None, match_quality=None)
+        inputs = replace(inputs, world=None, match_quality=None, reliability=None, precision=None)
     layouts = {table.number: lay_out(table, definitions, registry, numbers) for table in definitions.tables}
     is_current = inputs.summary is None or same_estimates(inputs.summary, numbers.ours)
     rules_are_current = inputs.rules is None or same_estimates(inputs.rules.dropna(subset=["se"]), numbers.ours)
+    weights_are_current = inputs.imputed is None or same_estimates(inputs.imputed, numbers.ours)
+    weights = (
+        make_match_weights(output, inputs.weights, inputs.reliability, inputs.precision, inputs.imputed)
+        if weights_are_current
+        else None
+    )
     tests = {
         table.number: make_instruments(inputs.instruments if is_current else None, table.number)
         for table in definitions.tables
@@ -251,6 +266,9 @@ def write_report(warehouse: Path, output: Path, truth: Path, run_results: Path, 
         warnings=count_warnings(inputs.checks, gates),
         levels_table=levels_table(levels),
         match_tables=match_tables(inputs.match_quality),
+        weights=weights,
+        weights_are_current=weights_are_current,
+        drawings_of_weights=() if weights is None else _drawings_of_weights(weights, folder),
         packages=_packages(),
         python=platform.python_version(),
         build=inputs.build,
@@ -365,6 +383,10 @@ def _read_inputs(output: Path, truth: Path, run_results: Path) -> Inputs:
         limit_events=read_result(output, LIMIT_EVENTS),
         over_time=read_result(output, OVER_TIME),
         reaction=read_result(output, REACTION),
+        weights=read_result(output, MATCH_WEIGHTS),
+        reliability=read_result(output, MATCH_RELIABILITY),
+        precision=read_result(output, MATCH_PRECISION),
+        imputed=read_result(output, IMPUTED),
     )
 
 
@@ -627,6 +649,17 @@ def _rules(output: Path, folder: Path, inputs: Inputs, sentence: str) -> Rules |
     title = "Every rule that can be disputed, read otherwise: coefficients with 95% intervals"
     return Rules(
         svg=inline_svg(sources[0].read_text(encoding="utf-8"), "rules", title), tables=tuple(tables), files=tuple(files)
+    )
+
+
+def _drawings_of_weights(weights: MatchWeights, folder: Path) -> tuple[str, str]:
+    """The drawings that `dealer-limits match-weights` made, copied beside the other figures, for the page."""
+    for _, path in weights.files:
+        (folder / path).write_bytes((weights.weights.parent / Path(path).name).read_bytes())
+    titles = ("How sure and how right the weights of the match are", "Figure 5 on draws of the match")
+    return tuple(
+        inline_svg(drawing.read_text(encoding="utf-8"), drawing.stem, title)
+        for drawing, title in zip((weights.weights, weights.figure_5), titles, strict=True)
     )
 
 

@@ -87,6 +87,19 @@ RULES = ResultFile(
         "is_shown",
     ),
 )
+IMPUTED = ResultFile(
+    "imputed.parquet",
+    "match-weights",
+    (*_KEYS, "term", "coef", "se", "imputed_coef", "imputed_se", "imputed_p", "df", "missing", "draws"),
+)
+IMPUTED_FIGURE_5 = ResultFile("figure_5_imputed.parquet", "match-weights", ("usage_group", "business_date"))
+MATCH_WEIGHTS = ResultFile(
+    "match_weights.csv", "match-weights", ("match_kind", "awards", "most_likely_weight", "none_weight", "same_kind_pct")
+)
+MATCH_RELIABILITY = ResultFile(
+    "match_reliability.csv", "match-weights", ("of", "low", "high", "count", "mean_weight", "share_right", "se")
+)
+MATCH_PRECISION = ResultFile("match_precision.csv", "match-weights", ("match_kind", "awards"))
 
 
 def read_result(folder: Path, file: ResultFile) -> pd.DataFrame | None:
