@@ -112,7 +112,7 @@ RULES = (
         "matching_rule",
         ("paper", "price_consistent"),
         "Which exact sum",
-        ("fct_soma_award", "fct_soma_sale"),
+        ("fct_soma_award", "fct_soma_sale", "int_soma_weighed_trades"),
         _TABLE_11_AND_12,
     ),
     Rule(
