@@ -387,6 +387,12 @@ def test_world_without_a_trade_near_an_award_is_weighed_as_none() -> None:
     assert learn(arranged).weights.none[-1] == 1
 
 
+def test_awards_without_a_trade_count_among_those_that_none_filled() -> None:
+    levels = learn(plant(15, 500, 0.3)[0]).levels
+
+    assert levels.sets[-1] == pytest.approx(KIND_OF_AWARD["none"], abs=0.04)
+
+
 def test_start_of_the_steps_is_of_no_consequence(monkeypatch: pytest.MonkeyPatch) -> None:
     comparisons, _ = plant(14, 600)
     usual = learn(comparisons).weights
