@@ -65,9 +65,9 @@ montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --publish
 	$(BIN)/dealer-limits montecarlo --split
 	$(BIN)/dealer-limits montecarlo --reaction
-	$(BIN)/dealer-limits montecarlo --extensions --world paper --reps 60
-	$(BIN)/dealer-limits montecarlo --extensions --world null --reps 200
-	$(BIN)/dealer-limits montecarlo --extensions --world strong --reps 60
+	$(BIN)/dealer-limits montecarlo --extensions --world paper --reps 30
+	$(BIN)/dealer-limits montecarlo --extensions --world null --reps 120
+	$(BIN)/dealer-limits montecarlo --extensions --world strong --reps 30
 	$(BIN)/dealer-limits montecarlo --extensions --publish
 	$(BIN)/dealer-limits coverage
 	cp output/covariance_coverage.csv seeds/covariance_coverage.csv

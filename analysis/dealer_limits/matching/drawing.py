@@ -10,11 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dealer_limits.exhibits.figures import STYLE, USAGE_GROUPS
+from dealer_limits.exhibits.figures import DARK, LIGHT, STYLE, USAGE_GROUPS
 from dealer_limits.provenance import mark_figure
 
 WEIGHTS, FIGURE_5 = "match_weights", "figure_5_imputed"
-_DARK, _LIGHT = "#08306b", "#e08214"
 
 
 def draw_weights(distribution: pd.DataFrame, reliability: pd.DataFrame | None, folder: Path, sentence: str) -> None:
@@ -46,7 +45,7 @@ def _draw_distribution(axes: Axes, distribution: pd.DataFrame) -> None:
 
 def _draw_reliability(axes: Axes, reliability: pd.DataFrame) -> None:
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
-    for of, color, marker in (("sets", _DARK, "o"), ("trades", _LIGHT, "s")):
+    for of, color, marker in (("sets", DARK, "o"), ("trades", LIGHT, "s")):
         rows = reliability[reliability["of"] == of]
         weight, right, error = (rows[name].to_numpy() for name in ("mean_weight", "share_right", "se"))
         if of == "sets":
