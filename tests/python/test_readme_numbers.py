@@ -53,10 +53,10 @@ def claims() -> Iterator[str]:
     first, last = map(int, re.search(r"seeds (\d+) to (\d+), apart from those of the\nfit", calibration).groups())
     fresh = f"{last - first + 1} fresh worlds"
     yield f"{coefs} coefficients, {fit} of all {int(every):,} numbers within target over {fresh}"
-    (worlds,) = set(
-        MONTECARLO.loc[MONTECARLO["table"].isin(["2", "8", "14", *(key[0] for key in CORRECTED)]), "worlds"]
-    )
-    yield f"{worlds:.0f} worlds of each"
+    headline = MONTECARLO[MONTECARLO["table"].isin(["2", "8", "14", *(key[0] for key in CORRECTED)])]
+    worlds = {world: f"{count:.0f}" for world, count in headline.groupby("world")["worlds"].unique().explode().items()}
+    assert worlds["paper"] == worlds["null"]
+    yield f"{worlds['paper']} worlds of `paper` and of `null`, and {worlds['strong']} of `strong`"
     yield f"Table 2 reject in {percent(of('null', '2')['rejection'])} of the worlds"
     yield f"in {percent(of('null', 'overlap')['rejection'])} with those that the report recommends"
     new = [of("null", "14"), of("null", "pnl_scale", "a")]
