@@ -255,7 +255,7 @@ def test_registry_exposures_and_page_have_the_same_exhibits(tables: Tables):
         # what has not been estimated here
         name
         for name in definitions.exhibits
-        if name not in ("shadow_cost", "limit_events", "shadow_cost_over_time")
+        if name not in ("shadow_cost", "limit_events", "reaction", "shadow_cost_over_time")
     ]
     panels = {(spec.table, spec.panel) for spec in registry.specifications}
     assert panels | {("1", "a"), ("1", "b")} == {

@@ -59,7 +59,7 @@ OTHERS: dict[str, Any] = {
     "bill_rates_pct": [0, 10],
     "matching_rule": "price_consistent",
     "listed_trades": 7,
-    "subset_sum_most_states": 20,
+    "subset_sum_most_states": 2,
     "most_exact_subsets": 3,
     "weighed_trades": 6,
     "off_price_usd": 0.001,

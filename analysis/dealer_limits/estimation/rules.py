@@ -55,7 +55,7 @@ RULES = (
         "position_floor_usd",
         (0, 1000),
         "A net position of zero has no log",
-        ("obs_desk_horizon",),
+        ("obs_desk_horizon", "obs_limit_event"),
         (("2", "a", "5", "log_limit_usage"), ("9", "c", "1", "log_limit_usage"), ("9", "c", "4", "log_limit_usage")),
     ),
     Rule(
