@@ -58,7 +58,7 @@ OTHERS: dict[str, Any] = {
     "level_1_seconds_after": 1300,
     "bill_rates_pct": [0, 10],
     "matching_rule": "price_consistent",
-    "listed_trades": 7,
+    "listed_trades": 1,
     "subset_sum_most_states": 2,
     "most_exact_subsets": 3,
     "weighed_trades": 6,
