@@ -89,14 +89,13 @@ class Binding:
 @dataclass(frozen=True)
 class Reaction:
     """theta, se: (4,) in the order of PARAMETERS, multiples of those of `paper`. distance: at the minimum, with its
-    degrees of freedom and p-value. contributions: (q,) standardised distances of the single statistics."""
+    degrees of freedom and p-value."""
 
     theta: np.ndarray
     se: np.ndarray
     distance: float
     degrees: float
     p: float
-    contributions: dict[str, float]
 
     def interval(self, level: float = 0.95) -> np.ndarray:
         """(4, 2) ends of the intervals, by the normal distribution."""
@@ -183,7 +182,6 @@ def estimate_reaction(statistics: Mapping[str, float], binding: Binding | None =
         distance=distance,
         degrees=float(degrees),
         p=float(chi2.sf(distance * degrees / mean, degrees)),
-        contributions=dict(zip(binding.statistics, left / np.sqrt(np.diag(variance)), strict=True)),
     )
 
 

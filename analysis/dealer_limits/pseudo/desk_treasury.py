@@ -253,6 +253,7 @@ def _react(
     ceiling = lagged_limit + np.log(parameters["hedged_from"])
     hedged = parameters["hedged_share"]
     sells = np.where(_is_prime(), parameters["exit_reaction"], 0.0) * in_spans(days, (EXIT_SPAN,))[:, None]
+    net_securities = STATES.index("net_securities")
     exit_threshold = lagged_limit + np.log(parameters["exit_from"])
     states = np.empty_like(shocks)
     log_var = np.empty((count, desks))
@@ -264,7 +265,7 @@ def _react(
         log_var[day] -= hedged * np.maximum(log_var[day] - ceiling[day], 0.0)
         usage_gap[day] = log_var[day] - threshold[day]
         state = persistence * state - response * (usage_gap[day] + impulse[day]) + shocks[day]
-        state[0] -= sells[day] * np.maximum(log_var[day] - exit_threshold[day], 0.0)
+        state[net_securities] -= sells[day] * np.maximum(log_var[day] - exit_threshold[day], 0.0)
     return dict(zip(STATES, states.transpose(1, 0, 2), strict=True)), log_var, usage_gap
 
 
