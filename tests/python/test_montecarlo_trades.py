@@ -6,6 +6,7 @@ import csv
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dealer_limits.estimation.panel import fit_linear, take_out_effects
@@ -17,6 +18,7 @@ from dealer_limits.montecarlo.repeat_trades import (
     planted_effects,
     pooled_linear,
     pooled_quantile,
+    pooled_reliability,
     pooled_with_error,
     summarise,
 )
@@ -40,7 +42,9 @@ def linear_column(seed: int, rows: int = 300) -> Column:
     values, levels = simulated(seed, rows)
     fit = fit_linear(take_out_effects(values, levels), "y", ["x", "z"], constant=True)
     terms = ("x", "z", "constant")
-    return Column(("12", "", "1"), "y", terms, fit.coef, fit.se, fit.p, bread=fit.parts.bread)
+    interval = np.array([fit.ci_low, fit.ci_high])
+    safe = ("wild_dealer", fit.p, interval)
+    return Column(("12", "", "1"), "y", terms, fit.coef, fit.se, fit.p, interval, *safe, bread=fit.parts.bread)
 
 
 def quantile_column(seed: int, rows: int = 300) -> Column:
@@ -48,7 +52,8 @@ def quantile_column(seed: int, rows: int = 300) -> Column:
     own = np.column_stack([values[name] for name in ("y", "x", "z")])
     x = np.column_stack([own[:, 1:], np.ones(rows)])
     coef = solve_quantile(x, own[:, 0], np.ones(rows), 0.75).coef[:-1]
-    return Column(("15", "a", "3"), "y", ("x", "z"), coef, coef, coef, rows=own, quantile=0.75)
+    errors = (coef, coef, np.array([coef - 1, coef + 1]), "moving_block_two_step", coef, np.array([coef, coef]))
+    return Column(("15", "a", "3"), "y", ("x", "z"), coef, *errors, rows=own, quantile=0.75)
 
 
 def test_pooled_value_of_one_world_is_its_estimate() -> None:
@@ -88,10 +93,11 @@ def test_jackknife_error_is_that_of_a_mean_where_worlds_weigh_the_same() -> None
     columns = [replace(first, coef=first.coef + shift) for shift in (-0.3, 0.1, 0.4, 0.0)]
     shifts = np.array([column.coef[0] for column in columns])
 
-    population, error = pooled_with_error(columns)
+    population, error, others = pooled_with_error(columns)
 
     assert population[0] == pytest.approx(shifts.mean(), rel=1e-9)
     assert error[0] == pytest.approx(shifts.std(ddof=1) / 2, rel=1e-9)
+    assert others[:, 0] == pytest.approx((shifts.sum() - shifts) / 3, rel=1e-9)
 
 
 def test_planted_parameters_and_the_terms_that_they_serve_exist() -> None:
@@ -132,4 +138,38 @@ def test_summary_has_the_columns_of_the_committed_monte_carlo() -> None:
 
     assert ["world", *summary.columns] == header.split(",")
     assert summary["term"].tolist() == ["x", "z", "constant", "x", "z"]
-    assert summary[["bias", "rmse", "coverage_90", "coverage_95"]].isna().all(axis=None)
+    assert summary["coverage_90"].isna().all() and summary[["bias", "rmse", "coverage_95"]].notna().all(axis=None)
+
+
+def test_coverage_is_of_what_the_other_worlds_have_and_null_of_a_term_without_recommended_errors() -> None:
+    columns = [linear_column(seed) for seed in (1, 2, 3)]
+    _, _, others = pooled_with_error(columns)
+    # only the interval of the first world holds what the others have
+    held = np.array([others[0] - 1e-6, others[0] + 1e-6])
+    missed = np.array([others[1] + 1, others[1] + 2])
+    unknown = np.where(np.arange(len(columns[0].terms)) == len(columns[0].terms) - 1, np.nan, 0.01)
+    worlds = [
+        WholeWorld(seed, {}, (replace(own, interval=ends, safe_interval=ends, safe_p=unknown),), {}, 1.0)
+        for seed, own, ends in ((1, columns[0], held), (2, columns[1], missed), (3, columns[2], missed))
+    ]
+
+    summary = summarise(worlds, world_parameters())
+
+    assert summary["coverage_95"].tolist() == pytest.approx([1 / 3] * 3)
+    assert summary["coverage_95_recommended"].tolist()[:2] == pytest.approx([1 / 3] * 2)
+    assert summary["rejection_recommended"].tolist()[:2] == [1.0, 1.0]
+    assert summary.loc[2, ["coverage_95_recommended", "rejection_recommended"]].isna().all()
+
+
+def test_bins_of_weights_are_pooled_by_what_is_in_them() -> None:
+    columns = ["of", "low", "high", "count", "mean_weight", "share_right", "se"]
+    one = pd.DataFrame(
+        [("sets", 0.1, 0.2, 10, 0.12, 0.2, 0.1), ("none", 0.1, 0.2, 5, 0.15, 0.0, 0.16)], columns=columns
+    )
+    other = pd.DataFrame([("sets", 0.1, 0.2, 30, 0.16, 0.1, 0.06)], columns=columns)
+
+    pooled = pooled_reliability([one, other]).set_index("of")
+
+    assert pooled.loc["sets", ["count", "mean_weight", "share_right"]].tolist() == pytest.approx([40, 0.15, 0.125])
+    assert pooled.loc["sets", "se"] == pytest.approx(np.hypot(1, 1.8) / 40)
+    assert pooled.loc["none", "count"] == 5

@@ -54,7 +54,7 @@ def whole(warehouse: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tup
     def same_build(raw: Path, folder: Path) -> Path:
         assert raw.resolve() == warehouse.raw.resolve()
         (folder / "warehouse").mkdir()
-        return Path(shutil.copy(warehouse.published, folder / "warehouse"))
+        return Path(shutil.copy(warehouse.build_file, folder / "warehouse"))
 
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
@@ -92,6 +92,7 @@ def test_marts_that_a_world_builds_give_what_the_panel_in_memory_gives(
 ) -> None:
     # trades take most of the time of a build, and Table 2 has none
     monkeypatch.setattr(whole_worlds, "READ", (OBSERVATIONS,))
+    monkeypatch.setattr(whole_worlds, "WEIGHED", ())
     built = build_marts(world / "raw", tmp_path)
     registry = build_registry(read_specifications(seed_file("specifications")), contract_columns())
     with open_warehouse(built) as connection:
@@ -125,6 +126,22 @@ def test_pooled_tables_are_kept_whole(whole: tuple[WholeWorld, set[str]]) -> Non
     printed = {key[:3] for key in printed_numbers() if key[0] in POOLED_TABLES}
 
     assert {column.key for column in whole[0].columns} == printed
+
+
+def test_pooled_columns_have_the_recommended_errors_beside(whole: tuple[WholeWorld, set[str]]) -> None:
+    for column in whole[0].columns:
+        slopes = [place for place, term in enumerate(column.terms) if term != "constant"]
+        assert column.recommended in ("wild_dealer", "newey_west_two_step", "moving_block_two_step")
+        assert ((column.safe_p[slopes] >= 0) & (column.safe_p[slopes] <= 1)).all()
+        assert (column.interval[0] <= column.coef).all() and (column.coef <= column.interval[1]).all()
+        assert (column.safe_interval[0, slopes] <= column.safe_interval[1, slopes]).all()
+
+
+def test_weights_of_the_match_are_judged_beside_the_truth(whole: tuple[WholeWorld, set[str]]) -> None:
+    reliability, precision = whole[0].reliability, whole[0].precision
+    assert set(reliability["of"]) == {"sets", "trades"} and reliability["share_right"].between(0, 1).all()
+    everything = precision.set_index("match_kind").loc["all"]
+    assert everything["most_likely_precision"] > 0.9 and everything["most_likely_recall"] > 0.8
 
 
 def test_raw_files_and_warehouse_are_removed(whole: tuple[WholeWorld, set[str]]) -> None:

@@ -41,6 +41,12 @@ def ratios(rows: pd.DataFrame) -> str:
     return f"{found.min():.2f} to {found.max():.2f}"
 
 
+def whole(world: str) -> pd.DataFrame:
+    """Rows of whole worlds, but for constants."""
+    tables = MONTECARLO["table"].isin(["11", "12", "13", "15"])
+    return MONTECARLO[tables & (MONTECARLO["world"] == world) & (MONTECARLO["term"] != "constant")]
+
+
 def covered(table: str, covariance: str) -> pd.DataFrame:
     return COVERAGE[(COVERAGE["table"] == table) & (COVERAGE["covariance"] == covariance)]
 
@@ -62,6 +68,18 @@ def claims() -> Iterator[str]:
     new = [of("null", "14"), of("null", "pnl_scale", "a")]
     (share,) = {percent(rows.loc[rows["dependent"] == "d_pnl_new_to_var", "rejection"]) for rows in new}
     yield f"Table 14 on new positions in {share} with either"
+    three, eight = (percent(of("null", table)["rejection_recommended"]) for table in ("3", "8"))
+    yield f"with recommended errors Table 3 does in {three} and Table 8 in {eight}"
+    paper, null = (whole(world) for world in ("paper", "null"))
+    (twenty,) = {*paper["worlds"], *null["worlds"]}
+    trades = paper[paper["table"] != "15"]
+    means = [f"{100 * trades[name].mean():.0f}%" for name in ("coverage_95", "coverage_95_recommended")]
+    yield f"in {twenty} whole worlds of a kind, the match and all, 95% intervals of Tables 11 to 13"
+    yield f"hold what the other worlds have in {means[0]} on average, with recommended errors in {means[1]}"
+    yield f"those of Table 15 in {100 * paper.loc[paper['table'] == '15', 'coverage_95_recommended'].mean():.0f}%"
+    zero = null[(null["table"] != "15") & (null["effect_lasting"] == 0)]
+    shares = [percent(zero[name]) for name in ("rejection", "rejection_recommended")]
+    yield f"slopes that are zero there reject in {shares[0]} and in {shares[1]}"
     robust = covered("2", "robust")
     yield f"cover {percent(robust.loc[robust['horizon'] == 10, 'coverage'])} at h = 10"
     jackknife = covered("2", "jackknife_firm")["coverage"]

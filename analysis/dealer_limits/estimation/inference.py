@@ -128,7 +128,7 @@ def run_inference(
         specs = registry.of_tables(registry.choose_tables(tables))
         specs = tuple(spec for spec in specs if spec not in registry.problems)
         results = {}
-        inferring = _infer_all(connection, specs, methods, bootstrap or Bootstrap())
+        inferring = infer_columns(connection, specs, methods, bootstrap or Bootstrap())
         for spec, inferred in track(inferring, "Inference", total=len(specs), console=console, transient=True):
             results[spec] = inferred
         printed = _printed_stars(connection)
@@ -151,7 +151,7 @@ def run_inference(
     return rows
 
 
-def _infer_all(
+def infer_columns(
     connection: duckdb.DuckDBPyConnection, specs: Iterable[Specification], methods: Methods, bootstrap: Bootstrap
 ) -> Iterator[tuple[Specification, Inferred]]:
     """Columns of one sample and horizon are read together, those of the same rows demeaned together."""

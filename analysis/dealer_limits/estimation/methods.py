@@ -61,6 +61,14 @@ class Methods:
         """The methods of an estimator; robust errors alone where the seed has none."""
         return self.of.get((observations, kind), (Method("robust", "robust", "robust"),))
 
+    def only_recommended(self) -> Methods:
+        """The recommended one of each observation model and estimator, and no other."""
+        chosen = {
+            key: tuple(method for method in methods if method.covariance == self.recommended[key])
+            for key, methods in self.of.items()
+        }
+        return Methods(chosen, self.recommended)
+
     def recommended_for(self, observations: str, kind: str) -> str:
         """The name of the recommended one of those."""
         return self.recommended.get((observations, kind), "robust")

@@ -307,9 +307,10 @@ def _in_null(too: pd.DataFrame) -> str:
         return "How often these tests reject in the world null, where limits change nothing, has not been measured."
     left = len(too) - len(measured)
     rest = f" For the other {left} that has not been measured." if left else ""
+    worlds = " or ".join(f"{count:.0f}" for count in sorted(set(measured["null_worlds"])))
     return (
         "In the world null, where limits change nothing, the same test with the same errors rejects in "
-        f"{_null_range(measured['null_rejection'])} of {measured['null_worlds'].max():.0f} worlds for "
+        f"{_null_range(measured['null_rejection'])} of {worlds} worlds for "
         f"{len(measured)} of these {len(too)}, {measured['null_rejection'].mean():.0%} on average.{rest}"
     )
 

@@ -19,9 +19,16 @@ import pandas as pd
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimation.methods import Method
 from dealer_limits.estimation.specifications import Specification
 from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
-from dealer_limits.montecarlo.panel_regressions import LEVELS, critical_values, estimate_on, panel_specifications
+from dealer_limits.montecarlo.panel_regressions import (
+    LEVELS,
+    critical_values,
+    estimate_twice,
+    panel_specifications,
+    read_methods,
+)
 from dealer_limits.montecarlo.population import CrossProducts, cross_products, pooled, structural_effects
 from dealer_limits.montecarlo.processes import code_of, digest, finish, keep
 from dealer_limits.pseudo.parameters import WORLDS, Parameters, world_parameters
@@ -50,11 +57,14 @@ Task = tuple[tuple[int, ...], dict[str, float], Path]
 class Block:
     """Estimates of some worlds: one array (worlds, k) per row of the registry.
 
-    critical: (worlds, 2) ends of the 90% and 95% intervals in standard errors."""
+    critical: (worlds, 2) ends of the 90% and 95% intervals in standard errors. safe_se, safe_critical: with the
+    recommended errors."""
 
     coef: list[np.ndarray]
     se: list[np.ndarray]
     critical: list[np.ndarray]
+    safe_se: list[np.ndarray]
+    safe_critical: list[np.ndarray]
     seconds: float
 
 
@@ -63,20 +73,28 @@ def panel_rows() -> tuple[Specification, ...]:
     return panel_specifications("specifications", "diagnostics")
 
 
+def recommended_of(row: Specification) -> Method | None:
+    """The recommended errors of a row; none where these are its own."""
+    (method,) = read_methods().only_recommended().of[row.observations, row.kind]
+    return None if method.covariance == row.covariance else method
+
+
 def estimate_block(task: Task) -> None:
     """Simulate and estimate the worlds of some seeds and write them to a file."""
     seeds, parameters, path = task
     started = time.process_time()
-    rows = panel_rows()
+    rows = {row: recommended_of(row) for row in panel_rows()}
     fits = []
     for seed in seeds:
         panel = simulate_desk_panel(seed, parameters)
-        fits.append([estimate_on(panel, row) for row in rows])
+        fits.append([estimate_twice(panel, row, method) for row, method in rows.items()])
     by_row = list(zip(*fits, strict=True))
     block = Block(
-        [np.array([fit.coef for fit in worlds]) for worlds in by_row],
-        [np.array([fit.se for fit in worlds]) for worlds in by_row],
-        [np.array([critical_values(fit) for fit in worlds]) for worlds in by_row],
+        [np.array([fit.coef for fit, _ in worlds]) for worlds in by_row],
+        [np.array([fit.se for fit, _ in worlds]) for worlds in by_row],
+        [np.array([critical_values(fit) for fit, _ in worlds]) for worlds in by_row],
+        [np.array([safe.se for _, safe in worlds]) for worlds in by_row],
+        [np.array([critical_values(safe) for _, safe in worlds]) for worlds in by_row],
         time.process_time() - started,
     )
     keep(block, path)
@@ -179,7 +197,8 @@ def summarise(
     population: value in endless data, with its Monte Carlo error; effect_of_one_day, effect_lasting: what a
     log point of usage does, nan beside a regressor in another unit; mean, bias (mean less population), rmse,
     mean_se; coverage of the population value by 90% and 95% intervals; rejection: share of worlds in which a
-    test at 5% rejects that the coefficient is zero.
+    test at 5% rejects that the coefficient is zero; the name of the recommended errors, coverage and rejection
+    with these, of a row whose own are others.
     """
     lines = []
     for place, row in enumerate(rows):
@@ -189,7 +208,12 @@ def summarise(
         critical = np.concatenate([block.critical[place] for block in blocks])
         distance = np.abs(coef - population) / se
         covered = [distance <= ends[:, None] for ends in critical.T]
-        rejected = np.abs(coef) / se > critical[:, LEVELS.index(0.95), None]
+        at_95 = LEVELS.index(0.95)
+        rejected = np.abs(coef) / se > critical[:, at_95, None]
+        recommended = recommended_of(row)
+        safe_se = np.concatenate([block.safe_se[place] for block in blocks])
+        safe_ends = safe_se * np.concatenate([block.safe_critical[place] for block in blocks])[:, at_95, None]
+        safe_covered, safe_rejected = np.abs(coef - population) <= safe_ends, np.abs(coef) > safe_ends
         for term_place, term in enumerate(row.terms):
             own = coef[:, term_place]
             one_day = lasting = 0.0 if term in NOT_REACTED_TO else np.nan
@@ -216,6 +240,9 @@ def summarise(
                     "coverage_90": covered[0][:, term_place].mean(),
                     "coverage_95": covered[1][:, term_place].mean(),
                     "rejection": rejected[:, term_place].mean(),
+                    "recommended": recommended.covariance if recommended else "",
+                    "coverage_95_recommended": safe_covered[:, term_place].mean() if recommended else np.nan,
+                    "rejection_recommended": safe_rejected[:, term_place].mean() if recommended else np.nan,
                 }
             )
     return pd.DataFrame(lines)

@@ -14,22 +14,30 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import numpy as np
+import pandas as pd
 from rich.console import Console
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.estimation.inference import infer_columns
+from dealer_limits.estimation.methods import Methods, load_methods
 from dealer_limits.estimation.observations import complete_rows, read_rows, variables_of
 from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import estimate, long_rows, summary_statistics
-from dealer_limits.estimation.specifications import load_registry
+from dealer_limits.estimation.specifications import Specification, load_registry
+from dealer_limits.matching.comparisons import read_comparisons
+from dealer_limits.matching.judgement import precision_and_recall, reliability, true_sets
+from dealer_limits.matching.weights import learn
 from dealer_limits.montecarlo.desk_panel_moments import Key
 from dealer_limits.montecarlo.processes import PACKAGE, code_of, digest, finish, keep
 from dealer_limits.project import PROJECT
 from dealer_limits.pseudo.parameters import WORLDS, world_parameters
 from dealer_limits.pseudo.world import write_world
+from dealer_limits.variables import documented
 from dealer_limits.warehouse import open_warehouse
 
 FIRST_SEED = 9_001
@@ -39,6 +47,8 @@ PROCESSES = 2
 POOLED_TABLES = ("11", "12", "13", "15")
 # what estimation reads, besides the seeds of the registry
 READ = ("observations", "fct_summary_statistics", "fct_figure_measure")
+# and what weights of the match are learned from, and judged by
+WEIGHED = ("int_soma_weighed_trades", "int_soma_weighed_sets", "qc_weighed_trades_judged", "qc_awards_judged")
 REGISTRY_SEEDS = ("printed_tables", "specifications", "covariances")
 # by which files of the project a world comes to be what it is
 PROJECT_FILES = ("dbt_project.yml", "macros/*.sql", "models/**/*.sql", "models/**/*.yml", "seeds/*.*")
@@ -59,8 +69,10 @@ BOOTSTRAP = Bootstrap(draws=200)
 class Column:
     """One column of Tables 11, 12, 13 or 15 in one world.
 
-    coef, se, p: (k,) of `terms`. bread: (k, k) of a linear column, as in `estimate.panel.Parts`. rows:
-    (n, 1 + k) standardised outcome and regressors of a quantile column, and its quantile.
+    coef, se, p: (k,) of `terms`. interval: (2, k) ends of 95%. recommended: the name of the recommended errors;
+    safe_p (k,) and safe_interval (2, k) with these, nan of a constant that they do not have. bread: (k, k) of a linear
+    column, as in `estimate.panel.Parts`. rows: (n, 1 + k) standardised outcome and regressors of a quantile column,
+    and its quantile.
     """
 
     key: tuple[str, str, str]
@@ -69,6 +81,10 @@ class Column:
     coef: np.ndarray
     se: np.ndarray
     p: np.ndarray
+    interval: np.ndarray
+    recommended: str
+    safe_p: np.ndarray
+    safe_interval: np.ndarray
     bread: np.ndarray | None = None
     rows: np.ndarray | None = None
     quantile: float | None = None
@@ -77,13 +93,16 @@ class Column:
 @dataclass(frozen=True)
 class WholeWorld:
     """Every estimate of one world in long form, the columns to be pooled, what figures are told by, by figure and
-    measure, and processor seconds."""
+    measure, how right the weights of the match are (`judgement.reliability`, `judgement.precision_and_recall`), and
+    processor seconds."""
 
     seed: int
     numbers: dict[Key, float]
     columns: tuple[Column, ...]
     figures: dict[tuple[str, str], float]
     seconds: float
+    reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    precision: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def run_worlds(
@@ -128,12 +147,13 @@ def simulate_world(task: tuple[int, str, float, Bootstrap, Path]) -> Path:
         marts = build_marts(data / "raw", folder)
         numbers, columns = estimate_world(marts, bootstrap)
         figures = read_figures(marts)
+        judged = judge_weights(marts)
     except DealerLimitsError as error:
         raise DealerLimitsError(f"world {world}, seed {seed}: {error}") from error
     finally:
         for part in (data, warehouse):
             shutil.rmtree(part, ignore_errors=True)
-    finished = WholeWorld(seed, numbers, columns, figures, processor_seconds() - started)
+    finished = WholeWorld(seed, numbers, columns, figures, processor_seconds() - started, *judged)
     keep(finished, path)
     return path
 
@@ -158,7 +178,7 @@ def build_marts(raw: Path, folder: Path) -> Path:
     command += ["--no-write-json", "build", "--threads", "1"]
     # no tests: those of the marts are left to builds
     command += ["--resource-type", "model", "--resource-type", "seed"]
-    command += ["--select", *REGISTRY_SEEDS, *(f"+{node}" for node in READ)]
+    command += ["--select", *REGISTRY_SEEDS, *(f"+{node}" for node in (*READ, *WEIGHED))]
     finished = subprocess.run(
         command, cwd=PROJECT, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
@@ -176,7 +196,8 @@ def estimate_world(warehouse: Path, bootstrap: Bootstrap) -> tuple[dict[Key, flo
     numbers: dict[Key, float] = {}
     columns = []
     with open_warehouse(warehouse) as connection:
-        registry = load_registry(connection)
+        registry, methods = load_registry(connection), load_methods(connection)
+        safe = _recommended(connection, registry.of_tables(POOLED_TABLES), methods, bootstrap)
         numbers |= {row[:5]: row[5] for row in summary_statistics(connection)}
         for spec, fit in estimate(connection, registry, registry.specifications, bootstrap, "arrays"):
             if isinstance(fit, str):
@@ -185,6 +206,7 @@ def estimate_world(warehouse: Path, bootstrap: Bootstrap) -> tuple[dict[Key, flo
             if spec.table not in POOLED_TABLES:
                 continue
             estimates = (spec.key, spec.dependent, spec.coefficients, fit.coef, fit.se, fit.p)
+            estimates += (np.array([fit.ci_low, fit.ci_high]), *safe[spec])
             if spec.kind == "quantile":
                 quantile = spec.estimator.partition(":")[2]
                 read = read_rows(connection, [spec])
@@ -195,6 +217,31 @@ def estimate_world(warehouse: Path, bootstrap: Bootstrap) -> tuple[dict[Key, flo
             else:
                 columns.append(Column(*estimates, bread=fit.parts.bread))
     return numbers, tuple(sorted(columns, key=lambda column: (int(column.key[0]), *column.key[1:])))
+
+
+def _recommended(
+    connection: duckdb.DuckDBPyConnection, specs: Sequence[Specification], methods: Methods, bootstrap: Bootstrap
+) -> dict[Specification, tuple[str, np.ndarray, np.ndarray]]:
+    """The name of the recommended errors of each column, p-values (k,) and intervals (2, k) with these."""
+    found = {}
+    for spec, inferred in infer_columns(connection, specs, methods.only_recommended(), bootstrap):
+        p, interval = np.full(len(spec.coefficients), np.nan), np.full((2, len(spec.coefficients)), np.nan)
+        for row in inferred.rows:
+            place = spec.coefficients.index(row.term)
+            p[place], interval[:, place] = row.p, (row.ci_low, row.ci_high)
+        found[spec] = (methods.recommended_for(spec.observations, spec.kind), p, interval)
+    return found
+
+
+def judge_weights(warehouse: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Reliability of the weights of the match, and precision and recall, beside the truth of the world."""
+    with open_warehouse(warehouse) as connection:
+        comparisons = read_comparisons(connection)
+        weights = learn(comparisons).weights
+        right, filled = true_sets(connection, comparisons)
+        rule = str(documented(PROJECT)["matching_rule"])
+        precision = precision_and_recall(connection, comparisons, weights, filled, rule)
+        return reliability(comparisons, weights, right, filled), precision
 
 
 def read_figures(warehouse: Path) -> dict[tuple[str, str], float]:
@@ -218,7 +265,7 @@ def pipeline_digest(scale: float, bootstrap: Bootstrap) -> str:
 def _sources() -> Iterable[Path]:
     yield Path(__file__).resolve()
     yield PACKAGE / "bond_calendar.py"
-    yield from code_of("pseudo", "estimation")
+    yield from code_of("pseudo", "estimation", "matching")
     for pattern in PROJECT_FILES:
         yield from (path for path in sorted(PROJECT.glob(pattern)) if path.name not in OTHER_SEEDS)
 
