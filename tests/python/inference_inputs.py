@@ -145,8 +145,8 @@ def null_rows() -> pd.DataFrame:
     unknown = float("nan")
     return pd.DataFrame(
         [
-            ("2", "a", "1", "log_limit_usage", 0.05, 500.0, 0.47, 500.0),
-            ("2", "a", "2", "log_limit_usage", 0.36, 500.0, unknown, unknown),
+            ("2", "a", "1", "log_limit_usage", 0.05, 0.47, 500.0),
+            ("2", "a", "2", "log_limit_usage", 0.36, unknown, 500.0),
         ],
         columns=[*KEYS[:4], *NULL_COLUMNS],
     )

@@ -144,7 +144,7 @@ def figures() -> dict[str, pd.DataFrame]:
     measured = pd.read_csv(seed_file("montecarlo_figures"), keep_default_na=False)
     wide = measured.pivot(index=["world", "seed"], columns="measure", values="level")
     worlds = {world: rows.droplevel("world") for world, rows in wide.groupby("world")}
-    assert {world: len(rows) for world, rows in worlds.items()} == {"paper": 20, "null": 10, "strong": 10}
+    assert {world: len(rows) for world, rows in worlds.items()} == {"paper": 20, "null": 20, "strong": 10}
     return worlds
 
 
@@ -176,7 +176,8 @@ def test_figures_of_null_worlds_show_no_reaction(figures) -> None:
         ("high_fraction", "low_fraction"),
         ("unconstrained_mean_usd_bn", "constrained_mean_usd_bn"),
     ):
-        assert 1 <= (null[more] > null[less]).sum() <= 9
+        # of twenty, as of a coin
+        assert 4 <= (null[more] > null[less]).sum() <= 16
     assert null["index_lowest"].mean() > figures["paper"]["index_lowest"].mean() + 15
 
 
