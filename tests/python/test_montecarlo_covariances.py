@@ -97,8 +97,8 @@ def test_coverage_counts_worlds_and_goes_on_where_it_was_stopped(tmp_path: Path,
 
 
 def test_recommended_errors_cover_in_93_to_98_percent_of_the_committed_worlds():
-    """And the sets of the jackknife; the Monte Carlo error of a cell is half a point. Widest, by the jackknife, are those
-    of net securities (docs/decisions.md)."""
+    """And the sets of the jackknife; the Monte Carlo error of a cell is half a point. Widest, by the jackknife, are
+    those of net securities (docs/decisions.md)."""
     found = pd.read_csv(SEEDS / "covariance_coverage.csv", dtype={"table": str})
     recommended = {
         "2": [read_methods().recommended["obs_desk_horizon", "ols"]],
