@@ -60,7 +60,7 @@ montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --world null
 	$(BIN)/dealer-limits montecarlo --world strong
 	$(BIN)/dealer-limits montecarlo --trades --world paper --reps 20
-	$(BIN)/dealer-limits montecarlo --trades --world null --reps 10
+	$(BIN)/dealer-limits montecarlo --trades --world null --reps 20
 	$(BIN)/dealer-limits montecarlo --trades --world strong --reps 10
 	$(BIN)/dealer-limits montecarlo --publish
 	$(BIN)/dealer-limits montecarlo --split

@@ -166,7 +166,7 @@ def odd_desks(raw: Path) -> None:
     """What happens to desks, firms and series in real life."""
     largest, second, third, *others, closed = firms(raw)
     desks = iter([desk for firm in (largest, second, third, *others) for desk in whole_desks(raw, firm)])
-    flat, nearly_flat, hedged, raised, doubled, won, halted, new = (next(desks) for _ in range(8))
+    flat, nearly_flat, hedged, raised, doubled, won, halted, new, turned = (next(desks) for _ in range(9))
     # a firm that closes, in all its tables at once
     without(raw, DAILY, lambda rows: (rows.desk_id.str[:4] == closed) & (rows.business_date > date(2020, 6, 30)))
     # a desk that is new; one that pauses for two months
@@ -183,6 +183,12 @@ def odd_desks(raw: Path) -> None:
         rows.loc[(rows.desk_id == flat) & (rows.business_date >= SINCE), names] = Decimal("0.00")
         scale(rows, (rows.desk_id == nearly_flat) & (rows.business_date >= SINCE), names, "0.0001")
         rows.loc[(rows.desk_id == hedged) & (rows.business_date >= SINCE), names[2:]] = None
+        # nearly all long, then nearly all short
+        for which, long, short in (
+            (rows.business_date < SINCE, "1e9", "1e7"),
+            (rows.business_date >= SINCE, "1e7", "1e9"),
+        ):
+            rows.loc[(rows.desk_id == turned) & which, names[2:]] = [Decimal(long), Decimal(short)]
     with desk_table(raw, "value_at_risk") as rows:
         rows.loc[(rows.desk_id == flat) & (rows.business_date >= SINCE), "var_99_1d"] = Decimal("0.00")
         # March 2020
@@ -255,9 +261,10 @@ def break_desks(raw: Path) -> dict[str, tuple[str, str, str]]:
     largest, second, third, fourth, *others, lost = firms(raw)
     # one desk per plant, that no other touches
     desks = iter([desk for firm in others for desk in whole_desks(raw, firm)])
-    var_desk, pnl_desk, limit_desk, huge_var, huge_pnl, huge_position = (next(desks) for _ in range(6))
+    var_desk, pnl_desk, limit_desk, huge_var, huge_pnl, huge_position, side_desk = (next(desks) for _ in range(7))
     shifted(raw, "value_at_risk", ["var_99_1d"], "1000", SINCE, lambda desk: desk == var_desk)
     shifted(raw, "pnl", ["pnl_comprehensive"], "1000", SINCE, lambda desk: desk == pnl_desk)
+    shifted(raw, "positions", ["securities_long"], "1000", SINCE, lambda desk: desk == side_desk)
     with desk_table(raw, "limit_usage") as rows:
         limit = rows[rows.desk_id == limit_desk].limit_id.iloc[0]
         which = (rows.desk_id == limit_desk) & (rows.limit_id == limit) & (rows.business_date >= SINCE)
@@ -325,6 +332,11 @@ def break_desks(raw: Path) -> dict[str, tuple[str, str, str]]:
             "level_shift",
             "pnl_comprehensive",
             f"desk {pnl_desk}",
+        ),
+        "one side of a desk's positions a thousandfold from a day on": (
+            "level_shift",
+            "securities_long_usd",
+            f"desk {side_desk}",
         ),
         "a limit in thousands from a day on": ("level_shift", "limit_size", f"limit {limit_desk} | {limit}"),
         "positions of a firm in thousands from a day on": ("level_shift", "securities_long_usd", "firm"),

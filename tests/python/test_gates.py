@@ -38,6 +38,7 @@ def test_oddities_are_published(good_build: Judged) -> None:
 DESK_CLAIMS = [
     "VaR of a desk in thousandths from a day on",
     "profits of a desk a thousandfold from a day on",
+    "one side of a desk's positions a thousandfold from a day on",
     "a limit in thousands from a day on",
     "positions of a firm in thousands from a day on",
     "transactions of all in thousands from a day on",

@@ -96,9 +96,9 @@ def test_coverage_counts_worlds_and_goes_on_where_it_was_stopped(tmp_path: Path,
     assert (tmp_path / "covariance_coverage.csv").read_text().count("\n") == len(frame) + 1
 
 
-def test_recommended_errors_cover_in_93_to_98_percent_of_the_committed_worlds():
-    """And the sets of the jackknife; the Monte Carlo error of a cell is half a point. Widest, by the jackknife, are
-    those of net securities (docs/decisions.md)."""
+def test_recommended_errors_cover_in_93_to_97_percent_of_the_committed_worlds():
+    """And the sets of the jackknife; the Monte Carlo error of a cell is half a point. By the jackknife up to 98 hold
+    the value of net securities, whose largest desks are steady (docs/decisions.md): those are wide, and no others."""
     found = pd.read_csv(SEEDS / "covariance_coverage.csv", dtype={"table": str})
     recommended = {
         "2": [read_methods().recommended["obs_desk_horizon", "ols"]],
@@ -110,9 +110,8 @@ def test_recommended_errors_cover_in_93_to_98_percent_of_the_committed_worlds():
             assert set(own["horizon"]) == {1, 5, 10} and len(own) == len(
                 [row for row in coverage_rows() if row.table == table]
             )
-            assert own["coverage"].between(0.93, 0.98).all(), own
-            wide = own[own["coverage"] > 0.975]
-            assert set(wide["outcome"]) <= {"net_securities_position"}
+            is_wide = (own["outcome"] == "net_securities_position") & ("jackknife" in name)
+            assert own["coverage"].between(0.93, np.where(is_wide, 0.98, 0.97)).all(), own
 
 
 @pytest.mark.parametrize(("world", "reps", "message"), [("mars", 10, "unknown world mars"), ("null", 1, "reps 1")])

@@ -1,8 +1,9 @@
 -- Shifts of unit from a day on: one row per column and desk, limit, firm, series or table, with the largest step in decades
 -- (powers of ten) of the mean log of half a month that lasts. Steps are to the half-month before and to the one before that, since
 -- a shift within a half-month shows in full only over the next. Zeros have no log and no part.
--- A desk that goes flat falls without limit: of desks only rises count. Of firms and tables it is the median step of their
--- desks that counts, of three at least, so that no desk that opens or closes moves it.
+-- A desk that goes flat falls without limit: of desks only rises count. A position that turns moves from its long side to its
+-- short side or back, and a unit does not: from the rise of a desk's side is taken what the other side fell. Of firms and tables
+-- it is the median step of their desks that counts, of three at least, so that no desk that opens or closes moves it.
 {% set tables = [
     ('value_at_risk', 'stg_fr_vv1__values_at_risk', 'desk', ['var_usd']),
     ('pnl', 'stg_fr_vv1__profits', 'desk', ['pnl_comprehensive_usd']),
@@ -150,6 +151,22 @@ stepped as (
 
 ),
 
+-- both sides of a position are of one name but for the side
+sized as (
+
+    select
+        *,
+        case
+            when kind <> 'desk' then abs(step)
+            else
+                step - least(step, 0) + sum(least(step, 0)) over (
+                    partition by replace(replace(subject, '_long_usd', ''), '_short_usd', ''), part, half_month
+                )
+        end as size
+    from stepped
+
+),
+
 of_groups as (
 
     {% for kind, group in [('firm', 'firms.firm_rssd'), ('table', "'all'")] -%}
@@ -175,8 +192,8 @@ final as (
         subject,
         concat(kind, ' ', part) as part,
         count(step) as counted,
-        round(max(case when kind = 'desk' then step else abs(step) end), 3) as measured
-    from stepped
+        round(max(size), 3) as measured
+    from sized
     where
         -- a single limit may be hardly used one month and much the next
         subject <> 'fr_vv1.limit_usage.usage_value'
