@@ -52,7 +52,7 @@ rules: setup
 	$(BIN)/dealer-limits rules
 	cp output/rules.md docs/rules.md
 
-# 500 worlds of each kind, whole worlds for the trade tables and Table 15, and 2,000 for the errors, which takes hours and
+# 500 worlds of each kind, whole worlds for the trade tables and Table 15, and 2,000, 500 and 500 for the errors, which takes hours and
 # goes on where it was stopped; writes seeds/montecarlo.csv, docs/montecarlo.md, docs/reaction_share.md and
 # seeds/covariance_coverage.csv
 montecarlo: setup
@@ -70,6 +70,8 @@ montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --extensions --world strong --reps 30
 	$(BIN)/dealer-limits montecarlo --extensions --publish
 	$(BIN)/dealer-limits coverage
+	$(BIN)/dealer-limits coverage --world null --reps 500
+	$(BIN)/dealer-limits coverage --world strong --reps 500
 	cp output/covariance_coverage.csv seeds/covariance_coverage.csv
 
 # `make run` up to the published warehouse, with tables made by Spark, which needs Java 17 (docs/scaling.md)

@@ -118,7 +118,7 @@ def write_all(folder: Path, weak: bool = True, tables: Collection[str] = ()) -> 
         connection.execute("create table seeds.montecarlo as from worlds")
         coverage = coverage_rows()
         connection.execute("create table seeds.covariance_coverage as from coverage")
-        assert (len(worlds), len(coverage)) == (3, 10)
+        assert (len(worlds), len(coverage)) == (3, 14)
     return folder
 
 
@@ -288,19 +288,22 @@ def coverage_rows() -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
+                "world": world,
                 "table": table,
                 "panel": "a",
                 "column": str(place),
                 "outcome": "net_position",
                 "horizon": horizon,
                 "covariance": covariance,
-                "reps": 400,
-                "coverage": shares[place],
+                "reps": 400 if world == "paper" else 100,
+                "coverage": shares[place] - (0.02 if world == "strong" else 0),
                 "error": 0.01,
             }
+            for world in ("paper", "strong")
             for table, of_table in COVERAGE.items()
             for place, horizon in enumerate((1, 10))
             for covariance, shares in of_table.items()
+            if world == "paper" or covariance.endswith("jackknife_firm")
         ]
     )
 

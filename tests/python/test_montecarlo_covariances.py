@@ -94,12 +94,25 @@ def test_coverage_counts_worlds_and_goes_on_where_it_was_stopped(tmp_path: Path,
     assert len(frame) == methods_of("ols") + methods_of("iv") + len(SETS)
     assert set(np.round(frame["coverage"] * 2, 9)) <= {0.0, 1.0, 2.0}
     assert (tmp_path / "covariance_coverage.csv").read_text().count("\n") == len(frame) + 1
+    # another kind of worlds stands beside, and of one kind the last rows
+    run_coverage("paper", 2, tmp_path, Console(file=io.StringIO()))
+    run_coverage("null", 3, tmp_path, Console(file=io.StringIO()))
+    both = pd.read_csv(tmp_path / "covariance_coverage.csv", keep_default_na=False)
+    assert both.groupby("world", sort=False)["reps"].agg(["size", "max"]).to_dict("index") == {
+        "paper": {"size": len(frame), "max": 2},
+        "null": {"size": len(frame), "max": 3},
+    }
+
+
+def committed(world: str) -> pd.DataFrame:
+    found = pd.read_csv(SEEDS / "covariance_coverage.csv", dtype={"table": str}, keep_default_na=False)
+    return found[found["world"] == world]
 
 
 def test_recommended_errors_cover_in_93_to_97_percent_of_the_committed_worlds():
     """And the sets of the jackknife; the Monte Carlo error of a cell is half a point. By the jackknife up to 98 hold
     the value of net securities, whose largest desks are steady (docs/decisions.md): those are wide, and no others."""
-    found = pd.read_csv(SEEDS / "covariance_coverage.csv", dtype={"table": str})
+    found = committed("paper")
     recommended = {
         "2": [read_methods().recommended["obs_desk_horizon", "ols"]],
         "8": [read_methods().recommended["obs_desk_horizon", "iv"], RECOMMENDED_SET],
@@ -112,6 +125,14 @@ def test_recommended_errors_cover_in_93_to_97_percent_of_the_committed_worlds():
             )
             is_wide = (own["outcome"] == "net_securities_position") & ("jackknife" in name)
             assert own["coverage"].between(0.93, np.where(is_wide, 0.98, 0.97)).all(), own
+
+
+@pytest.mark.parametrize("world", ["null", "strong"])
+def test_sets_of_the_jackknife_cover_in_93_to_98_percent_where_limits_do_nothing_and_where_they_do_much(world: str):
+    """The Monte Carlo error is one point."""
+    found = committed(world)
+    sets = found[found["covariance"] == RECOMMENDED_SET]
+    assert len(sets) == 6 and sets["coverage"].between(0.93, 0.98).all(), sets
 
 
 @pytest.mark.parametrize(("world", "reps", "message"), [("mars", 10, "unknown world mars"), ("null", 1, "reps 1")])

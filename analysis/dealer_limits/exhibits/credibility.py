@@ -18,6 +18,9 @@ from dealer_limits.montecarlo.panel_regressions import HEADLINE_TABLES
 # in the order of their reaction to limits
 WORLDS = ("null", "paper", "strong")
 NULL = "null"
+# of coverage, in this order: in the first every kind of errors is shown, in the others what is recommended
+_COVERED = "paper"
+_COVERED_WORLDS = (_COVERED, *(world for world in WORLDS if world != _COVERED))
 
 # How much a 95% interval may cover and count as right.
 GOOD_COVERAGE = (0.93, 0.97)
@@ -43,8 +46,7 @@ class Credibility:
 
     `rejecting` of `corrected` corrected specifications reject on these data, `expected` is how many do on
     average in each world. Tables are HTML, "" where there is nothing to show; `coverage` is HTML by printed
-    table, `reps` the number of worlds behind it, whose Monte Carlo error where it is 95% is `coverage_error`,
-    in points.
+    table, `covered` has by kind of worlds their number and the Monte Carlo error of 95%, in points.
     """
 
     rejecting: int
@@ -54,8 +56,7 @@ class Credibility:
     questions: tuple[Question, ...]
     worlds: str
     coverage: tuple[tuple[str, str], ...]
-    reps: int
-    coverage_error: float
+    covered: tuple[tuple[str, int, float], ...]
 
 
 def read_montecarlo(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | None:
@@ -81,7 +82,7 @@ def read_coverage(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame | None:
         return None
     return connection.execute(
         """
-        select "table", outcome, horizon, covariance, reps, coverage
+        select world, "table", outcome, horizon, covariance, reps, coverage
         from seeds.covariance_coverage
         order by "table", panel, try_cast("column" as integer), covariance
         """
@@ -102,7 +103,6 @@ def make_credibility(
     ours: dict[tuple[str, str, str, str], float],
 ) -> Credibility:
     """Lay out what there is; `ours` has the estimated coefficients by table, panel, column and term."""
-    reps = 0 if coverage is None else int(coverage["reps"].max())
     tested = None if diagnostics is None else diagnostics[diagnostics["is_tested"]]
     corrected = None if tested is None else tested[tested["is_corrected"]]
     return Credibility(
@@ -120,8 +120,12 @@ def make_credibility(
             (str(table), _coverage_table(definitions, methods, str(table), rows))
             for table, rows in coverage.groupby("table", sort=False)
         ),
-        reps=reps,
-        coverage_error=100 * (0.95 * 0.05 / reps) ** 0.5 if reps else 0.0,
+        covered=()
+        if coverage is None
+        else tuple(
+            (world, int(reps), 100 * (0.95 * 0.05 / reps) ** 0.5)
+            for world, reps in coverage.groupby("world")["reps"].max().reindex(_COVERED_WORLDS).dropna().items()
+        ),
     )
 
 
@@ -244,29 +248,41 @@ def _worlds_table(
 
 
 def _coverage_table(definitions: Definitions, methods: Methods, table: str, coverage: pd.DataFrame) -> str:
-    """A row per outcome and horizon, a column per covariance: coverage, marked where it is wrong."""
+    """A row per outcome and horizon: coverage, marked where it is wrong, by covariance, and in other worlds by those
+    that are recommended."""
     labels = methods.labels(_ESTIMATED[table]) | SETS
     recommended = (methods.recommended[_ESTIMATED[table]], RECOMMENDED_SET)
-    shown = [name for name in labels if name in set(coverage["covariance"])]
+    found = coverage.set_index(["world", "covariance"]).index
+    shown = {
+        f"{world}|{_coverage_heading(labels[name], world, name in recommended)}": (world, name)
+        for world in _COVERED_WORLDS
+        for name in labels
+        if (world, name) in found and (world == _COVERED or name in recommended)
+    }
     rows, label = [], ""
     for (name, horizon), of_row in coverage.groupby(["outcome", "horizon"], sort=False):
         own = definitions.outcome(name)
-        values = of_row.set_index("covariance")["coverage"]
+        values = of_row.set_index(["world", "covariance"])["coverage"]
         rows.append(
             {
                 "Outcome": "" if own == label else own,
                 "h": str(horizon),
-                **{_coverage_heading(labels[each], each in recommended): _covers(values[each]) for each in shown},
+                **{heading: _covers(values[each]) for heading, each in shown.items()},
             }
         )
         label = own
     frame = pd.DataFrame(rows)
     names = list(frame.columns[1:])
-    return frame_html(frame, f"coverage_{table}_table", names, raw=names)
+    spanners = {
+        world: [heading for heading in shown if heading.startswith(f"{world}|")]
+        for world in _COVERED_WORLDS
+        if any(each == world for each, _ in shown.values())
+    }
+    return frame_html(frame, f"coverage_{table}_table", names, raw=names, spanners=spanners)
 
 
-def _coverage_heading(label: str, is_recommended: bool) -> str:
-    return f"{label}, recommended" if is_recommended else label
+def _coverage_heading(label: str, world: str, is_recommended: bool) -> str:
+    return f"{label}, recommended" if world == _COVERED and is_recommended else label
 
 
 def _covers(share: float) -> str:

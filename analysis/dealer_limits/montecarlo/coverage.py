@@ -55,7 +55,8 @@ class Estimated:
 
 
 def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.DataFrame:
-    """Coverage of every covariance in `reps` worlds; writes `covariance_coverage.csv` to `output`.
+    """Coverage of every covariance in `reps` worlds; writes `covariance_coverage.csv` to `output`, beside the rows
+    of other kinds of worlds that the file has.
 
     Columns: world, table, panel, column, outcome, horizon, covariance, population, reps, coverage, error
     (Monte Carlo). Blocks of worlds are kept in `output`/covariance_coverage. Raises DealerLimitsError for an
@@ -97,11 +98,21 @@ def run_coverage(world: str, reps: int, output: Path, console: Console) -> pd.Da
             )
     frame = pd.DataFrame(summary)
     output.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(output / FILE, index=False, float_format="%.6g", lineterminator="\n")
+    _write(output / FILE, world, frame)
     for _, of_table in frame.groupby("table", sort=False):
         wide = of_table.pivot_table(index=["outcome", "horizon"], columns="covariance", values="coverage", sort=False)
         console.print((100 * wide).round(1).to_string(), highlight=False, soft_wrap=True)
     return frame
+
+
+def _write(path: Path, world: str, frame: pd.DataFrame) -> None:
+    """Rows of a kind of worlds in the place of those that the file has of it."""
+    header, *rows = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n").splitlines(keepends=True)
+    if path.exists():
+        written = path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]
+        rows += [row for row in written if not row.startswith(f"{world},")]
+    rows.sort(key=lambda row: list(WORLDS).index(row.partition(",")[0]))
+    path.write_text("".join((header, *rows)), encoding="utf-8")
 
 
 def coverage_rows() -> tuple[Specification, ...]:
