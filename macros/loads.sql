@@ -57,21 +57,41 @@
 {% endmacro %}
 
 {#- Condition: a column holds one of the values that a column of a relation has, written out, which tells the engine what parts
-    of a table it need not look at; false where the relation is empty. -#}
+    of a table it need not look at; false where the relation is empty. Days that follow each other are a range: an engine
+    holds that against each row before it reads other columns of it, a list only against the least and largest value of many. -#}
 {% macro is_one_of(column, touched_column, relation) %}
-    {%- set found = [] -%}
+    {%- set texts = [] -%}
+    {%- set days = [] -%}
     {%- set others = [] -%}
     {%- for value in run_query('select distinct ' ~ touched_column ~ ' from ' ~ relation).columns[0].values() -%}
         {%- if value is none -%}
             {%- do others.append(column ~ ' is null') -%}
+        {%- elif value.isoformat is defined -%}
+            {%- do days.append(value) -%}
         {%- else -%}
-            {%- do found.append(text_literal(value)) -%}
+            {%- do texts.append(text_literal(value)) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- if found -%}
-        {%- do others.append(column ~ ' in (' ~ found | sort | join(', ') ~ ')') -%}
+    {%- if texts -%}
+        {%- do others.append(column ~ ' in (' ~ texts | sort | join(', ') ~ ')') -%}
     {%- endif -%}
+    {%- for run in runs_of_days(days) -%}
+        {%- do others.append(column ~ " between date '" ~ run.first ~ "' and date '" ~ run.last ~ "'") -%}
+    {%- endfor -%}
     {{ return('(' ~ others | join(' or ') ~ ')' if others else 'false') }}
+{% endmacro %}
+
+{#- Days that follow each other: {first, last}. -#}
+{% macro runs_of_days(days) %}
+    {%- set runs = [] -%}
+    {%- for day in days | sort -%}
+        {%- if runs and (day - runs[-1].last).days <= 1 -%}
+            {%- do runs[-1].update({'last': day}) -%}
+        {%- else -%}
+            {%- do runs.append({'first': day, 'last': day}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(runs) }}
 {% endmacro %}
 
 {#- Rows that came and went with the files of a load: key, cell, file. -#}

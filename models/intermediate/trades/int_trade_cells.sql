@@ -17,13 +17,13 @@ changed_rows as (
 
 ),
 
-messages as (
+messages as {{ not_materialized() }} (
 
     select * from {{ ref('int_trade_messages') }}
 
 ),
 
-links as {{ materialized() }} (
+links as {{ not_materialized() }} (
 
     {{ links_of_messages('messages') }}
 
