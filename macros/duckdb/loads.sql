@@ -60,6 +60,8 @@
         {%- endif %}
         {%- endif %}
     {% endcall %}
+    {#- rows that are updated by the transaction that inserts them would all be written again, into its log -#}
+    {%- do run_query('commit; begin transaction') -%}
     {{ judge_keys(table, contract) }}
     {{ remember_files(table) }}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
