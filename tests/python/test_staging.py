@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from dealer_limits.sources.contracts import load_contracts
+from tiny_raw import CONTRACTS, good_row, write_tiny_raw
+from tiny_raw import FILES as TINY_FILES
 from workspace import Workspace
 
 # file pattern -> source table and staged model; SOMA files hold two tables and are counted apart
@@ -405,3 +407,34 @@ def test_one_source_can_lie_elsewhere_in_a_folder_of_any_name(small_raw: Path, t
     with workspace.connect_unpublished() as connection:
         read = connection.execute("select distinct raw_file from staging.base_soma__operations").fetchall()
     assert {file for (file,) in read} == files
+
+
+def test_rows_of_a_large_table_are_written_once_though_some_are_judged_again(tmp_path: Path) -> None:
+    written = Path("/proc/self/io")
+    if not written.exists():
+        pytest.skip("what a process writes is told by Linux")
+
+    def bytes_written() -> int:
+        return int(dict(line.split(": ") for line in written.read_text().splitlines())["wchar"])
+
+    raw = write_tiny_raw(tmp_path / "raw")
+    # more rows than a row group has, of which the last two have one key
+    values = {name: f"'{value}'" for name, value in good_row(CONTRACTS["trace.reports"], 0).items()}
+    values["SYSTM_CNTRL_NB"] = "'N' || least(n, 149998)"
+    selected = ", ".join(f'{value} as "{name}"' for name, value in values.items())
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"copy (select {selected} from range(150000) as numbers (n)) to '{raw / TINY_FILES['trace.reports']}'"
+            " (delimiter '|', header true, quote '')"
+        )
+    workspace = Workspace(tmp_path / "build", raw)
+    # the project is parsed, and the build file is there
+    assert workspace.dbt("run", "--select", "base_reference__firms").success
+    before = bytes_written()
+
+    assert workspace.dbt("run", "--select", "base_trace__reports").success
+
+    assert bytes_written() - before < 2 * workspace.build_file.stat().st_size
+    with workspace.connect_unpublished() as connection:
+        reasons = connection.execute("select reject_reason, count(*) from staging.base_trace__reports group by all")
+        assert dict(reasons.fetchall()) == {None: 149_999, "key repeated": 1}
