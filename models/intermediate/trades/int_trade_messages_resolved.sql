@@ -80,7 +80,6 @@ dated as {{ materialized() }} (
 
 undated as {{ materialized() }} (
 
-    {% for is_timed in [true, false] -%}
     select
         links.message_id,
         links.is_own,
@@ -99,16 +98,10 @@ undated as {{ materialized() }} (
         on
             reports.control_number = links.link_number
             and reports.cusip is not distinct from links.cusip
-            {{- ' and reports.executed_on = links.executed_on' if is_timed }}
     where
         {{ found_once() }}
         and links.link_date is null
-        {% if is_timed -%}
-        and links.executed_at is not null
-        and {{ is_touched(['reports.executed_on']) }}
-        {% else -%}
-        and links.executed_at is null
-        {% endif -%}
+        and (links.executed_at is null or reports.executed_on = links.executed_on)
         -- what carries its report's number repeats the report; a number of its own may be one that a report of another day has
         and (
             not links.is_own
@@ -119,8 +112,6 @@ undated as {{ materialized() }} (
                 and coalesce(reports.executed_at = links.executed_at, true)
             )
         )
-    {{ 'union all' if not loop.last }}
-    {% endfor -%}
 
 ),
 
