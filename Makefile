@@ -52,8 +52,8 @@ rules: setup
 	$(BIN)/dealer-limits rules
 	cp output/rules.md docs/rules.md
 
-# 500 worlds of each kind, whole worlds for the trade tables and Table 15, and 2,000, 500 and 500 for the errors, which takes hours and
-# goes on where it was stopped; writes seeds/montecarlo.csv, docs/montecarlo.md, docs/reaction_share.md and
+# 500 worlds of each kind, whole worlds for the trade tables and Table 15, and 2,000, 500 and 500 for the errors, which takes
+# hours and goes on where it was stopped; writes seeds/montecarlo.csv, docs/montecarlo.md, docs/reaction_share.md and
 # seeds/covariance_coverage.csv
 montecarlo: setup
 	$(BIN)/dealer-limits montecarlo --world paper

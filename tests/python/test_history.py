@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import re
-import resource
 import shutil
 import stat
 import subprocess
@@ -23,7 +22,7 @@ from dealer_limits.cli import app
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.history import History, why_failed
 from gate_worlds import SENTINEL, Judged
-from workspace import ROOT, Workspace
+from workspace import ROOT, Workspace, files_of_at_most
 
 
 def is_documented(code: int, line: str) -> bool:
@@ -213,13 +212,8 @@ def test_what_is_not_there_yet_is_said(tmp_path: Path, monkeypatch: pytest.Monke
 def test_disk_that_takes_no_more_is_the_line(world: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands for the end of the disk: the engine is told of both when it writes."""
     workspace = Workspace(tmp_path, world / "raw")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
-    try:
-        with pytest.raises(DealerLimitsError) as failure:
-            workspace.build("--select", "base_fr_vv1__inventory_ages")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with files_of_at_most(1_000_000), pytest.raises(DealerLimitsError) as failure:
+        workspace.build("--select", "base_fr_vv1__inventory_ages")
 
     assert str(failure.value) == "the disk is full: the published warehouse stays as it was"
     assert is_documented(2, str(failure.value))

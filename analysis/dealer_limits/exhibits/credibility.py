@@ -273,11 +273,9 @@ def _coverage_table(definitions: Definitions, methods: Methods, table: str, cove
         label = own
     frame = pd.DataFrame(rows)
     names = list(frame.columns[1:])
-    spanners = {
-        world: [heading for heading in shown if heading.startswith(f"{world}|")]
-        for world in _COVERED_WORLDS
-        if any(each == world for each, _ in shown.values())
-    }
+    spanners: dict[str, list[str]] = {}
+    for heading, (world, _) in shown.items():
+        spanners.setdefault(world, []).append(heading)
     return frame_html(frame, f"coverage_{table}_table", names, raw=names, spanners=spanners)
 
 
