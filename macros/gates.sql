@@ -158,9 +158,8 @@
         {%- do bounds.append('(' ~ text_literal(gate) ~ ', ' ~ bound ~ ')') -%}
     {%- endfor -%}
     {%- set tolerances = [] -%}
-    {%- for table in fromjson(ask('raw_tables')) -%}
-        {%- do tolerances.append('(' ~ text_literal(table) ~ ', '
-            ~ fromjson(ask('raw_contract', [table])).tolerated_rejects ~ ')') -%}
+    {%- for table, contract in fromjson(ask('raw_contracts')).items() -%}
+        {%- do tolerances.append('(' ~ text_literal(table) ~ ', ' ~ contract.tolerated_rejects ~ ')') -%}
     {%- endfor %}
     with
 

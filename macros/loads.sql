@@ -96,8 +96,7 @@
 
 {#- Rows that came and went with the files of a load: key, cell, file. -#}
 {% macro changed_rows(table) %}
-    {%- set contract = fromjson(ask('raw_contract', [table])) -%}
-    {{ return('loads.changed_' ~ contract.source ~ '__' ~ contract.entity) }}
+    {{ return('loads.changed_' ~ table.replace('.', '__')) }}
 {% endmacro %}
 
 {% macro columns_of_changed_rows(contract) %}
@@ -128,6 +127,18 @@
     {{ return(found) }}
 {% endmacro %}
 
+{#- Tables of models that a load leaves as they were published. -#}
+{% macro unchanged() %}
+    {%- set names = [] -%}
+    {%- if is_load() -%}
+        {%- set built = followers() | map(attribute='unique_id') | list -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.unique_id not in built -%}
+            {%- do names.append(node.schema ~ '.' ~ node.alias) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(names) }}
+{% endmacro %}
+
 {#- On-run-start: until it has ended, nothing can be loaded onto what a run may have changed. -#}
 {% macro begin_load() %}
     {%- if execute and flags.WHICH in ['build', 'run', 'seed'] -%}
@@ -150,9 +161,7 @@
 {% endmacro %}
 
 {% macro forget_changed_rows(but_of) %}
-    {%- for table in fromjson(ask('raw_tables')) if table not in but_of -%}
-        {%- do adapter.dispatch('drop_changed_rows')(table) -%}
-    {%- endfor -%}
+    {%- do adapter.dispatch('drop_changed_rows')(fromjson(ask('raw_contracts')) | reject('in', but_of) | list) -%}
 {% endmacro %}
 
 {#- On-run-end: a load whose models are all there is one that another can follow, published or not. -#}

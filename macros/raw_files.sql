@@ -47,7 +47,7 @@
             {%- endfor -%}
         {%- endfor -%}
         {#- a load tells of every file what became of it -#}
-        {%- set needed = fromjson(ask('raw_tables')) if is_load() else needed -%}
+        {%- set needed = fromjson(ask('raw_contracts')) | list if is_load() else needed -%}
         {%- if needed -%}
             {%- do ask('inspect_raw_files', [needed | unique | sort | join(',')]) -%}
         {%- endif -%}

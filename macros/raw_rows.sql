@@ -7,8 +7,7 @@
             "select table_name from information_schema.tables where table_schema = 'staging'"
         ).columns[0].values() -%}
         {%- set staged = [] -%}
-        {%- for table in fromjson(ask('raw_tables')) -%}
-            {%- set contract = fromjson(ask('raw_contract', [table])) -%}
+        {%- for table, contract in fromjson(ask('raw_contracts')).items() -%}
             {%- set base = 'base_' ~ contract.source ~ '__' ~ contract.entity -%}
             {%- if base in present -%}
                 {%- do staged.append({'table': table, 'base': 'staging.' ~ base, 'key': contract.key}) -%}

@@ -7,11 +7,14 @@ row of the schemas that are left out is read: it takes as long as what it copies
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
 
 from dealer_limits.errors import DealerLimitsError
+
+_WRITERS = 2
 
 
 def copy_schemas(build: duckdb.DuckDBPyConnection, schemas: Sequence[str], file: Path) -> None:
@@ -28,8 +31,10 @@ def copy_schemas(build: duckdb.DuckDBPyConnection, schemas: Sequence[str], file:
         cursor.execute(f"attach {_text(file)} as compact (storage_version 'v1.1.0', recovery_mode 'no_wal_writes')")
         try:
             cursor.execute("use compact")
-            for schema in schemas:
-                _copy_tables(cursor, source, schema)
+            places = [place for schema in schemas for place in _create_tables(cursor, source, schema)]
+            # the engine writes the rows of a small table one after the other: so two tables at a time
+            with ThreadPoolExecutor(_WRITERS) as writers:
+                list(writers.map(lambda place: _copy_rows(build, source, place), places))
             _copy_views(cursor, source, schemas)
             _copy_comments(cursor, source, schemas)
             cursor.execute("checkpoint compact")
@@ -37,7 +42,8 @@ def copy_schemas(build: duckdb.DuckDBPyConnection, schemas: Sequence[str], file:
             cursor.execute(f"use {_name(source)}; detach compact")
 
 
-def _copy_tables(cursor: duckdb.DuckDBPyConnection, source: str, schema: str) -> None:
+def _create_tables(cursor: duckdb.DuckDBPyConnection, source: str, schema: str) -> list[str]:
+    """Empty tables like those of a schema; where they are."""
     of_source = "from duckdb_schemas() where database_name = ? and schema_name = ?"
     if not cursor.execute(of_source, [source, schema]).fetchall():
         raise DealerLimitsError(f"the build has no schema {schema}")
@@ -46,10 +52,14 @@ def _copy_tables(cursor: duckdb.DuckDBPyConnection, source: str, schema: str) ->
         "select table_name, sql from duckdb_tables() where database_name = ? and schema_name = ? order by table_oid",
         [source, schema],
     ).fetchall()
-    for table, statement in tables:
+    for _, statement in tables:
         cursor.execute(statement)
-        place = f"{_name(schema)}.{_name(table)}"
-        cursor.execute(f"insert into {place} from {_name(source)}.{place}")
+    return [f"{_name(schema)}.{_name(table)}" for table, _ in tables]
+
+
+def _copy_rows(build: duckdb.DuckDBPyConnection, source: str, place: str) -> None:
+    with build.cursor() as cursor:
+        cursor.execute(f"insert into compact.{place} from {_name(source)}.{place}")
 
 
 def _copy_views(cursor: duckdb.DuckDBPyConnection, source: str, schemas: Sequence[str]) -> None:

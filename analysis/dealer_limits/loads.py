@@ -28,13 +28,14 @@ class Load:
 
     why_full: in words, why all is built; empty of a load. tables: raw tables (`source.table`) of which files
     came, changed or went since the build that is published. arrived, gone: how many files; one that changed
-    counts as both.
+    counts as both. made_with: as `made_with` returns it; empty of a full build, which says so itself.
     """
 
     why_full: str = "a build by dbt alone is a full one"
     tables: tuple[str, ...] = ()
     arrived: int = 0
     gone: int = 0
+    made_with: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def is_full(self) -> bool:
@@ -80,7 +81,8 @@ def plan_load(build_file: Path, ledger: Ledger, variables: Mapping[str, Any], ta
         return Load("the last build did not end" if build_file.exists() else "there is no build to go on from")
     if before is None:
         return Load("the last build did not end")
-    for name, digest in made_with(ledger.contracts, variables, target).items():
+    made = made_with(ledger.contracts, variables, target)
+    for name, digest in made.items():
         if json.loads(before).get(name) != digest:
             return Load(f"{name} changed")
     changed: list[str] = json.loads(tables)
@@ -94,7 +96,7 @@ def plan_load(build_file: Path, ledger: Ledger, variables: Mapping[str, Any], ta
             arrived |= set(change["arrived"])
             gone |= set(change["gone"])
             changed.append(table)
-    return Load("", tuple(sorted(set(changed))), len(arrived), len(gone))
+    return Load("", tuple(sorted(set(changed))), len(arrived), len(gone), made)
 
 
 def made_with(contracts: Mapping[str, Table], variables: Mapping[str, Any], target: str = "duckdb") -> dict[str, str]:

@@ -12,11 +12,12 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
@@ -32,6 +33,9 @@ from dealer_limits.publish import STORAGE_OF_1_1, publish, published_path, stora
 from dealer_limits.sources.files import truth_folder
 from dealer_limits.sources.ledger import Ledger
 from dealer_limits.variables import in_effect
+
+if TYPE_CHECKING:
+    from dealer_limits.quality.validate import SuiteResult
 
 _last_line: list[str] = []
 
@@ -78,7 +82,7 @@ class Plugin(BasePlugin):
         functions: dict[str, tuple[Callable[..., str], int]] = {
             "variables": (self._variables, 0),
             "inspect_raw_files": (lambda tables: self.ledger.inspect(tables.split(",")), 1),
-            "raw_tables": (lambda: json.dumps([*self.ledger.contracts]), 0),
+            "raw_contracts": (self._contracts, 0),
             "raw_contract": (lambda table: self.ledger.contracts[table].as_json(), 1),
             "raw_scans": (lambda table: json.dumps(self.ledger.scans(table)), 1),
             "raw_scans_of": (lambda table, files: json.dumps(self.ledger.scans(table, json.loads(files))), 2),
@@ -89,15 +93,18 @@ class Plugin(BasePlugin):
             "raw_files": (lambda: json.dumps(self.ledger.files()), 0),
             "control_totals": (self._control_totals, 0),
             "remove_raw_copies": (self.ledger.remove_copies, 0),
-            "this_build": (lambda: json.dumps(self._this_build | {"is_compared": bool(self._last_build())}), 0),
-            "last_build": (lambda: json.dumps(self._last_build()), 0),
+            "this_build": (lambda: json.dumps(self._this_build | {"is_compared": bool(self._last_build)}), 0),
+            "last_build": (lambda: json.dumps(self._last_build), 0),
             "about_build": (self._about_build, 0),
-            "publish_warehouse": (self._publish, 2),
+            "publish_warehouse": (self._publish, 3),
             "truth_file": (_truth_file, 1),
             "refuse": (_refuse, 1),
         }
         for name, (function, arguments) in functions.items():
             conn.create_function(name, self._as_text(function), ["VARCHAR"] * arguments, "VARCHAR", side_effects=True)
+
+    def _contracts(self) -> str:
+        return json.dumps({table: json.loads(contract.as_json()) for table, contract in self.ledger.contracts.items()})
 
     def _control_totals(self) -> str:
         sums = (total for total in self.ledger.control_totals() if total.column)
@@ -120,8 +127,11 @@ class Plugin(BasePlugin):
         return json.dumps({"is_full": current.load.is_full, "tables": current.load.tables})
 
     def _made_with(self) -> str:
-        return json.dumps(made_with(self.ledger.contracts, self._values, get_flags().TARGET or "duckdb"))
+        # of a load as they were when it was planned
+        made = current.load.made_with or made_with(self.ledger.contracts, self._values, get_flags().TARGET or "duckdb")
+        return json.dumps(made)
 
+    @cached_property
     def _last_build(self) -> dict[str, Any]:
         return last_build(published_path(self.build_file), self._this_build, self.ledger.files())
 
@@ -129,20 +139,24 @@ class Plugin(BasePlugin):
         sources = {table.source for table in self.ledger.contracts.values()}
         return json.dumps(build_facts(world_of_raw_data(sources), self._values))
 
-    def _publish(self, schemas: str, tolerated: str) -> str:
-        # a function of SQL answers while the connection is busy with it
-        with self._build.cursor() as build:
-            return publish(build, schemas.split(","), lambda incoming: self._judge(incoming, float(tolerated), build))
-
-    def _judge(self, incoming: Path, tolerated: float, build: duckdb.DuckDBPyConnection) -> None:
+    def _publish(self, schemas: str, tolerated: str, unchanged: str) -> str:
         # Great Expectations takes seconds to import, and only a build that is about to be published needs it
+        from dealer_limits.quality.run import remember
+
+        # a function of SQL answers while the connection is busy with it; what is copied is judged meanwhile
+        with self._build.cursor() as build, self._build.cursor() as read, ThreadPoolExecutor(1) as beside:
+            judged = beside.submit(self._judge, read, float(tolerated), unchanged.split(","))
+            return publish(build, schemas.split(","), lambda incoming: remember(incoming, judged.result()))
+
+    def _judge(self, build: duckdb.DuckDBPyConnection, tolerated: float, unchanged: Sequence[str]) -> list[SuiteResult]:
         from dealer_limits.quality.run import refuse_violated
 
         changed = {}
-        for contract in (self.ledger.contracts[table] for table in current.load.tables):
-            name = f"{contract.source}__{contract.entity}"
-            changed[f"staging.stg_{name}"] = f"loads.changed_{name}"
-        refuse_violated(incoming, tolerated, build, changed)
+        for table in current.load.tables:
+            contract = self.ledger.contracts[table]
+            # as the macro `changed_rows` names it
+            changed[f"staging.stg_{contract.source}__{contract.entity}"] = f"loads.changed_{table.replace('.', '__')}"
+        return refuse_violated(build, tolerated, changed, unchanged)
 
     def _as_text(self, function: Callable[..., str | None]) -> Callable[..., str]:
         def call(*arguments: str) -> str:
@@ -154,7 +168,7 @@ class Plugin(BasePlugin):
 
         # DuckDB counts the parameters of a function
         count = function.__code__.co_argcount - hasattr(function, "__self__")
-        return (lambda: call(), lambda one: call(one), lambda one, other: call(one, other))[count]
+        return (lambda: call(), lambda a: call(a), lambda a, b: call(a, b), lambda a, b, c: call(a, b, c))[count]
 
 
 def _execute(self: DuckDBCursorWrapper, sql: str, bindings: Any = None) -> Any:

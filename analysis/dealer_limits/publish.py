@@ -45,7 +45,7 @@ def publish(
     """Put a compact copy of schemas of an open build over the published warehouse, atomically; returns its path.
 
     A new file is its owner's alone to read; one that is replaced hands its mode on, and is kept beside with the
-    last few. `judge` looks at the copy before it takes the place of the last one; what it raises leaves the last
+    last few. `judge` is given the copy before it takes the place of the last one; what it raises leaves the last
     one as it is.
     """
     of_build = "select path from duckdb_databases() where database_name = current_database()"

@@ -15,6 +15,7 @@ import duckdb
 import yaml
 
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.project import read_yaml
 
 WORDS = {
     "treasury_exclusions_needed": ("all", "any"),
@@ -39,7 +40,7 @@ _TABLE = "quality.qc_variables"
 
 def documented(project: Path = Path()) -> dict[str, Any]:
     """The variables of a project and their defaults."""
-    return yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    return read_yaml((project / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
 
 
 def in_effect(given: Mapping[str, Any], project: Path = Path()) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def in_effect(given: Mapping[str, Any], project: Path = Path()) -> dict[str, Any
 def read_variables(text: str, project: Path = Path()) -> dict[str, Any]:
     """The variables that the text of `--vars` gives, YAML or JSON, as `in_effect` has them."""
     try:
-        given = yaml.safe_load(text)
+        given = read_yaml(text)
     except (yaml.YAMLError, ValueError):
         given = None
     if not isinstance(given, dict):

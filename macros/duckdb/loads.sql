@@ -12,8 +12,12 @@
     ) -%}
 {% endmacro %}
 
-{% macro duckdb__drop_changed_rows(table) %}
-    {%- do run_query('drop table if exists ' ~ changed_rows(table)) -%}
+{% macro duckdb__drop_changed_rows(tables) %}
+    {%- set statements = [] -%}
+    {%- for table in tables -%}
+        {%- do statements.append('drop table if exists ' ~ changed_rows(table)) -%}
+    {%- endfor -%}
+    {%- do of_build(statements | join('; ')) -%}
 {% endmacro %}
 
 {#- Cells one by one. -#}

@@ -19,8 +19,9 @@
             {%- if failed -%}
                 {{ log(failed ~ ' nodes failed: the published warehouse stays as it was.', info=true) }}
             {%- else -%}
-                {%- set arguments = [var('published_schemas') | join(','), var('gate_bounds').get('critical_rules', 0)] -%}
-                {{ log('Published ' ~ ask('publish_warehouse', arguments), info=true) }}
+                {{ log('Published ' ~ ask('publish_warehouse', [
+                    var('published_schemas') | join(','), var('gate_bounds').get('critical_rules', 0), unchanged() | join(',')
+                ]), info=true) }}
                 {%- do remember_published() -%}
             {%- endif -%}
         {%- endif -%}

@@ -17,11 +17,13 @@
     ) -%}
 {% endmacro %}
 
-{% macro spark__drop_changed_rows(table) %}
+{% macro spark__drop_changed_rows(tables) %}
     {%- if run_query("show databases like 'loads'").rows -%}
-        {%- do run_query('drop table if exists ' ~ changed_rows(table)) -%}
+        {%- for table in tables -%}
+            {%- do run_query('drop table if exists ' ~ changed_rows(table)) -%}
+        {%- endfor -%}
     {%- endif -%}
-    {%- do of_build('drop table if exists ' ~ changed_rows(table)) -%}
+    {{ duckdb__drop_changed_rows(tables) }}
 {% endmacro %}
 
 {#- All cells of a part of the table. -#}

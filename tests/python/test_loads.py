@@ -6,17 +6,20 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dealer_limits.loads import Load, current, made_with, plan_load
+from dealer_limits.quality.suites import Suite
+from dealer_limits.quality.validate import SuiteResult, validate_all
 from dealer_limits.sources.ledger import Ledger
 from dealer_limits.variables import documented
 from test_trace_messages import DAY, FIRST_DAY, NUMBERS_OF_A_WORLD, worlds
@@ -298,9 +301,19 @@ def test_build_that_did_not_end_is_no_ground_for_a_load(place: Place) -> None:
 
 
 def test_load_that_gates_hold_back_is_published_with_the_file_that_mends_it(
-    warehouse: Workspace, tmp_path: Path
+    warehouse: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A day is taken away, which loses rows of the last build, and comes back: all tables are as they were."""
+    """A day is taken away, which loses rows of the last build, and comes back: all tables are as they were.
+
+    Judged of what is published are the rules on tables that follow from that file.
+    """
+    judged: set[str] = set()
+
+    def note(read: Sequence[tuple[Suite, pd.DataFrame]]) -> list[SuiteResult]:
+        judged.update(suite.table for suite, _ in read)
+        return validate_all(read)
+
+    monkeypatch.setattr("dealer_limits.quality.run.validate_beside", note)
     workspace = Workspace(tmp_path, tmp_path / "raw")
     shutil.copytree(warehouse.raw, workspace.raw)
     shutil.copytree(warehouse.raw.parent / "truth", tmp_path / "truth", copy_function=shutil.copy2)
@@ -319,4 +332,6 @@ def test_load_that_gates_hold_back_is_published_with_the_file_that_mends_it(
     assert "days_lost: trace.reports" in held_back.stderr + held_back.stdout
     assert "Load: 1 files read, 0 taken out" in published.stdout
     assert differences(workspace.build_file, warehouse.build_file) == {}
+    assert {"staging.stg_trace__reports", "marts.fct_soma_sale", "quality.qc_row_counts"} <= judged
+    assert not judged & {"marts.fct_desk_day", "staging.stg_fr_vv1__limits", "staging.stg_soma__operations"}
     assert "Nothing changed" in workspace.run_here("dealer-limits", "build").stdout

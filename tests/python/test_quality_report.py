@@ -18,7 +18,7 @@ from browser import BROWSER, NO_BROWSER, Look, look_at
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.exhibits.data_quality import gates_table, read_gates
 from dealer_limits.quality import run
-from dealer_limits.quality.run import refuse_violated, run_checks
+from dealer_limits.quality.run import refuse_violated, remember, run_checks
 from dealer_limits.quality.suites import WARNING, Suite, load_suites
 from dealer_limits.quality.validate import SuiteResult, validate_all
 from quality_warehouse import DEFAULTS, write_warehouse
@@ -119,8 +119,8 @@ def test_warning_alone_does_not_fail_the_run(folder: Path, monkeypatch: pytest.M
 def test_violated_critical_rules_refuse_a_warehouse_in_one_line_without_a_value(folder: Path):
     path = write_warehouse(folder / "refused.duckdb", SECRETS)
 
-    with pytest.raises(DealerLimitsError) as refusal:
-        refuse_violated(path)
+    with duckdb.connect(path, read_only=True) as build, pytest.raises(DealerLimitsError) as refusal:
+        refuse_violated(build)
 
     line = str(refusal.value)
     assert re.fullmatch(
@@ -131,7 +131,21 @@ def test_violated_critical_rules_refuse_a_warehouse_in_one_line_without_a_value(
         line,
     )
     assert SECRET_TEXT not in line
-    refuse_violated(path, int(re.search(r"(\d+)\}", line).group(1)))
+    with duckdb.connect(path, read_only=True) as build:
+        refuse_violated(build, int(re.search(r"(\d+)\}", line).group(1)))
+
+
+def test_tables_that_a_load_left_as_they_were_are_judged_again_only_where_violations_are_counted(folder: Path):
+    """Of tolerated ones all count, whichever table they are in."""
+    path = write_warehouse(folder / "left.duckdb", SECRETS)
+    left = {suite.table for suite in load_suites(DEFAULTS)} - {"marts.dim_business_day"}
+
+    with duckdb.connect(path, read_only=True) as build:
+        (judged,) = refuse_violated(build, unchanged=left)
+        with pytest.raises(DealerLimitsError, match="expected at most 1 "):
+            refuse_violated(build, tolerated=1, unchanged=left)
+
+    assert judged.suite.table == "marts.dim_business_day"
 
 
 def test_suite_judged_before_publishing_is_not_checked_again(
@@ -140,7 +154,9 @@ def test_suite_judged_before_publishing_is_not_checked_again(
     """Those with warnings are: only critical rules are judged. A file that changed since is checked in full."""
     incoming, published = folder / "incoming.duckdb", folder / "published.duckdb"
     # nothing in the good world is to be refused
-    refuse_violated(write_warehouse(incoming))
+    with duckdb.connect(write_warehouse(incoming), read_only=True) as build:
+        results = refuse_violated(build)
+    remember(incoming, results)
     incoming.rename(published)
     checked: list[str] = []
 

@@ -16,7 +16,7 @@ import yaml
 
 from dealer_limits.errors import DealerLimitsError
 from dealer_limits.estimation.specifications import Registry, Specification
-from dealer_limits.project import PROJECT
+from dealer_limits.project import PROJECT, read_yaml
 
 ESTIMATORS = {"ols": "OLS", "iv": "IV"}
 
@@ -134,7 +134,7 @@ def plain(name: str) -> str:
 
 def _read_own(path: Path) -> dict[str, Any]:
     try:
-        labels = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        labels = read_yaml(path.read_text(encoding="utf-8")) or {}
     except (OSError, yaml.YAMLError) as error:
         raise DealerLimitsError(f"{path} cannot be read: expected YAML with tables and labels") from error
     tables = {str(number): meta for number, meta in (labels.get("tables") or {}).items()}
@@ -143,7 +143,7 @@ def _read_own(path: Path) -> dict[str, Any]:
 
 @cache
 def _exposures() -> dict[str, dict[str, Any]]:
-    record = yaml.safe_load((PROJECT / "models/exposures.yml").read_text(encoding="utf-8"))
+    record = read_yaml((PROJECT / "models/exposures.yml").read_text(encoding="utf-8"))
     return {
         exposure["name"]: exposure["config"]["meta"] | {"title": exposure["description"]}
         for exposure in record["exposures"]
@@ -154,7 +154,7 @@ def _exposures() -> dict[str, dict[str, Any]]:
 def _column_labels() -> dict[tuple[str, str], str]:
     labels = {}
     for path in sorted((PROJECT / "models/observations").glob("*.yml")):
-        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
+        for model in read_yaml(path.read_text(encoding="utf-8"))["models"]:
             for column in model["columns"]:
                 label = column.get("config", {}).get("meta", {}).get("label")
                 if label:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,26 +65,25 @@ def _unchecked(suites: Sequence[Suite], results: Sequence[SuiteResult]) -> str:
 
 
 def refuse_violated(
-    warehouse: Path,
+    build: duckdb.DuckDBPyConnection,
     tolerated: float = 0,
-    build: duckdb.DuckDBPyConnection | None = None,
     changed: Mapping[str, str] | None = None,
-) -> None:
+    unchanged: Collection[str] = (),
+) -> list[SuiteResult]:
     """Raise DealerLimitsError, in one line, where more critical rules than tolerated are violated.
 
-    `warehouse` is what is to be published of `build`, where the suites over all else are checked. `changed`: of
-    staged tables that a load changed, what has the files that did; rows of others were judged before.
+    `build` is what is about to be published, with all its tables. `changed`: of
+    staged tables that a load changed, what has the files that did; rows of others were judged before. `unchanged`:
+    tables that a load left as they were published, judged then; where some violations are tolerated, all count again.
     """
-    with open_warehouse(warehouse) as published:
-        suites = [
-            replace(suite, rules=critical)
-            for suite in (_of_changed_files(suite, changed or {}) for suite in load_suites(built_with(published)))
-            if (critical := tuple(rule for rule in suite.rules if rule.severity == CRITICAL))
-        ]
-        placed = _place(suites, published, build)
-        _check_tables(placed)
-        results = _judge(warehouse, placed)
-    _judged[identity(warehouse)] = {result.suite.name: result for result in results}
+    placed = [
+        (replace(suite, rules=critical), build)
+        for suite in (_of_changed_files(suite, changed or {}) for suite in load_suites(built_with(build)))
+        if (tolerated or suite.table not in unchanged)
+        and (critical := tuple(rule for rule in suite.rules if rule.severity == CRITICAL))
+    ]
+    _check_tables(placed)
+    results = _validate(placed)
     violated = [(result, verdict) for result in results for verdict in result.failed]
     if len(violated) > tolerated:
         result, verdict = violated[0]
@@ -93,6 +92,12 @@ def refuse_violated(
             f"{extent(result, verdict)}, the first of {len(violated)} rules; expected at most {tolerated:g} "
             f"(to publish all the same, --vars '{{gate_bounds: {{critical_rules: {len(violated)}}}}}')"
         )
+    return results
+
+
+def remember(warehouse: Path, results: Sequence[SuiteResult]) -> None:
+    """What is published of a build was found to be as the build is."""
+    _judged[identity(warehouse)] = {result.suite.name: result for result in results}
 
 
 def check_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> SuiteResult:
@@ -124,9 +129,12 @@ def _judge(warehouse: Path, placed: Sequence[Placed]) -> list[SuiteResult]:
     """What becomes of each suite, of those that this process has judged already what became of them."""
     results = dict(_judged.get(identity(warehouse), {}))
     new = [pair for pair in placed if pair[0].name not in results or results[pair[0].name].suite != pair[0]]
-    checked = validate_beside([(suite, _answer(connection, suite, suite.query)) for suite, connection in new])
-    results |= {result.suite.name: result for result in checked}
+    results |= {result.suite.name: result for result in _validate(new)}
     return [results[suite.name] for suite, _ in placed]
+
+
+def _validate(placed: Sequence[Placed]) -> list[SuiteResult]:
+    return validate_beside([(suite, _answer(connection, suite, suite.query)) for suite, connection in placed])
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, suite: Suite, query: str) -> pd.DataFrame:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-import yaml
 from jinja2 import Template
 
+from dealer_limits.project import read_yaml
 from dealer_limits.sources.contracts import Table, load_contracts
 
 CRITICAL = "critical"
@@ -116,7 +116,7 @@ def load_suites(variables: Mapping[str, Any]) -> tuple[Suite, ...]:
     template = Template(files(__package__).joinpath("suites.yml").read_text(encoding="utf-8"))
     text = template.render(var=variables.__getitem__)
     of_contracts = (suite_of_contract(table) for table in load_contracts().values())
-    return (*of_contracts, *(_suite(**entry) for entry in yaml.safe_load(text)))
+    return (*of_contracts, *(_suite(**entry) for entry in read_yaml(text)))
 
 
 def suite_of_contract(table: Table) -> Suite:

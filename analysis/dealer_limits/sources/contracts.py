@@ -14,12 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dealer_limits.errors import DealerLimitsError
+from dealer_limits.project import read_yaml
 
-# the safe one, in C where PyYAML has it
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FOLDER = Path("models/staging")
 # where the package lies in the project's folder, as it is installed
 _PROJECT = Path(__file__).parents[3]
@@ -150,7 +147,7 @@ def load_contracts(project: Path | None = None) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     folder = project or next((path for path in (Path(), _PROJECT) if (path / _FOLDER).is_dir()), Path())
     for path in sorted((folder / _FOLDER).glob("*/_*__sources.yml")):
-        for source in yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)["sources"]:
+        for source in read_yaml(path.read_text(encoding="utf-8"))["sources"]:
             common = source.get("config", {}).get("meta", {})
             for entry in source["tables"]:
                 table = _table(source["name"], entry, common)
