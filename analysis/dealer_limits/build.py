@@ -21,7 +21,6 @@ from dealer_limits.errors import DealerLimitsError, in_one_line
 from dealer_limits.history import History, facts_of_nodes, facts_of_rows, new_id
 from dealer_limits.kept import ID_FORMAT
 from dealer_limits.loads import Load, current, plan_load
-from dealer_limits.quality.ahead import import_ahead
 from dealer_limits.sources.ledger import Ledger
 from dealer_limits.steps import close_database
 from dealer_limits.variables import in_effect, read_variables
@@ -74,9 +73,6 @@ def build_warehouse(
         # what dbt writes of the whole project takes longer than many a model
         left_out = ("--exclude-resource-type", "unit_test", "--no-write-json")
         arguments = [*arguments, *left_out, "--select", *(f"source:{table}+" for table in load.tables)]
-    if "--select" not in arguments or not load.is_full:
-        # what may be published is judged
-        import_ahead()
     said: list[str] = []
 
     with Progress(

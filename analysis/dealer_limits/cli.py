@@ -146,6 +146,10 @@ def build(
 ) -> None:
     """Build, test and publish the warehouse: what follows from raw files that changed, or all (docs/operations.md)."""
     _need_project()
+    from dealer_limits.quality.ahead import import_ahead
+
+    # what is published will be judged
+    import_ahead()
     # what dbt makes of a project lives to the end: looking for cycles in it, over and over, takes a tenth of a load
     gc.disable()
     try:

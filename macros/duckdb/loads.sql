@@ -46,6 +46,8 @@
     {%- set change = changed_files(table) -%}
     {%- set columns = columns_of_changed_rows(contract) | join(', ') -%}
     {{ drop_if_of_another_type(target_relation) }}
+    {#- rows that come lie behind: they are found without a look at the others -#}
+    {%- set last_row = run_query('select coalesce(max(rowid), -1) from ' ~ this).columns[0].values()[0] if is_load() -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {% call statement('main') %}
@@ -60,7 +62,7 @@
         {%- if change.arrived %}
         insert into {{ this }} by name ({{ sql }});
         insert into {{ changed_rows(table) }}
-        select {{ columns }} from {{ this }} where raw_file in ({{ text_literals(change.arrived) }});
+        select {{ columns }} from {{ this }} where rowid > {{ last_row }};
         {%- endif %}
         {%- endif %}
     {% endcall %}

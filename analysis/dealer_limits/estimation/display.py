@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import ceil
 from textwrap import fill
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # A printed column and ours take this many characters, the terms before them as many as the second.
 _COLUMN_WIDTH = 26

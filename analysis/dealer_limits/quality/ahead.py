@@ -6,6 +6,7 @@ pickled by this project; it ends with the process that started it.
 
 from __future__ import annotations
 
+import atexit
 import os
 import pickle
 import subprocess
@@ -48,7 +49,10 @@ def validate_beside(read: Sequence[tuple[Suite, pd.DataFrame]]) -> list[SuiteRes
 @cache
 def _process() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "dealer_limits.quality.ahead"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    # where nothing is judged it is not waited for
+    atexit.register(process.kill)
+    return process
 
 
 def _serve() -> None:

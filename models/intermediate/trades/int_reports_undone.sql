@@ -17,6 +17,7 @@ reports as (
 undone as (
 
     select * from {{ ref('int_trades_undone') }}
+    where {{ is_touched(['report_executed_on', 'report_cusip']) }}
 
 ),
 
