@@ -99,6 +99,23 @@ def operations_file(day: int, cusips: list[int], version: int) -> str:
     return json.dumps(soma_document([operation], details))
 
 
+def report_of_another_day() -> tuple[list[Entry], Entry]:
+    """A cancel that says no time, of a number of two days before; and a late one that has it resolved again.
+
+    The late cancel is of a trade of another day, whose report is of the day of the first cancel: that day is looked at
+    again, and the report that the first cancel undoes is of neither.
+    """
+    trade = Entry(0, 1, "T", 36_100, "x", 0, 36_000, "S", 5, 100, "DEAL", "C")
+    other = dataclasses.replace(trade, day=1, number=2, entered=DAY + 36_100, executed_day=1)
+    cancel = dataclasses.replace(
+        trade, day=2, number=3, status="X", entered=2 * DAY, executed_day=1, executed_time=None, previous_number=1
+    )
+    late = dataclasses.replace(
+        trade, day=3, number=4, status="X", entered=3 * DAY, executed_day=3, previous_day=1, previous_number=2
+    )
+    return [trade, other, cancel], late
+
+
 @st.composite
 def deliveries(draw: st.DrawFn) -> list[Delivery]:
     """States of the folder, one after the other: of each file no version, or one of two."""
@@ -128,6 +145,10 @@ def deliveries(draw: st.DrawFn) -> list[Delivery]:
     for _ in range(draw(st.integers(4, 5))):
         choices = {name: draw(st.sampled_from([None, 0, 1, 1])) for name in sorted(versions)}
         states.append(Delivery({name: versions[name][place] for name, place in choices.items() if place is not None}))
+    early, late = report_of_another_day()
+    for state in states:
+        state.files["trace/trace_early.psv"] = write_text([row_of(entry, WORLDS) for entry in early], REPORTS)
+    states[-1].files["trace/trace_late.psv"] = write_text([row_of(late, WORLDS)], REPORTS)
     return states
 
 

@@ -66,6 +66,7 @@ def messages(draw: st.DrawFn, on: Entry, number: int) -> Entry:
                 "par": st.sampled_from([6, None]),
                 "price": st.sampled_from([101, None]),
                 "executed_time": st.sampled_from([36_060, None]),
+                "executed_day": st.integers(0, 3),
                 "side": st.just("B"),
             },
         )
