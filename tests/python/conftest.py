@@ -7,6 +7,7 @@ first, and what is built once is built by the process that needs it first while 
 from __future__ import annotations
 
 import fcntl
+import gc
 import hashlib
 import os
 import shutil
@@ -33,6 +34,9 @@ from gate_worlds import (
 )
 from other_forms import write_other_forms
 from workspace import ROOT, FailedBuild, SecondBuild, Workspace, digest, failed_nodes
+
+# what dbt makes of a project is large and lives long: looking for cycles in it, over and over, takes a tenth of a build
+gc.set_threshold(100_000, 20, 50)
 
 # enough for trades and operations of every kind; Treasury desks and the calendar are complete at any scale
 SCALE = 0.02
