@@ -177,3 +177,17 @@ def test_what_stands_in_the_way_costs_one_line_and_exit_code_2(
     assert shown.exit_code == 2
     assert shown.stderr.count("\n") == 1
     assert line in shown.stderr
+
+
+def test_program_ends_with_its_exit_code_what_it_printed_and_what_was_to_run_at_its_end(tmp_path: Path) -> None:
+    program = "import atexit; from dealer_limits.cli import program; atexit.register(print, 'at its end'); program()"
+
+    ended = [
+        subprocess.run([sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True)
+        for arguments in (["--version"], ["history"])
+    ]
+
+    assert [finished.returncode for finished in ended] == [0, 2]
+    assert ended[0].stdout.splitlines() == [f"dealer-limits {version('dealer-limits')}", "at its end"]
+    assert ended[1].stdout == "at its end\n"
+    assert ended[1].stderr.count("\n") == 1
