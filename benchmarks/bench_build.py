@@ -65,7 +65,7 @@ def alone(folder: Path, ran: list[str]) -> float:
     file = folder / "alone.duckdb"
     with duckdb.connect(file, config={"storage_compatibility_version": "v1.1.0"}) as connection:
         connection.execute("set TimeZone = 'America/New_York'")
-        connection.execute(f"attach '{folder}/warehouse/dealer_limits.duckdb' as built (read_only)")
+        connection.execute(f"attach '{folder}/warehouse/build/dealer_limits.duckdb' as built (read_only)")
         for (schema,) in connection.execute(
             "select schema_name from duckdb_schemas() where database_name = 'built' and not internal"
         ).fetchall():

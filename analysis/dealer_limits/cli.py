@@ -46,10 +46,13 @@ def program() -> None:
     try:
         app()
     except SystemExit as ended:
+        if isinstance(ended.code, str):
+            # which Python prints
+            raise
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(ended.code if isinstance(ended.code, int) else 0)
+        os._exit(ended.code or 0)
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -72,9 +72,9 @@ def refuse_violated(
 ) -> list[SuiteResult]:
     """Raise DealerLimitsError, in one line, where more critical rules than tolerated are violated.
 
-    `build` is what is about to be published, with all its tables. `changed`: of
-    staged tables that a load changed, what has the files that did; rows of others were judged before. `unchanged`:
-    tables that a load left as they were published, judged then; where some violations are tolerated, all count again.
+    `build` is what is about to be published, with all its tables. `changed`: of staged tables that a load changed,
+    what has the files that did; rows of others were judged before. `unchanged`: tables that a load left as they were
+    published, judged then; where some violations are tolerated, all count again. Returns what became of each suite.
     """
     placed = [
         (replace(suite, rules=critical), build)
@@ -96,7 +96,7 @@ def refuse_violated(
 
 
 def remember(warehouse: Path, results: Sequence[SuiteResult]) -> None:
-    """What is published of a build was found to be as the build is."""
+    """Note of a file that is about to be published what `refuse_violated` found of the build that it is copied from."""
     _judged[identity(warehouse)] = {result.suite.name: result for result in results}
 
 

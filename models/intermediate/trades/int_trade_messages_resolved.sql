@@ -13,12 +13,10 @@
 {# Of reports that a load does not touch what messages that it does not touch either have undone by a link. #}
 {% set before = this if execute and is_load() -%}
 {# The report of a number without a date is of the day of execution that its message says: where all say one, of touched days. #}
-{% set touched_days = 'true' -%}
-{% if before -%}
-    {% set touched_days = is_one_of('reports.executed_on', 'executed_on', ref('int_trade_cells'))
-        if not run_query('select count(*) from ' ~ ref('int_trade_messages') ~ ' where executed_at is null and '
-            ~ is_touched(['executed_on', 'cusip'])).columns[0].values()[0] else 'true' -%}
-{% endif -%}
+{% set untimed = 'select 1 from ' ~ ref('int_trade_messages') ~ ' where executed_at is null and '
+    ~ is_touched(['executed_on', 'cusip']) ~ ' limit 1' -%}
+{% set touched_days = is_one_of('reports.executed_on', 'executed_on', ref('int_trade_cells'))
+    if before and not run_query(untimed).rows else 'true' -%}
 {# What a row with a link's number is to the message. Said here and not as a filter on the rows, which would have the engine
    believe that they are few and keep them all in memory. -#}
 {% set fitness %}
