@@ -40,7 +40,7 @@ COPIED = (
     "staging.stg_reference__dealers",
 )
 COLUMNS_READ = (
-    *("reject_reason", "control_date", "control_number", "trade_status", "as_of_code"),
+    *("raw_file", "reject_reason", "control_date", "control_number", "trade_status", "as_of_code"),
     *("stated_control_date", "previous_control_date", "previous_control_number"),
     *(
         "cusip",
@@ -62,7 +62,7 @@ CANDIDATE_COLUMNS = (
 )
 
 CLEANING = (
-    *("int_trade_messages", "int_trade_messages_resolved"),
+    *("int_message_reports", "int_trade_messages", "int_trade_messages_resolved"),
     *("int_trades_undone", "int_trades_classified", "int_trades_cleaned"),
 )
 CANDIDATES = ("int_soma_trade_candidates",)

@@ -20,7 +20,7 @@
 {#- Condition on the columns that are a model's cell: true in a full build; in a load, of cells that it touches, or, where the
     engine overwrites parts of a table, of all that share their first column.
     of: 'changed rows', days and CUSIPs of rows of TRACE that came or went; 'resolved again', those too that messages may link
-    to these; 'files' of such rows; 'reports', their control dates and numbers. With awards=true, also days of which
+    to these; 'report days', control dates of such rows and the files in which they are. With awards=true, also days of which
     operations changed. -#}
 {% macro is_touched(columns, of='resolved again', awards=false) %}
     {%- if not execute and of == 'resolved again' -%}
@@ -34,8 +34,8 @@
     {%- set conditions = [] -%}
     {%- if 'trace.reports' in tables -%}
         {%- set touched_columns = {
-            'changed rows': ['executed_on', 'cusip'], 'resolved again': ['executed_on', 'cusip'], 'files': ['raw_file'],
-            'reports': ['control_date', 'control_number']
+            'changed rows': ['executed_on', 'cusip'], 'resolved again': ['executed_on', 'cusip'],
+            'report days': ['control_date', 'raw_file']
         }[of] -%}
         {%- if of == 'resolved again' -%}
             {#- not by ref: what makes a table of a view that follows from them asks, too -#}
@@ -103,10 +103,21 @@
     {{ return((contract.key + contract.cell + ['raw_file']) | unique | list) }}
 {% endmacro %}
 
-{#- Nodes of the project that follow from the raw tables that a load changes. -#}
-{% macro followers() %}
+{#- Nodes of the project that a whole build has: all, or of a load those that follow from the raw tables that it changes. -#}
+{% macro nodes_to_build() %}
+    {%- if not is_load() -%}
+        {{ return(graph.nodes.values() | list) }}
+    {%- endif -%}
+    {%- set nodes = [] -%}
+    {%- for id in fromjson(ask('followers')) -%}
+        {%- do nodes.append(graph.nodes[id]) -%}
+    {%- endfor -%}
+    {{ return(nodes) }}
+{% endmacro %}
+
+{% macro followers_of(tables) %}
     {%- set reached = {} -%}
-    {%- for table in fromjson(ask('load')).tables -%}
+    {%- for table in tables -%}
         {%- do reached.update({'source.' ~ project_name ~ '.' ~ table: true}) -%}
     {%- endfor -%}
     {%- set found = [] -%}
@@ -117,7 +128,7 @@
         {%- for node in left.nodes -%}
             {%- if node.depends_on and node.depends_on.nodes | select('in', reached) | list -%}
                 {%- do reached.update({node.unique_id: true}) -%}
-                {%- do found.append(node) -%}
+                {%- do found.append(node.unique_id) -%}
             {%- else -%}
                 {%- do others.append(node) -%}
             {%- endif -%}
@@ -127,12 +138,18 @@
     {{ return(found) }}
 {% endmacro %}
 
+{#- In a load, whether all that a model reads is as it was published: a model that does not follow from what came or went, that
+    replaced no cell, or of which the same is true. -#}
+{% macro reads_nothing_new() %}
+    {{ return(is_load() and not fromjson(ask('changed_of', [tojson(model.depends_on.nodes)]))) }}
+{% endmacro %}
+
 {#- Tables of models that a load leaves as they were published. -#}
 {% macro unchanged() %}
     {%- set names = [] -%}
     {%- if is_load() -%}
-        {%- set built = followers() | map(attribute='unique_id') | list -%}
-        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.unique_id not in built -%}
+        {%- set changed = fromjson(ask('changed_of', [tojson(graph.nodes | list)])) -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.unique_id not in changed -%}
             {%- do names.append(node.schema ~ '.' ~ node.alias) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -150,6 +167,7 @@
         {#- what a load changed that was not published counts as changed until something is -#}
         {%- do forget_changed_rows(tables) -%}
         {%- if is_load() -%}
+            {%- do ask('note_followers', [tojson(followers_of(tables))]) -%}
             {%- do of_build('update loads.state set made_with = null, unpublished = ' ~ text_literal(tojson(tables))) -%}
             {%- for table in tables -%}
                 {%- do adapter.dispatch('create_changed_rows')(table) -%}
@@ -168,7 +186,7 @@
 {% macro end_load(results) %}
     {%- if execute and is_load() -%}
         {%- set built = results | rejectattr('status', 'in', failures()) | map(attribute='node') | map(attribute='unique_id') | list -%}
-        {%- set models = followers() | selectattr('resource_type', 'equalto', 'model') | map(attribute='unique_id') -%}
+        {%- set models = nodes_to_build() | selectattr('resource_type', 'equalto', 'model') | map(attribute='unique_id') -%}
         {%- if not models | reject('in', built) | list -%}
             {%- do of_build('update loads.state set made_with = ' ~ text_literal(ask('made_with'))) -%}
         {%- endif -%}

@@ -15,10 +15,10 @@
     it out. Where only tests fail, what is implausible may say why they do. -#}
 {% macro without(results) %}
     {%- set ran = results | map(attribute='node') | map(attribute='unique_id') | list -%}
+    {%- set expected = nodes_to_build() -%}
     {%- set words = [] -%}
     {%- for kind, kinds in {'model': 'models', 'seed': 'seeds', 'test': 'data tests'}.items() -%}
-        {#- what does not follow from what a load changed is as it was -#}
-        {%- set missing = (followers() if is_load() else graph.nodes.values()) | selectattr('resource_type', 'equalto', kind)
+        {%- set missing = expected | selectattr('resource_type', 'equalto', kind)
             | rejectattr('unique_id', 'in', ran) | list | length -%}
         {%- if missing -%}
             {%- do words.append(missing ~ ' ' ~ kinds) -%}

@@ -39,6 +39,11 @@
     {{ return(counted.items() | selectattr(1, 'eq', 'included') | map('first') | list) }}
 {% endmacro %}
 
+{#- Where a report says no settlement, it settles when it is executed. -#}
+{% macro settlement_of_report() %}
+    {{- 'coalesce(reports.settlement_date, reports.executed_on)' -}}
+{% endmacro %}
+
 {#- The links of messages to the rows that they name: {link_date, link_number}. Its own number is a link of a cancel and of the
     old half of a correction. -#}
 {% macro links_of_messages(messages) %}

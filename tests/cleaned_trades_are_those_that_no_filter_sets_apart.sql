@@ -9,7 +9,7 @@ standing as (
     from {{ ref('int_trades_classified') }}
     where
         set_apart_as is null
-        and {{ is_touched(['control_date', 'control_number'], of='reports') }}
+        and {{ is_touched(['control_date'], of='report days') }}
 
 ),
 
@@ -19,7 +19,7 @@ cleaned as (
         control_date,
         control_number
     from {{ ref('int_trades_cleaned') }}
-    where {{ is_touched(['control_date', 'control_number'], of='reports') }}
+    where {{ is_touched(['control_date'], of='report days') }}
 
 )
 

@@ -28,7 +28,8 @@ class Load:
 
     why_full: in words, why all is built; empty of a load. tables: raw tables (`source.table`) of which files
     came, changed or went since the build that is published. arrived, gone: how many files; one that changed
-    counts as both. made_with: as `made_with` returns it; empty of a full build, which says so itself.
+    counts as both. made_with: as `made_with` returns it; empty of a full build, which says so itself. is_resumed: what
+    an earlier load changed was not published, and counts as changed still.
     """
 
     why_full: str = "a build by dbt alone is a full one"
@@ -36,6 +37,7 @@ class Load:
     arrived: int = 0
     gone: int = 0
     made_with: Mapping[str, str] = field(default_factory=dict, compare=False)
+    is_resumed: bool = False
 
     @property
     def is_full(self) -> bool:
@@ -85,7 +87,8 @@ def plan_load(build_file: Path, ledger: Ledger, variables: Mapping[str, Any], ta
     for name, digest in made.items():
         if json.loads(before).get(name) != digest:
             return Load(f"{name} changed")
-    changed: list[str] = json.loads(tables)
+    unpublished: list[str] = json.loads(tables)
+    changed = set(unpublished)
     arrived, gone = set(), set()
     for table, contract in ledger.contracts.items():
         loaded = {name: digest for of, name, digest in files if of == table}
@@ -95,8 +98,8 @@ def plan_load(build_file: Path, ledger: Ledger, variables: Mapping[str, Any], ta
                 return Load(f"files of {table} changed")
             arrived |= set(change["arrived"])
             gone |= set(change["gone"])
-            changed.append(table)
-    return Load("", tuple(sorted(set(changed))), len(arrived), len(gone), made)
+            changed.add(table)
+    return Load("", tuple(sorted(changed)), len(arrived), len(gone), made, bool(unpublished))
 
 
 def made_with(contracts: Mapping[str, Table], variables: Mapping[str, Any], target: str = "duckdb") -> dict[str, str]:

@@ -48,6 +48,9 @@ class Plugin(BasePlugin):
         self.build_file = Path(self.creds.path)
         self.ledger = Ledger(self.build_file.parent)
         self._lock = threading.RLock()
+        # of a load: nodes that follow from what came or went, and those of them that it left as they were
+        self._followers: list[str] = []
+        self._unchanged: set[str] = set()
         # however the run ends
         atexit.register(self.ledger.remove_copies)
         try:
@@ -89,6 +92,10 @@ class Plugin(BasePlugin):
             "changed_files": (lambda table, loaded: json.dumps(self.ledger.changes(table, json.loads(loaded))), 2),
             "raw_digests": (lambda table: json.dumps(self.ledger.digests(table)), 1),
             "load": (self._load, 0),
+            "note_followers": (self._note_followers, 1),
+            "followers": (lambda: json.dumps(self._followers), 0),
+            "note_unchanged": (lambda node: self._unchanged.add(node), 1),
+            "changed_of": (self._changed_of, 1),
             "made_with": (self._made_with, 0),
             "raw_files": (lambda: json.dumps(self.ledger.files()), 0),
             "control_totals": (self._control_totals, 0),
@@ -125,6 +132,15 @@ class Plugin(BasePlugin):
 
     def _load(self) -> str:
         return json.dumps({"is_full": current.load.is_full, "tables": current.load.tables})
+
+    def _note_followers(self, nodes: str) -> None:
+        self._followers = json.loads(nodes)
+        self._unchanged.clear()
+
+    def _changed_of(self, nodes: str) -> str:
+        """Of nodes those whose tables may be other than those that were published."""
+        unchanged = set() if current.load.is_resumed else self._unchanged
+        return json.dumps([node for node in json.loads(nodes) if node in self._followers and node not in unchanged])
 
     def _made_with(self) -> str:
         # of a load as they were when it was planned

@@ -130,11 +130,17 @@
     {%- endif -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {% call statement('main') %}
+    {% call statement('outdated', fetch_result=True) %}
         delete from {{ this }}
-        where {{ is_touched(config.require('cell'), **config.get('touched', {})) }};
-        insert into {{ this }} by name ({{ sql }});
+        where {{ is_touched(config.require('cell'), **config.get('touched', {})) }}
     {% endcall %}
+    {% call statement('main', fetch_result=True) %}
+        insert into {{ this }} by name ({{ sql }})
+    {% endcall %}
+    {#- none where there were none -#}
+    {%- if load_result('outdated').table.columns[0].values()[0] + load_result('main').table.columns[0].values()[0] == 0 -%}
+        {%- do ask('note_unchanged', [model.unique_id]) -%}
+    {%- endif -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {% do adapter.commit() %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

@@ -10,6 +10,9 @@
 {% endmaterialization %}
 
 {% macro replace_in_place(relation, sql, pre_hooks, post_hooks) %}
+    {%- if reads_nothing_new() -%}
+        {{ return(left_as_it_is(relation)) }}
+    {%- endif -%}
     {{ drop_if_of_another_type(relation) }}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -26,6 +29,13 @@
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {% do adapter.commit() %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [relation]}) }}
+{% endmacro %}
+
+{#- Of a load: a model that reads nothing that changed is what it would be made anew. -#}
+{% macro left_as_it_is(relation) %}
+    {%- do ask('note_unchanged', [model.unique_id]) -%}
+    {% call noop_statement('main', 'UNCHANGED') %}{% endcall %}
     {{ return({'relations': [relation]}) }}
 {% endmacro %}
 

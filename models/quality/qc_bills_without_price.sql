@@ -6,10 +6,18 @@ trades as (
 
     select
         'trade' as kind,
-        concat(cast(control_date as string), '/', control_number) as record_id,
-        cusip,
-        trade_date as record_date
-    from {{ ref('int_bill_trades_without_price') }}
+        concat(cast(reports.control_date as string), '/', reports.control_number) as record_id,
+        reports.cusip,
+        reports.trade_date as record_date
+    from {{ ref('int_bill_reports_without_price') }} as reports
+    where
+        not exists (
+            select 1
+            from {{ ref('int_trades_undone') }} as undone
+            where
+                reports.control_date = undone.control_date
+                and reports.control_number = undone.control_number
+        )
 
 ),
 

@@ -219,7 +219,7 @@ def test_base_models_are_read_within_staging_only(manifest: dict[str, Any]) -> N
     }
 
     # a message that is rejected still undoes its report
-    messages = {"int_trade_messages", "int_trade_messages_resolved", "int_trade_cells"}
+    messages = {"int_message_reports", "int_trade_messages_resolved", "int_trade_cells"}
     assert {name for name in readers if not name.startswith("stg_")} == messages
 
 

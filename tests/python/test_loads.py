@@ -31,7 +31,7 @@ REPORTS = CONTRACTS["trace.reports"]
 # all that reads trade reports in parts
 LAST_MODELS = (
     *("int_soma_trade_candidates", "int_soma_day_trades", "int_dealer_customer_trades", "int_trade_parties"),
-    *("int_bill_trades_without_price", "qc_trade_filters", "qc_messages_undoing_nothing"),
+    *("qc_bills_without_price", "qc_trade_filters", "qc_messages_undoing_nothing", "int_soma_pairs"),
 )
 LOAD = Load("", ("soma.operation_details", "soma.operations", "trace.reports"))
 # in a delivery: it costs builds, and worlds next to nothing
@@ -69,7 +69,8 @@ def row_of(entry: Entry, world: int) -> Row:
         "RPT_SIDE_CD": entry.side,
         "ENTRD_VOL_QT": "" if entry.par is None else f"{entry.par}00000",
         "ENTRD_PR": "" if entry.price is None else str(entry.price),
-        "RPTG_PARTY_ID": "ABCD" if entry.party == "DEAL" else "EFGH",
+        # of the tiny world's dealers, which are primary ones
+        "RPTG_PARTY_ID": "D0" if entry.party == "DEAL" else "D1",
         "RPTG_PARTY_GVP_ID": "",
         "CNTRA_PARTY_ID": entry.contra,
         "CNTRA_PARTY_GVP_ID": "",
@@ -137,7 +138,9 @@ def deliveries(draw: st.DrawFn) -> list[Delivery]:
         for name, rows in lines.items()
     }
     for day in range(3):
-        bought = [draw(st.lists(st.integers(0, 49), min_size=1, max_size=20, unique=True)) for _ in range(2)]
+        # among them what the reports of another day are of
+        numbers = st.lists(st.integers(0, 49), min_size=1, max_size=20, unique=True)
+        bought = [[*draw(numbers), 2 * WORLDS] for _ in range(2)]
         versions[f"soma/day_{day}.json"] = [operations_file(day, cusips, place) for place, cusips in enumerate(bought)]
     # an operation whose versions are in two files
     versions["soma/day_1_again.json"] = [operations_file(1, [3, 4, 5], 3), operations_file(1, [5, 6], 4)]
@@ -173,8 +176,8 @@ def deliver(raw: Path, delivery: Delivery) -> None:
             (raw / name).write_text(content)
 
 
-def build(workspace: Workspace, load: Load | None = None) -> None:
-    """All that the last models need, or of a load what of it follows from its tables."""
+def build(workspace: Workspace, load: Load | None = None) -> dict[str, str]:
+    """All that the last models need, or of a load what of it follows from its tables; what dbt says of each node."""
     selected = [f"+{model}" for model in LAST_MODELS]
     if load:
         selected = [f"source:{table}+,{models}" for table in load.tables for models in selected]
@@ -186,6 +189,7 @@ def build(workspace: Workspace, load: Load | None = None) -> None:
     assert done.result, done.exception
     failed = [(node.node.name, node.message) for node in done.result.results if node.status in ("error", "fail")]
     assert failed == []
+    return {node.node.name: node.message for node in done.result.results}
 
 
 def differences(loaded: Path, full: Path) -> dict[str, int]:
@@ -226,6 +230,34 @@ def test_loads_leave_what_a_full_build_leaves(places: tuple[Workspace, Workspace
     build(full)
 
     assert differences(loaded.build_file, full.build_file) == {}
+
+
+def test_load_that_touches_no_award_leaves_the_match_as_it_is(places: tuple[Workspace, Workspace]) -> None:
+    workspace, _ = places
+    load = Load("", ("trace.reports",))
+    candidate = Entry(1, 1, "T", DAY + 36_100, "y", 1, 36_000, "S", 5, 100, "DEAL", "C")
+    files = {
+        "soma/day_1.json": operations_file(1, [49], 0),
+        "trace/trace_of_award.psv": write_text([row_of(candidate, 24)], REPORTS),
+        "trace/trace_of_none.psv": write_text(
+            [row_of(dataclasses.replace(candidate, cusip="x", number=2), 24)], REPORTS
+        ),
+    }
+    deliver(workspace.raw, Delivery(files))
+    build(workspace)
+
+    del files["trace/trace_of_none.psv"]
+    deliver(workspace.raw, Delivery(files))
+    of_no_award = build(workspace, load)
+    # what was not published may be other than what is published, whatever came since
+    of_resumed_load = build(workspace, dataclasses.replace(load, is_resumed=True))
+    del files["trace/trace_of_award.psv"]
+    deliver(workspace.raw, Delivery(files))
+    of_award = build(workspace, load)
+
+    assert of_no_award["int_soma_pairs"] == "UNCHANGED" != of_no_award["int_trade_parties"]
+    assert "UNCHANGED" not in of_resumed_load.values()
+    assert of_award["int_soma_pairs"] != "UNCHANGED"
 
 
 @dataclass(frozen=True)
@@ -309,7 +341,7 @@ def test_what_was_not_published_yet_is_built_with_what_changed(place: Place) -> 
     with duckdb.connect(place.build) as connection:
         connection.execute("""update loads.state set unpublished = '["market.move"]'""")
 
-    assert place.plan() == Load("", ("market.move",))
+    assert place.plan() == Load("", ("market.move",), is_resumed=True)
 
 
 def test_build_that_did_not_end_is_no_ground_for_a_load(place: Place) -> None:

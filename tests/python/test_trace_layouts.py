@@ -16,6 +16,7 @@ from workspace import Workspace
 MODELS = (
     "base_trace__reports",
     "stg_trace__reports",
+    "int_message_reports",
     "int_trade_messages",
     "int_trade_cells",
     "int_trade_messages_resolved",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from trace_oracle import Entry, undone
 from workspace import Workspace
 
-MODELS = ("int_trade_messages", "int_trade_messages_resolved", "int_trades_undone")
+MODELS = ("int_message_reports", "int_trade_messages", "int_trade_messages_resolved", "int_trades_undone")
 FIRST_DAY = date(2020, 3, 16)
 DAY = 86_400
 # numbers and CUSIPs of a world are its own, so that many worlds lie in one table
@@ -127,7 +127,7 @@ def undone_by_models(statements: Statements, drawn: Sequence[Sequence[Entry]]) -
                 executed_at::timestamp as executed_at,
                 par_usd::decimal(18, 2) as par_usd,
                 entered_price::decimal(20, 6) as entered_price,
-                columns('control_number|status|as_of_code|cusip|report_side|mpid|reason')::varchar
+                columns('control_number|status|as_of_code|cusip|report_side|mpid|reason|raw_file')::varchar
             from rows;
             create view staging.stg_trace__reports as
             select * from staging.base_trace__reports where reject_reason is null
@@ -176,6 +176,7 @@ def _row(entry: Entry, world: int) -> dict[str, object]:
         "reporting_mpid": entry.party,
         "contra_mpid": entry.contra,
         "reject_reason": "ENTRD_VOL_QT is missing" if entry.is_bad else None,
+        "raw_file": "trace/trace.psv",
     }
 
 

@@ -1,14 +1,14 @@
-{{ config(materialized='by_cell', cell=['raw_file'], touched={'of': 'files'}) }}
+{{ config(materialized='by_cell', cell=['control_date', 'raw_file'], touched={'of': 'report days'}) }}
 
--- One row per file of TRACE, day of report and of execution, party and filter: staged reports and what they add up to, as if no
--- message undid any (int_reports_undone has those that one does). What is told of all reports is told from here, so that
--- none but those of new files are read for it.
+-- One row per file of TRACE, control date, day of report and of execution, party and filter: staged reports and what they add up
+-- to, as if no message undid any (int_reports_undone has those that one does). What is told of all reports is told from here, so
+-- that none but those of new files are read for it.
 with
 
 reports as (
 
     select * from {{ ref('stg_trace__reports') }}
-    where {{ is_touched(['raw_file'], of='files') }}
+    where {{ is_touched(['control_date', 'raw_file'], of='report days') }}
 
 ),
 
@@ -22,6 +22,7 @@ priced as (
 
     select
         reports.raw_file,
+        reports.control_date,
         cast(reports.reported_at as date) as report_date,
         reports.executed_on as trade_date,
         reports.reporting_mpid,
@@ -45,6 +46,7 @@ final as (
 
     select
         raw_file,
+        control_date,
         report_date,
         trade_date,
         reporting_mpid,
@@ -71,7 +73,7 @@ final as (
         {{ sum_of_logs('note_price') }} as log10_note_price
     from priced
     group by
-        raw_file, report_date, trade_date, reporting_mpid, dealer_mpid, is_with_customer, set_apart_as
+        raw_file, control_date, report_date, trade_date, reporting_mpid, dealer_mpid, is_with_customer, set_apart_as
 
 )
 

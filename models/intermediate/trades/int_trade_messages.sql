@@ -1,26 +1,15 @@
 {{ config(materialized='by_cell', cell=['executed_on', 'cusip'], touched={'of': 'changed rows'}) }}
 
--- One row per message that undoes a report: a cancel (X), either half of a correction (C and R), a reversal (Y, or an as-of R).
--- Rejected rows too: what a message names counts, whatever its own par or price holds.
-{% set touched = is_touched(['executed_on', 'cusip'], of='changed rows') -%}
+-- One row per message that undoes a report.
 {% set attributes = [
     'cusip', 'executed_on', 'executed_at', 'report_side', 'entered_price', 'reporting_mpid', 'contra_mpid',
 ] -%}
 with
 
--- conditions of one column each, which the scan applies before it reads the others
 message_reports as (
 
-    select * from {{ ref('base_trace__reports') }}
-    where
-        trade_status <> 'T'
-        and {{ touched }}
-    union all
-    select * from {{ ref('base_trace__reports') }}
-    where
-        trade_status = 'T'
-        and as_of_code = 'R'
-        and {{ touched }}
+    select * from {{ ref('int_message_reports') }}
+    where {{ is_touched(['executed_on', 'cusip'], of='changed rows') }}
 
 ),
 

@@ -25,7 +25,7 @@ trades as (
         reports.control_number,
         reports.cusip,
         reports.executed_on as trade_date,
-        coalesce(reports.settlement_date, reports.executed_on) as settlement_date,
+        {{ settlement_of_report() }} as settlement_date,
         reports.executed_at,
         coalesce(reports.reporting_give_up_mpid, reports.reporting_mpid) as dealer_mpid,
         reports.report_side,
