@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from dealer_limits.quality.validate import SuiteResult
 
 _last_line: list[str] = []
+# kept with the flags of dbt, of which every run has its own
+_REFUSED = "REFUSED_BY_DEALER_LIMITS"
 
 
 class Plugin(BasePlugin):
@@ -106,6 +108,7 @@ class Plugin(BasePlugin):
             "publish_warehouse": (self._publish, 3),
             "truth_file": (_truth_file, 1),
             "refuse": (_refuse, 1),
+            "refused": (_refused, 0),
         }
         for name, (function, arguments) in functions.items():
             conn.create_function(name, self._as_text(function), ["VARCHAR"] * arguments, "VARCHAR", side_effects=True)
@@ -200,10 +203,17 @@ def _refuse(line: str) -> None:
 
     Where dbt is the program, its own last words are several lines: the one that counts comes after them.
     """
-    object.__setattr__(get_flags(), "FAIL_FAST", True)
+    flags = get_flags()
+    object.__setattr__(flags, "FAIL_FAST", True)
+    object.__setattr__(flags, _REFUSED, _refused() or line)
     if Path(sys.argv[0]).stem == "dbt" and not _last_line:
         atexit.register(lambda: print(_last_line[-1], file=sys.stderr))
     _last_line.append(line)
+
+
+def _refused() -> str:
+    """What this run refused first; empty where it refused nothing."""
+    return getattr(get_flags(), _REFUSED, "")
 
 
 def _truth_file(name: str) -> str:

@@ -1,9 +1,11 @@
 {#- The schemas that are published are copied into a new file, which replaces the one that analysts read. -#}
 {% macro duckdb__publish_warehouse(results) %}
     {%- if execute and flags.WHICH in ['build', 'run'] -%}
-        {%- for result in results if 'bad input: ' in (result.message or '') | string -%}
-            {{ stop_build('bad input: ' ~ ((result.message | string).split('bad input: ')[1]).split('\n')[0]) }}
-        {%- endfor -%}
+        {#- not from the results: where dbt ends early it may not wait for that of the model that refused -#}
+        {%- set refused = ask('refused') -%}
+        {%- if refused -%}
+            {{ stop_build(refused) }}
+        {%- endif -%}
     {%- endif -%}
     {%- if execute and flags.WHICH == 'build' -%}
         {%- set failed = results | selectattr('status', 'in', failures()) | list | length -%}

@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from dbt.artifacts.schemas.results import RunStatus
+from dbt.artifacts.schemas.run import RunResult
+from dbt.task.build import BuildTask
 
 from dealer_limits.errors import DealerLimitsError
 from workspace import Workspace
@@ -327,6 +330,25 @@ def test_column_that_fails_throughout_a_file_stops_the_build(
     workspace: Workspace, break_it: Break, file: str, problem: str, expected: str
 ) -> None:
     break_it(workspace.raw)
+
+    with pytest.raises(DealerLimitsError) as refusal:
+        workspace.build("--select", f"models/staging/{file.partition('/')[0]}")
+
+    assert_says(str(refusal.value), workspace, file, problem, expected)
+
+
+def test_line_is_said_where_dbt_ends_before_it_has_the_result_of_the_model_that_refused(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_it, file, problem, expected = next(iter(STAGED_CASES.values()))
+    break_it(workspace.raw)
+    handle = BuildTask._handle_result
+
+    def lose_failures(task: BuildTask, result: RunResult) -> None:
+        if result.status != RunStatus.Error:
+            handle(task, result)
+
+    monkeypatch.setattr(BuildTask, "_handle_result", lose_failures)
 
     with pytest.raises(DealerLimitsError) as refusal:
         workspace.build("--select", f"models/staging/{file.partition('/')[0]}")

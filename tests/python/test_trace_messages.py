@@ -18,7 +18,8 @@ from workspace import Workspace
 MODELS = ("int_message_reports", "int_trade_messages", "int_trade_messages_resolved", "int_trades_undone")
 FIRST_DAY = date(2020, 3, 16)
 DAY = 86_400
-# numbers and CUSIPs of a world are its own, so that many worlds lie in one table
+# numbers and CUSIPs of a world are its own, so that many worlds lie in one table; worlds count from one, so that its
+# numbers are equally long and have one order as text and as numbers
 NUMBERS_OF_A_WORLD = 100
 
 
@@ -110,7 +111,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Statements:
 
 
 def undone_by_models(statements: Statements, drawn: Sequence[Sequence[Entry]]) -> list[set[tuple[int, int]]]:
-    rows = pd.DataFrame(_row(entry, world) for world, entries in enumerate(drawn) for entry in entries)
+    rows = pd.DataFrame(_row(entry, world) for world, entries in enumerate(drawn, 1) for entry in entries)
     with duckdb.connect() as connection:
         connection.execute("attach ':memory:' as dealer_limits; use dealer_limits")
         connection.execute("create schema staging; create schema intermediate")
@@ -143,7 +144,7 @@ def undone_by_models(statements: Statements, drawn: Sequence[Sequence[Entry]]) -
             """
         ).fetchall():
             world, of_world = divmod(int(number), NUMBERS_OF_A_WORLD)
-            found[world].add(((control_date - FIRST_DAY).days, of_world))
+            found[world - 1].add(((control_date - FIRST_DAY).days, of_world))
     return found
 
 
