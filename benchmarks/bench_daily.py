@@ -195,7 +195,7 @@ def check_load(environment: dict[str, str], file: Path) -> None:
 def compare_tables(loaded: Path, file: Path) -> int:
     """How many tables two files have alike, but for those of NOT_COMPARED. Raises ValueError where one differs."""
     with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'America/New_York'")
+        connection.execute("set TimeZone = 'America/New_York'; set enable_progress_bar = false")
         connection.execute(f"attach '{loaded}' as a (read_only); attach '{file}' as b (read_only)")
         tables = connection.execute(
             "select schema_name || '.' || table_name, table_name from duckdb_tables() where database_name = 'b'"

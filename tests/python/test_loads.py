@@ -6,6 +6,9 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -258,6 +261,51 @@ def test_load_that_touches_no_award_leaves_the_match_as_it_is(places: tuple[Work
     assert of_no_award["int_soma_pairs"] == "UNCHANGED" != of_no_award["int_trade_parties"]
     assert "UNCHANGED" not in of_resumed_load.values()
     assert of_award["int_soma_pairs"] != "UNCHANGED"
+
+
+# with new files in staging and half of the models built
+KILL = """
+import os, signal, sys
+from dbt.cli.main import dbtRunner
+from dealer_limits import plugin
+from dealer_limits.loads import Load, current
+
+execute = plugin._execute
+
+
+def killed(self, sql, bindings=None):
+    if "delete from" in sql and "int_trade_messages_resolved" in sql:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return execute(self, sql, bindings)
+
+
+plugin._execute = killed
+current.load = Load("", ("trace.reports",))
+dbtRunner().invoke(["--log-level", "none", "build", "--exclude-resource-types", "unit_test", "test", *sys.argv[1:]])
+"""
+
+
+def test_killed_load_is_no_ground_for_another(places: tuple[Workspace, Workspace]) -> None:
+    workspace, _ = places
+    report = Entry(1, 1, "T", DAY + 36_100, "y", 1, 36_000, "S", 5, 100, "DEAL", "C")
+    deliver(workspace.raw, Delivery())
+    build(workspace)
+    deliver(workspace.raw, Delivery({"trace/trace_1.psv": write_text([row_of(report, 1)], REPORTS)}))
+    with duckdb.connect(workspace.build_file) as connection:
+        # as a whole build leaves it
+        connection.execute("update loads.state set made_with = '{}'")
+
+    selected = [f"source:trace.reports+,+{model}" for model in LAST_MODELS]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILL, "--select", *selected], cwd=ROOT, env=os.environ | workspace.environment
+    )
+
+    assert killed.returncode == -signal.SIGKILL
+    ledger = Ledger(workspace.build_file.parent, workspace.environment)
+    assert plan_load(workspace.build_file, ledger, documented()) == Load("the last build did not end")
+    with duckdb.connect(workspace.build_file, read_only=True) as connection:
+        files = connection.execute("select distinct raw_file from staging.base_trace__reports").fetchall()
+    assert ("trace/trace_1.psv",) in files
 
 
 @dataclass(frozen=True)
