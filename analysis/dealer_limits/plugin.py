@@ -37,7 +37,6 @@ from dealer_limits.variables import in_effect
 if TYPE_CHECKING:
     from dealer_limits.quality.validate import SuiteResult
 
-_last_line: list[str] = []
 # kept with the flags of dbt, of which every run has its own
 _REFUSED = "REFUSED_BY_DEALER_LIMITS"
 
@@ -205,10 +204,12 @@ def _refuse(line: str) -> None:
     """
     flags = get_flags()
     object.__setattr__(flags, "FAIL_FAST", True)
-    object.__setattr__(flags, _REFUSED, _refused() or line)
-    if Path(sys.argv[0]).stem == "dbt" and not _last_line:
-        atexit.register(lambda: print(_last_line[-1], file=sys.stderr))
-    _last_line.append(line)
+    if _refused():
+        return
+    object.__setattr__(flags, _REFUSED, line)
+    if Path(sys.argv[0]).stem == "dbt":
+        # standard error is looked up at the end: while a function of SQL runs it is another
+        atexit.register(lambda: print(line, file=sys.stderr))
 
 
 def _refused() -> str:

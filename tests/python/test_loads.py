@@ -31,7 +31,7 @@ from trace_oracle import Entry
 from workspace import ROOT, Workspace
 
 REPORTS = CONTRACTS["trace.reports"]
-# all that reads trade reports in parts
+# all that reads trade reports in parts, and some of what reads that
 LAST_MODELS = (
     *("int_soma_trade_candidates", "int_soma_day_trades", "int_dealer_customer_trades", "int_trade_parties"),
     *("qc_bills_without_price", "qc_trade_filters", "qc_messages_undoing_nothing", "int_soma_pairs"),
