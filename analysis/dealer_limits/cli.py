@@ -531,11 +531,15 @@ def calibrate(
     """Fit the world `paper` to the printed numbers, or check all of them on 20 fresh whole worlds."""
     from dealer_limits.montecarlo.calibration_check import check_calibration
     from dealer_limits.montecarlo.calibration_fit import fit_parameters
+    from dealer_limits.montecarlo.illiquidity_fit import fit_illiquidity_parameters
+    from dealer_limits.montecarlo.levels_fit import fit_levels
     from dealer_limits.montecarlo.trade_fit import fit_trade_parameters
 
     if check:
         check_calibration(console, output)
     else:
+        fit_levels(console)
         fit_parameters(console)
-        # trades follow the usage of the desks
+        # both follow the usage of the desks
         fit_trade_parameters(console)
+        fit_illiquidity_parameters(console)

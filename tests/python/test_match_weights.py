@@ -40,8 +40,14 @@ PAR = 100
 SECONDS = (math.nan, 3000, 600, 600, 600, 600, 1800, 3600, math.nan, math.nan)
 # a world that is planted: shares of levels among fills, and among others
 M_TIME, U_TIME = (0, 0, 0.1, 0.6, 0.1, 0, 0.1, 0.1, 0, 0), (0.2, 0.2, 0.04, 0.04, 0.04, 0.04, 0.12, 0.22, 0.1, 0)
-M_PRICE, U_PRICE = (0, 0.3, 0.3, 0.2, 0.1, 0.1, 0, 0, 0), (0.01, 0.05, 0.09, 0.15, 0.2, 0.2, 0.2, 0.1, 0)
+NEVER = (0,) * 11
+M_PRICE, U_PRICE = (
+    (0, 0.3, 0.3, 0.2, 0.1, 0.1, 0, 0, 0, *NEVER),
+    (0.01, 0.05, 0.09, 0.15, 0.2, 0.2, 0.2, 0.1, 0, *NEVER),
+)
 M_HISTORY, U_HISTORY = (0.05, 0.05, 0.2, 0.5, 0.2), (0.2, 0.4, 0.2, 0.1, 0.1)
+M_LOT, U_LOT = (0.7, 0.2, 0.1), (0.5, 0.2, 0.3)
+M_TWIN, U_TWIN = (0.8, 0.2), (0.95, 0.05)
 KIND_OF_AWARD = {"alone": 0.4, "two": 0.3, "one of two": 0.15, "more than it": 0.05, "none": 0.1}
 
 
@@ -71,9 +77,12 @@ def plant(seed: int, awards: int, others: float = 1.5, cusip_days: int = 1) -> t
             trade = f"{name}-{number}"
             if is_fill:
                 truth[name].add(trade)
-            time, price, history = (
-                int(rng.choice(len(share), p=share))
-                for share in ((M_TIME, M_PRICE, M_HISTORY) if is_fill else (U_TIME, U_PRICE, U_HISTORY))
+            of_fills, of_others = (
+                (M_TIME, M_PRICE, M_HISTORY, M_LOT, M_TWIN),
+                (U_TIME, U_PRICE, U_HISTORY, U_LOT, U_TWIN),
+            )
+            time, price, history, lot, twin = (
+                int(rng.choice(len(share), p=share)) for share in (of_fills if is_fill else of_others)
             )
             if is_fill and kind in ("alone", "more than it"):
                 price = 0
@@ -81,7 +90,7 @@ def plant(seed: int, awards: int, others: float = 1.5, cusip_days: int = 1) -> t
             rows += [
                 {"award_id": f"a{other:05d}", "trade_id": trade, "par_cents": par, "price_level": price,
                  "time_level": time if other == award else 0, "history_level": history,
-                 "award_of_cusip_day": other % cusip_days + 1}
+                 "lot_level": lot, "twin_level": twin, "award_of_cusip_day": other % cusip_days + 1}
                 for other in wanted
             ]  # fmt: skip
     trades = pd.DataFrame(rows)
@@ -121,7 +130,7 @@ def sets_of(trades: pd.DataFrame, truth: dict[str, set[str]]) -> pd.DataFrame:
 def enumerated(comparisons: Comparisons) -> Callable[[Levels, Chance], tuple[float, dict[tuple[int, int], float]]]:
     """What gives, by plain enumeration, the log likelihood of levels, priors aside, and the posterior of each award's
     candidates (0 for none)."""
-    columns = ["time_level", "price_level", "history_level", "par_level"]
+    columns = ["time_level", "price_level", "history_level", "par_level", "lot_level", "twin_level"]
     trades = list(comparisons.trades[columns].itertuples(index=False))
     members: dict[int, list[int]] = {}
     for row, trade in zip(comparisons.leg_set.tolist(), comparisons.leg_trade.tolist(), strict=True):
@@ -131,31 +140,43 @@ def enumerated(comparisons: Comparisons) -> Callable[[Levels, Chance], tuple[flo
     for row, (award, *told) in enumerate(comparisons.sets[columns].to_numpy().tolist()):
         of_award[award].append((*told, members[row]))
     most = int(comparisons.sets["trades"].max())
+    listed = comparisons.trades["award"].value_counts().reindex(range(len(comparisons.awards)), fill_value=0).tolist()
 
     def told(levels: Levels, chance: Chance) -> tuple[float, dict[tuple[int, int], float]]:
         rate = [
             levels.u_time[t.time_level] * levels.u_price[t.price_level]
-            * levels.others[t.par_level, t.history_level]
+            * levels.others[0, t.par_level, t.history_level] * levels.u_lot[t.par_level, t.lot_level]
+            * levels.u_twin[t.twin_level]
             for t in trades
         ]  # fmt: skip
-        total, posterior = sum(map(math.log, rate)) - len(of_award) * levels.others.sum(), {}
+        total, posterior = sum(map(math.log, rate)), {}
+        shape, mean = levels.evenness, levels.others[0].sum()
+
+        def of_count(count: int) -> float:
+            # the probability of so many of a Poisson process of gamma distributed mean, but for mean^count / count!
+            return stats.nbinom.pmf(count, shape, shape / (shape + mean)) * math.factorial(count) / mean**count
+
         for award, sets in of_award.items():
-            terms = {0: levels.sets[-1]}
+            terms = {0: levels.sets[-1] * of_count(listed[award])}
             for kind, count, gap, candidate, places in sets:
                 is_part = KINDS[kind].startswith("in part")
                 term = levels.sets[kind * most + count - 1] * math.factorial(count - is_part)
+                term *= of_count(listed[award] - count)
                 if count > 1 and KINDS[kind] != "less":
                     term /= math.exp(chance.kind[kind])
-                if KINDS[kind] in ("less", "in part, off price"):
+                if count > 1 and KINDS[kind] in ("less", "in part, off price"):
                     term *= levels.m_gap[kind, gap] / math.exp(chance.gap[kind, gap])
                 for place in places:
                     t = trades[place]
-                    if count == 1 and KINDS[kind] != "less":
+                    if count == 1 and KINDS[kind] == "less":
+                        role, price = 4, 1
+                    elif count == 1:
                         role, price = (1 if is_part else 0), 0
                     else:
                         role, price = (3 if is_part and place == min(places) else 2), 1
                     term *= levels.m_time[t.time_level] * levels.m_price[price, t.price_level]
-                    term *= levels.m_par[role, t.par_level] * levels.m_history[t.par_level, t.history_level]
+                    term *= levels.m_par[0, role, t.par_level] * levels.m_history[t.par_level, t.history_level]
+                    term *= levels.m_lot[t.par_level, t.lot_level] * levels.m_twin[t.twin_level]
                     term /= rate[place]
                 terms[candidate] = term
             whole = sum(terms.values())
@@ -265,7 +286,13 @@ def test_what_is_learned_is_what_was_planted(world: tuple[Comparisons, np.ndarra
     assert learned.levels.m_time == pytest.approx(np.array(M_TIME), abs=0.02)
     # of trades of the award's par, of which nearly all are fills
     assert learned.levels.m_history[0] == pytest.approx(np.array(M_HISTORY), abs=0.06)
-    assert learned.levels.others.sum() == pytest.approx(2.5, abs=0.15)
+    assert learned.levels.others[0].sum() == pytest.approx(2.5, abs=0.15)
+    # of less than the award, from a quarter on, where there are enough of both
+    assert learned.levels.m_lot[3] == pytest.approx(np.array(M_LOT), abs=0.06)
+    assert learned.levels.u_lot[3] == pytest.approx(np.array(U_LOT), abs=0.06)
+    assert learned.levels.m_twin == pytest.approx(np.array(M_TWIN), abs=0.03)
+    # a Poisson process, of which all awards have as many
+    assert learned.levels.evenness > 30
     assert learned.levels.sets[-1] == pytest.approx(KIND_OF_AWARD["none"], abs=0.03)
 
 

@@ -124,9 +124,9 @@ def test_planted_effects_are_those_of_the_world() -> None:
 
     assert paper[concession] == 0.021
     assert strong[concession] == pytest.approx(3 * paper[concession])
+    # slopes on MOVE are no reaction
     assert {place for place, effect in null.items() if effect} == {
-        ("15", "a", "1", "move"),
-        ("15", "b", "1", "move"),
+        ("15", panel, column, "move") for panel in "ab" for column in "1234"
     }
 
 

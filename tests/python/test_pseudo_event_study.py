@@ -99,19 +99,24 @@ def test_concession_of_the_longest_bonds_is_found_in_the_true_sales_as_table_12_
     """
     quiet = {f"offer_noise_{life}": 0.0 for life in ("short", "middle", "long")}
     for name, planted in (("strong", 3 * 0.021), ("null", 0.0)):
-        world = simulate_trade_world(1, 1.0, None, {**world_parameters(name), **quiet})
-        fills = world.soma.fills[world.soma.fills["dealer"] < world.log_usage.shape[1]]
-        average = world.soma.awards["average_price"].to_numpy()[fills["award"]]
-        day, security = fills["day"].to_numpy(), fills["security"].to_numpy()
-        life = np.digitize(years_to_maturity(world.universe.securities, event_days())[security, day], [5, 10])
-        on_usage = world.log_usage.to_numpy()[day, fills["dealer"]]
-        values = {f"of_{place}": np.where(life == place, on_usage, 0.0) for place in range(3)}
-        cheaper = (average - fills["price"].to_numpy()) / 1e6
-        effects = np.column_stack([pd.factorize(security)[0], day])
-        fit = fit_linear(take_out_effects({"cheaper": cheaper, **values}, effects), "cheaper", list(values))
+        found = np.mean([longest_concession(seed, {**world_parameters(name), **quiet}) for seed in (1, 2, 3)], axis=0)
         # prices are on a grid of 1/256
-        assert fit.coef[2] == pytest.approx(planted, rel=0.2, abs=0.002)
-        assert (fit.coef[:2] < fit.coef[2] + 0.002).all()
+        assert found[2] == pytest.approx(planted, rel=0.2, abs=0.002)
+        assert (found[:2] < found[2] + 0.002).all()
+
+
+def longest_concession(seed: int, parameters: dict[str, float]) -> np.ndarray:
+    """(3,) slopes of what true sales are cheaper than their award, by remaining life."""
+    world = simulate_trade_world(seed, 1.0, None, parameters)
+    fills = world.soma.fills[world.soma.fills["dealer"] < world.log_usage.shape[1]]
+    average = world.soma.awards["average_price"].to_numpy()[fills["award"]]
+    day, security = fills["day"].to_numpy(), fills["security"].to_numpy()
+    life = np.digitize(years_to_maturity(world.universe.securities, event_days())[security, day], [5, 10])
+    on_usage = world.log_usage.to_numpy()[day, fills["dealer"]]
+    values = {f"of_{place}": np.where(life == place, on_usage, 0.0) for place in range(3)}
+    cheaper = (average - fills["price"].to_numpy()) / 1e6
+    effects = np.column_stack([pd.factorize(security)[0], day])
+    return fit_linear(take_out_effects({"cheaper": cheaper, **values}, effects), "cheaper", list(values)).coef
 
 
 def test_size_has_next_to_nothing_to_do_with_usage() -> None:
@@ -148,7 +153,7 @@ def figures() -> dict[str, pd.DataFrame]:
     return worlds
 
 
-# what must hold in 17 of 20 worlds `paper`, signs and sizes: the printed ranges are in seeds/printed_figures.csv
+# what must hold in 18 of 20 worlds `paper`, signs and sizes: the printed ranges are in seeds/printed_figures.csv
 LINES_OF_FIGURES = {
     "the index falls in the days of stress": lambda rows: rows["index_at_stress_end"] < 90,
     "the index ends within a tick of the printed axis": lambda rows: rows["index_lowest"].between(30, 60),
@@ -166,7 +171,7 @@ LINES_OF_FIGURES = {
 
 @pytest.mark.parametrize("line", LINES_OF_FIGURES)
 def test_figures_of_whole_worlds_have_the_signs_and_sizes_of_the_printed_ones(figures, line: str) -> None:
-    assert LINES_OF_FIGURES[line](figures["paper"]).sum() >= 17
+    assert LINES_OF_FIGURES[line](figures["paper"]).sum() >= 18
 
 
 def test_figures_of_null_worlds_show_no_reaction(figures) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -11,11 +12,16 @@ import pytest
 
 from conftest import SCALE
 from dealer_limits.estimation.quantile import Bootstrap
-from dealer_limits.estimation.run import estimate
+from dealer_limits.estimation.run import estimate, long_rows
 from dealer_limits.estimation.specifications import Specification, load_registry
+from dealer_limits.montecarlo import calibration_fit, levels_fit
 from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
+from dealer_limits.montecarlo.illiquidity_fit import illiquidity_numbers
+from dealer_limits.montecarlo.levels_fit import level_moments, level_targets
 from dealer_limits.montecarlo.panel_regressions import estimate_on, panel_specifications, panel_variables
-from dealer_limits.pseudo.parameters import world_parameters
+from dealer_limits.montecarlo.processes import PACKAGE
+from dealer_limits.pseudo.desk_treasury import simulate_treasury_desks
+from dealer_limits.pseudo.parameters import parameter_rows, world_parameters
 from dealer_limits.pseudo.world import DEFAULT_SEED
 from workspace import Workspace
 
@@ -67,6 +73,44 @@ def test_instruments_in_memory_are_those_of_the_warehouse(
         assert len(ours) == len(theirs)
         assert (theirs != 0).any()
         assert ours == pytest.approx(theirs, abs=1e-12)
+
+
+def test_levels_in_memory_are_those_of_the_warehouse(connection: duckdb.DuckDBPyConnection) -> None:
+    summary = connection.execute("select outcome, statistic, value from marts.fct_summary_statistics where panel = 'a'")
+    marts = {("1", "a", "", outcome, statistic): value for outcome, statistic, value in summary.fetchall()}
+    figures = connection.execute("select figure, measure, level from marts.fct_figure_measure")
+    marts |= {("figure", figure, "", measure, "level"): level for figure, measure, level in figures.fetchall()}
+
+    memory = level_moments(simulate_treasury_desks(DEFAULT_SEED, world_parameters()))
+
+    assert set(level_targets()) <= set(memory)
+    assert memory == pytest.approx({key: marts[key] for key in memory}, rel=1e-6)
+
+
+def test_table_15_in_memory_is_that_of_the_warehouse(connection: duckdb.DuckDBPyConnection) -> None:
+    registry, draws = load_registry(connection), Bootstrap(draws=10)
+    specs = [spec for spec in registry.specifications if spec.table == "15"]
+    marts = {
+        row[:5]: row[5] for spec, fit in estimate(connection, registry, specs, draws) for row in long_rows(spec, fit)
+    }
+
+    memory = illiquidity_numbers(DEFAULT_SEED, dict(world_parameters()), draws)
+
+    assert {key[:3] for key in memory} == {spec.key for spec in specs}
+    assert memory == pytest.approx({key: marts[key] for key in memory}, abs=1e-8)
+
+
+def test_sizes_that_are_written_back_unmoved_are_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in ((levels_fit, "SIZES_FILE"), (calibration_fit, "PARAMETER_FILE")):
+        committed = getattr(module, name)
+        copy = tmp_path / committed.name
+        copy.write_bytes(committed.read_bytes())
+        monkeypatch.setattr(module, name, copy)
+
+    levels_fit.write_levels({row.parameter: row.value for row in parameter_rows()}, np.zeros(200))
+
+    assert (tmp_path / "desk_sizes.csv").read_bytes() == (PACKAGE / "pseudo" / "desk_sizes.csv").read_bytes()
+    assert (tmp_path / "parameters.csv").read_bytes() == (PACKAGE / "pseudo" / "parameters.csv").read_bytes()
 
 
 def test_two_stage_least_squares_is_that_of_another_package(panel: DeskPanel) -> None:

@@ -11,16 +11,19 @@ import pandas as pd
 # what a set is to its award, as `kind` of int_soma_weighed_sets; a kind is named by its place
 KINDS = ("whole", "whole, off price", "less", "in part", "in part, off price")
 WHOLE, WHOLE_OFF_PRICE, LESS, IN_PART, IN_PART_OFF_PRICE = range(len(KINDS))
-# what a trade is in a set: all that filled the award, whole or in part; one of several; the one that filled it in part
-ROLES = ("alone", "alone in part", "one of several", "in part")
-ALONE, ALONE_IN_PART, OF_SEVERAL, LARGEST_IN_PART = range(len(ROLES))
+# what a trade is in a set: all that filled the award, whole or in part; one of several; the one that filled it in part;
+# all that is seen of what filled it
+ROLES = ("alone", "alone in part", "one of several", "in part", "all that is seen")
+ALONE, ALONE_IN_PART, OF_SEVERAL, LARGEST_IN_PART, ALL_SEEN = range(len(ROLES))
 # levels of each comparison, unknown ones among them (int_soma_weighed_trades, int_soma_weighed_sets)
-LEVELS = {"time": 10, "price": 9, "par": 5, "history": 5, "gap": 6}
+# what awards are told apart by: fills are parts of an award, others have a size of their own
+AWARD_SIZES_CENTS = (2_000_000_000, 6_000_000_000, 15_000_000_000)
+LEVELS = {"time": 10, "price": 20, "par": 5, "history": 5, "lot": 3, "twin": 2, "gap": 6}
 
 _TRADES = """
 select
     award_id, trade_id, dealer_mpid, place, award_of_cusip_day, is_in_window, time_level, time_level_seconds,
-    price_level, par_level, history_level, cast(100 * par_usd as bigint) as par_cents
+    price_level, par_level, history_level, lot_level, twin_level, cast(100 * par_usd as bigint) as par_cents
 from intermediate.int_soma_weighed_trades
 order by award_id, place
 """
@@ -84,9 +87,7 @@ def arrange(awards: pd.DataFrame, trades: pd.DataFrame, sets: pd.DataFrame) -> C
     in_part = np.isin(kind, (IN_PART, IN_PART_OFF_PRICE))[leg_set]
     # trades are in the order of their par: the first of a set is the largest
     role = np.where(in_part & is_first, LARGEST_IN_PART, OF_SEVERAL)
-    role = np.where(
-        is_alone, np.where(in_part, ALONE_IN_PART, np.where(kind[leg_set] == LESS, OF_SEVERAL, ALONE)), role
-    )
+    role = np.where(is_alone, np.where(in_part, ALONE_IN_PART, np.where(kind[leg_set] == LESS, ALL_SEEN, ALONE)), role)
     cents = trades["par_cents"].to_numpy()[leg_trade]
     above = np.bincount(leg_set, cents, len(sets)).astype(np.int64) - sets["filled_cents"].to_numpy()
     lengths = trades.groupby("time_level")["time_level_seconds"].first().reindex(range(LEVELS["time"]))

@@ -62,7 +62,8 @@ _MARTS = {
         {
             "comparison": (
                 "varchar not null",
-                "time, price (alone, or one of several), par (by the part in a set) or history (by par).",
+                "time, price (alone, or one of several), par (by the part in a set and the size of the award), history "
+                "or lot (by par) or twin.",
             ),
             "level": ("integer not null", "Level, as in int_soma_weighed_trades."),
             "m": ("double not null", "Its share among trades that filled an award."),
@@ -171,18 +172,22 @@ def _dollars(cents: np.ndarray) -> np.ndarray:
 
 def _shares(learned: Learned) -> pd.DataFrame:
     levels = learned.levels
-    others = levels.others
+    others = levels.others.sum(axis=0)
     shares = {
         "time": (levels.m_time, levels.u_time),
         "price, alone": (levels.m_price[0], levels.u_price),
         "price, one of several": (levels.m_price[1], levels.u_price),
         **{
-            f"par, {role}": (levels.m_par[place], others.sum(axis=1) / others.sum()) for place, role in enumerate(ROLES)
+            f"par, {role}, size {size}": (of_roles[place], of_size.sum(axis=1) / of_size.sum())
+            for size, (of_roles, of_size) in enumerate(zip(levels.m_par, levels.others, strict=True))
+            for place, role in enumerate(ROLES)
         },
         **{
             f"history, par {par}": (levels.m_history[par], others[par] / others[par].sum())
             for par in range(LEVELS["par"])
         },
+        **{f"lot, par {par}": (levels.m_lot[par], levels.u_lot[par]) for par in range(LEVELS["par"])},
+        "twin": (levels.m_twin, levels.u_twin),
     }
     return pd.DataFrame(
         [

@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
 
 from dealer_limits.matching.comparisons import (
     ALONE,
     ALONE_IN_PART,
+    AWARD_SIZES_CENTS,
     IN_PART,
     IN_PART_OFF_PRICE,
     KINDS,
@@ -28,6 +30,8 @@ from dealer_limits.matching.comparisons import (
 
 # trades added to each level, and awards to each kind and number of trades, before shares are taken: none is impossible
 TRADES_BEFORE, AWARDS_BEFORE = 0.5, 0.1
+# of how many others awards have: from as different as can be to alike
+EVENNESS = (0.05, 1000.0)
 # of log weights at the start, where nothing is known: sets that are whole are likelier, and those of fewer trades
 START_OF_WHOLE, START_PER_TRADE = 6.0, -0.5
 # chance coincidences are told anew so many times, a few steps each; then steps go on until no weight moves by more
@@ -54,9 +58,10 @@ class Levels:
     """What is learned. m: among trades that filled an award; u: among others.
 
     sets: (kinds x trades + 1,) probability that an award is filled by a set of that kind and number of trades, the last
-    one that it is filled by none. m_time, u_time (10,); m_price (alone or not, 9), u_price (9,); m_par (roles, 5);
-    m_history (5, 5) by par; others (5, 5): other trades per award, by par beside the award and history; m_gap
-    (kinds, 6).
+    one that it is filled by none. m_time, u_time (10,); m_price (alone or not, 20), u_price (20,); m_par (sizes of
+    awards, roles, 5); m_history (5, 5) and m_lot, u_lot (5, 3) by par; m_twin, u_twin (2,); others (sizes of awards, 5,
+    5): other trades per award, by par beside the award and history; evenness: shape of the gamma distribution by which
+    awards of a size differ in how many; m_gap (kinds, 6).
     """
 
     sets: np.ndarray
@@ -66,7 +71,12 @@ class Levels:
     u_price: np.ndarray
     m_par: np.ndarray
     m_history: np.ndarray
+    m_lot: np.ndarray
+    u_lot: np.ndarray
+    m_twin: np.ndarray
+    u_twin: np.ndarray
     others: np.ndarray
+    evenness: float
     m_gap: np.ndarray
 
 
@@ -101,12 +111,19 @@ class Pairs:
         trades, sets = comparisons.trades, comparisons.sets
         self.awards = len(comparisons.awards)
         self.award_of_trade, self.award_of_set = (rows["award"].to_numpy() for rows in (trades, sets))
-        self.time, self.price, self.par, self.history = (
-            trades[f"{name}_level"].to_numpy(dtype=np.int64) for name in ("time", "price", "par", "history")
+        self.time, self.price, self.par, self.history, self.lot, self.twin = (
+            trades[f"{name}_level"].to_numpy(dtype=np.int64)
+            for name in ("time", "price", "par", "history", "lot", "twin")
         )
         self.kind, self.count, self.gap = (
             sets[name].to_numpy(dtype=np.int64) for name in ("kind", "trades", "gap_level")
         )
+        awarded = comparisons.awards["awarded_cents"].to_numpy()
+        self.size_of_award = np.searchsorted(AWARD_SIZES_CENTS, awarded, side="right")
+        self.size = self.size_of_award[self.award_of_trade]
+        self.listed = np.bincount(self.award_of_trade, minlength=self.awards)
+        # trades of the award that are others, where a set filled it
+        self.left = self.listed[self.award_of_set] - self.count
         self.leg_set, self.leg_trade, self.leg_role = comparisons.leg_set, comparisons.leg_trade, comparisons.leg_role
         self.most_trades = max(int(self.count.max(initial=1)), 1)
         self.cell = self.kind * self.most_trades + self.count - 1
@@ -115,8 +132,8 @@ class Pairs:
         has_largest = np.isin(self.kind, (IN_PART, IN_PART_OFF_PRICE))
         self.log_orders = gammaln(np.where(has_largest, self.count, self.count + 1))
         self.is_several = self.count > 1
-        # a sum that is the award's is at no distance, and an average price that agrees says more
-        self.has_gap = np.isin(self.kind, (LESS, IN_PART_OFF_PRICE))
+        # a sum that is the award's is at no distance, an average price that agrees says more, of one trade par says it
+        self.has_gap = np.isin(self.kind, (LESS, IN_PART_OFF_PRICE)) & self.is_several
         self.seconds = comparisons.seconds
 
 
@@ -157,13 +174,18 @@ def weigh(pairs: Pairs, log_sets: np.ndarray, log_none: np.ndarray, of_award: np
 
 def scores(pairs: Pairs, levels: Levels, chance: Chance) -> tuple[np.ndarray, np.ndarray]:
     """Log weights of sets (sets,) and of none (awards,), up to what they share."""
-    of_trade = np.log(levels.m_time[pairs.time]) + np.log(levels.m_history[pairs.par, pairs.history])
-    of_trade = of_trade - _log_intensity(pairs, levels)
+    of_trade = (
+        np.log(levels.m_time[pairs.time])
+        + np.log(levels.m_history[pairs.par, pairs.history])
+        + np.log(levels.m_lot[pairs.par, pairs.lot])
+        + np.log(levels.m_twin[pairs.twin])
+        - _log_intensity(pairs, levels)
+    )
     by_role = np.array(
         [
             of_trade
             + np.log(levels.m_price[int(role not in (ALONE, ALONE_IN_PART)), pairs.price])
-            + np.log(levels.m_par[role, pairs.par])
+            + np.log(levels.m_par[pairs.size, role, pairs.par])
             for role in range(len(ROLES))
         ]
     )
@@ -172,7 +194,17 @@ def scores(pairs: Pairs, levels: Levels, chance: Chance) -> tuple[np.ndarray, np
     log_sets -= np.where(pairs.is_several, chance.kind[pairs.kind], 0)
     gap = np.log(levels.m_gap[pairs.kind, pairs.gap]) - chance.gap[pairs.kind, pairs.gap]
     log_sets += np.where(pairs.has_gap, gap, 0)
-    return log_sets, np.full(pairs.awards, np.log(levels.sets[-1]))
+    of_count = _log_of_counts(pairs, levels.evenness, levels.others.sum(axis=(1, 2)))
+    log_none = np.log(levels.sets[-1]) + of_count[pairs.size_of_award, pairs.listed]
+    return log_sets + of_count[pairs.size_of_award[pairs.award_of_set], pairs.left], log_none
+
+
+def _log_of_counts(pairs: Pairs, evenness: float, mean: np.ndarray) -> np.ndarray:
+    """(sizes, most trades + 1) log of how likely so many others are, but for what their comparisons say: an award has
+    the mean (sizes,) times a gamma distributed number, so that counts are negative binomial."""
+    count = np.arange(pairs.listed.max(initial=0) + 1)
+    of_spread = gammaln(evenness + count) - gammaln(evenness) + evenness * np.log(evenness)
+    return of_spread - (evenness + count) * np.log(evenness + mean[:, None])
 
 
 def _log_intensity(pairs: Pairs, levels: Levels) -> np.ndarray:
@@ -180,21 +212,26 @@ def _log_intensity(pairs: Pairs, levels: Levels) -> np.ndarray:
     return (
         np.log(levels.u_time[pairs.time])
         + np.log(levels.u_price[pairs.price])
-        + np.log(levels.others[pairs.par, pairs.history])
+        + np.log(levels.u_lot[pairs.par, pairs.lot])
+        + np.log(levels.u_twin[pairs.twin])
+        + np.log(levels.others[pairs.size, pairs.par, pairs.history])
     )
 
 
 def log_others(pairs: Pairs, levels: Levels, of_award: np.ndarray) -> float:
-    """Log likelihood of all trades, were they others: points of a Poisson process, of which an award has as many as
-    another."""
-    return float(of_award[pairs.award_of_trade] @ _log_intensity(pairs, levels) - of_award.sum() * levels.others.sum())
+    """Log likelihood of the comparisons of all trades, were they others."""
+    return float(of_award[pairs.award_of_trade] @ _log_intensity(pairs, levels))
 
 
 def log_prior(pairs: Pairs, levels: Levels) -> float:
     """What the trades and awards that are added to each level weigh: the other part of the objective."""
-    of_trades = (levels.m_price, levels.u_price, levels.m_time, levels.u_time, levels.m_par, levels.m_history)
+    of_trades = (
+        *(levels.m_price, levels.u_price, levels.m_time, levels.u_time, levels.m_par, levels.m_history),
+        *(levels.m_lot, levels.u_lot, levels.m_twin, levels.u_twin),
+    )
     total = sum(np.log(share).sum() for share in (*of_trades, levels.m_gap))
-    return float(TRADES_BEFORE * total + AWARDS_BEFORE * (np.log(levels.sets).sum() + np.log(levels.others).sum()))
+    of_awards = np.log(levels.sets).sum() + np.log(levels.others).sum() - levels.others.sum()
+    return float(TRADES_BEFORE * total + AWARDS_BEFORE * of_awards)
 
 
 def maximise(pairs: Pairs, weights: Weights, of_award: np.ndarray) -> Levels:
@@ -210,22 +247,68 @@ def maximise(pairs: Pairs, weights: Weights, of_award: np.ndarray) -> Levels:
     others = np.maximum(1 - weights.trades, 0) * of_trade
     alone = by_role[ALONE] + by_role[ALONE_IN_PART]
     of_par = np.ravel_multi_index((pairs.par, pairs.history), _PAR)
+    of_lot = np.ravel_multi_index((pairs.par, pairs.lot), _LOT)
     counted = np.bincount(pairs.cell, of_set * weights.sets, pairs.cells)
     gaps = _count_gaps(pairs, of_set * weights.sets)
+    evenness, of_others = _others(pairs, weights, of_award, others)
     return Levels(
         sets=_shares(np.r_[counted, of_award @ weights.none] + AWARDS_BEFORE),
         m_time=_shares(_count(pairs.time, fills, "time")),
         u_time=_alike_near_the_close(_shares(_count(pairs.time, others, "time")), pairs.seconds),
         m_price=np.array([_shares(_count(pairs.price, part, "price")) for part in (alone, fills - alone)]),
         u_price=_shares(_count(pairs.price, others, "price")),
-        m_par=np.array([_shares(_count(pairs.par, part, "par")) for part in by_role]),
+        m_par=np.array(
+            [[_shares(_count(pairs.par, part * (pairs.size == size), "par")) for part in by_role] for size in _SIZES]
+        ),
         m_history=_shares(np.bincount(of_par, fills, np.prod(_PAR)).reshape(_PAR) + TRADES_BEFORE),
-        others=(np.bincount(of_par, others, np.prod(_PAR)).reshape(_PAR) + AWARDS_BEFORE) / of_award.sum(),
+        m_lot=_shares(np.bincount(of_lot, fills, np.prod(_LOT)).reshape(_LOT) + TRADES_BEFORE),
+        u_lot=_shares(np.bincount(of_lot, others, np.prod(_LOT)).reshape(_LOT) + TRADES_BEFORE),
+        m_twin=_shares(_count(pairs.twin, fills, "twin")),
+        u_twin=_shares(_count(pairs.twin, others, "twin")),
+        others=of_others,
+        evenness=evenness,
         m_gap=_shares(gaps),
     )
 
 
+def _others(pairs: Pairs, weights: Weights, of_award: np.ndarray, others: np.ndarray) -> tuple[float, np.ndarray]:
+    """The likeliest evenness and (sizes, par, history) others per award, of trades that are others (trades,) as often
+    as weights say. For an evenness e the mean of a size is the root of
+
+        b mean² + mean ((N + b) e - A) - (K + A) e = 0
+
+    of N awards with K others, A what is added before and b that of one cell: near K / N."""
+    size, most = len(_SIZES), pairs.listed.max(initial=0) + 1
+    cells = np.ravel_multi_index((pairs.size, pairs.par, pairs.history), (size, *_PAR))
+    counted = np.bincount(cells, others, size * np.prod(_PAR)).reshape(size, *_PAR) + AWARDS_BEFORE
+    added = AWARDS_BEFORE * np.prod(_PAR)
+    in_all = counted.sum(axis=(1, 2))
+    awards = np.bincount(pairs.size_of_award, of_award, size)
+    # awards of a size with so many others
+    places = np.r_[
+        pairs.size_of_award[pairs.award_of_set] * most + pairs.left, pairs.size_of_award * most + pairs.listed
+    ]
+    often = np.r_[of_award[pairs.award_of_set] * weights.sets, of_award * weights.none]
+    by_count = np.bincount(places, often, size * most).reshape(size, most)
+
+    def means(evenness: float) -> np.ndarray:
+        half = ((awards + AWARDS_BEFORE) * evenness - added) / 2
+        return (np.sqrt(half**2 + AWARDS_BEFORE * in_all * evenness) - half) / AWARDS_BEFORE
+
+    def lost(log_evenness: float) -> float:
+        evenness = np.exp(log_evenness)
+        mean = means(evenness)
+        of_counts = (by_count * _log_of_counts(pairs, evenness, mean)).sum()
+        return -float(of_counts + in_all @ np.log(mean) - AWARDS_BEFORE * mean.sum())
+
+    found = minimize_scalar(lost, bounds=np.log(EVENNESS), method="bounded", options={"xatol": 1e-10})
+    evenness = float(np.exp(found.x))
+    return evenness, counted * (means(evenness) / in_all)[:, None, None]
+
+
+_SIZES = range(len(AWARD_SIZES_CENTS) + 1)
 _PAR = (LEVELS["par"], LEVELS["history"])
+_LOT = (LEVELS["par"], LEVELS["lot"])
 
 
 def _count(level: np.ndarray, weight: np.ndarray, name: str) -> np.ndarray:

@@ -18,7 +18,7 @@ from dealer_limits.estimation.specifications import Specification, read_csv
 from dealer_limits.montecarlo.desk_panel_moments import Key, Moments, many_moments, printed_numbers
 from dealer_limits.montecarlo.panel_regressions import panel_specifications
 from dealer_limits.montecarlo.processes import worker_pool
-from dealer_limits.montecarlo.repeat_desk_panel import TRADE_PARTS
+from dealer_limits.montecarlo.repeat_desk_panel import LEVEL_PARTS, OF_OTHER_PARTS
 from dealer_limits.pseudo.parameters import DEFAULT_REACTION_SHARE, DEFAULT_WORLD, parameter_rows, with_world
 
 PARAMETER_FILE = Path(__file__).resolve().parents[1] / "pseudo" / "parameters.csv"
@@ -86,8 +86,9 @@ def fit_parameters(console: Console, seeds: Sequence[int] = FITTING_SEEDS, evalu
     mechanics is held by the null world, whose Table 2 must have the mechanical share of the printed numbers.
     """
     rows = parameter_rows()
-    # those of trades have a fit of their own
-    fitted = [row.parameter for row in rows if row.is_fitted and not row.parameter.startswith(TRADE_PARTS)]
+    # those of levels, of trades and of illiquidity have fits of their own
+    of_others = (*OF_OTHER_PARTS, *LEVEL_PARTS)
+    fitted = [row.parameter for row in rows if row.is_fitted and not row.parameter.startswith(of_others)]
     is_reaction = {row.parameter for row in rows if row.role.startswith("reaction")}
     start = {row.parameter: row.value for row in rows}
     printed, registry = printed_numbers(), fitting_rows()

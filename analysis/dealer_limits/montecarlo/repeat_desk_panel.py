@@ -47,8 +47,12 @@ NOT_REACTED_TO = ("lagged_slr_distance", "log_limit_usage_x_lagged_slr_distance"
 BLOCK = 10
 # starts of the names of parameters of trades
 TRADE_PARTS = ("sale_", "log_sales_", "offer_", "log_buys_", "other_sales_")
-# parameters of trades and of illiquidity, which no row of the desk panel sees
-OF_OTHER_PARTS = (*TRADE_PARTS, "curve_fit_", "on_the_run_", "illiquidity_")
+# and of illiquidity
+ILLIQUIDITY_PARTS = ("curve_fit_error_", "on_the_run_premium_")
+# and of levels, which logs leave out
+LEVEL_PARTS = ("exit_reaction", "further_desks_profit_size", "further_desks_profits")
+# trades and illiquidity are seen by no row of the desk panel
+OF_OTHER_PARTS = (*TRADE_PARTS, *ILLIQUIDITY_PARTS)
 
 Task = tuple[tuple[int, ...], dict[str, float], Path]
 

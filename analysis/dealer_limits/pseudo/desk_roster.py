@@ -1,12 +1,14 @@
 """Who trades Treasuries: 18 prime desks and 22 further desks that list Treasuries in their description.
 
-The cross-section is written out rather than drawn: sizes follow Table 1(a) and the spells
+The cross-section is written out rather than drawn: sizes (`desk_sizes.csv`, fitted) follow Table 1(a) and the spells
 follow the numbers of observations of Tables 2, 4 and 9, so that no seed moves them.
 """
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
+from importlib.resources import files
 
 DOMESTIC_GOVERNMENT = "trading in domestic government obligations"
 MARKET_MAKING = "market making-related activity"
@@ -54,190 +56,292 @@ class TreasuryDesk:
     former_exclusions: str | None = None
 
 
-def _prime(mpid: str, name: str, sizes: tuple[float, ...], spells: tuple[Span, ...], **others) -> TreasuryDesk:
+def _sizes() -> dict[tuple[str, str], tuple[float, ...]]:
+    """By dealer and name: VaR limit, usage, gross and net securities, gross derivatives, combined net."""
+    text = files(__package__).joinpath("desk_sizes.csv").read_text(encoding="utf-8")
+    _, *rows = csv.reader(text.splitlines())
+    return {(mpid, name): tuple(map(float, sizes)) for mpid, name, *sizes in rows}
+
+
+_SIZES = _sizes()
+
+
+def _prime(mpid: str, name: str, spells: tuple[Span, ...], **others) -> TreasuryDesk:
     description = others.pop(
         "description", "Makes markets in nominal Treasury bills, notes and bonds, with futures as hedges."
     )
     exclusions = others.pop("exclusions", PRIME_EXCLUSIONS)
-    return TreasuryDesk(mpid, name, description, exclusions, *sizes, spells=spells, is_prime=True, **others)
+    return TreasuryDesk(
+        mpid, name, description, exclusions, *_SIZES[mpid, name], spells=spells, is_prime=True, **others
+    )
 
 
-def _broad(
-    mpid: str, name: str, description: str, exclusions: str,
-    sizes: tuple[float, ...], spells: tuple[Span, ...],
-    **others,
-) -> TreasuryDesk:  # fmt: skip
-    return TreasuryDesk(mpid, name, description, exclusions, *sizes, spells=spells, **others)
+def _broad(mpid: str, name: str, description: str, exclusions: str, spells: tuple[Span, ...], **others) -> TreasuryDesk:
+    return TreasuryDesk(mpid, name, description, exclusions, *_SIZES[mpid, name], spells=spells, **others)
 
 
 WHOLE: tuple[Span, ...] = (("2014-07-21", None),)
 
-# sizes: VaR limit (mn), usage, securities gross, securities net, derivatives gross, combined net (bn)
 PRIME_DESKS: tuple[TreasuryDesk, ...] = (
-    _prime("ALDR", "U.S. Treasury Trading", (25, 0.38, 92, 17, 7900, 53), WHOLE, has_dv01_limit=True, volatility=0.15),
+    _prime("ALDR", "U.S. Treasury Trading", WHOLE, has_dv01_limit=True, volatility=0.1),
     _prime(
-        "ALDR", "Treasury Off-the-Run Market Making", (10, 0.2, 22, 1.2, 887, 8.8),
-        (("2019-03-01", "2020-03-31"),), has_dv01_limit=True,
+        "ALDR",
+        "Treasury Off-the-Run Market Making",
+        (("2019-03-01", "2020-03-31"),),
+        has_dv01_limit=True,
     ),
-    _prime("ALDR", "US  TREASURIES - ELECTRONIC", (10, 0.3, 25, 1.6, 2420, 26), (("2021-05-03", None),)),
+    _prime("ALDR", "US  TREASURIES - ELECTRONIC", (("2021-05-03", None),)),
     _prime(
-        "BRCK", "US Government Bond Trading", (20, 0.42, 69, 11, 13200, 180), WHOLE,
-        has_dv01_limit=True, volatility=0.15,
+        "BRCK",
+        "US Government Bond Trading",
+        WHOLE,
+        has_dv01_limit=True,
+        volatility=0.1,
         description="Client facilitation in U.S. Government bonds, STRIPS and futures.",
     ),
     _prime(
-        "BRCK", "Treasury Bills and Coupons Trading", (10, 0.24, 16, 0.9, 3430, 21),
-        (("2014-07-21", "2016-06-30"),), has_dv01_limit=True,
+        "BRCK",
+        "Treasury Bills and Coupons Trading",
+        (("2014-07-21", "2016-06-30"),),
+        has_dv01_limit=True,
     ),
-    _prime("CALW", "UST  treasury market making", (10, 0.31, 17, 1.3, 50, 2), WHOLE, has_dv01_limit=True),
-    _prime("CALW", "Long-End Treasury Trading", (8, 0.22, 16, 0.9, 20, 1), (("2014-07-21", "2018-05-31"),)),
+    _prime("CALW", "UST  treasury market making", WHOLE, has_dv01_limit=True),
+    _prime("CALW", "Long-End Treasury Trading", (("2014-07-21", "2018-05-31"),)),
     _prime(
-        "DNMR", "Treasuries", (10, 0.36, 14, 0.8, 390, 3.7), (("2014-07-21", "2022-06-30"),),
-        has_dv01_limit=True, exclusions=f"{PRIME_EXCLUSIONS}; {UNDERWRITING}",
+        "DNMR",
+        "Treasuries",
+        (("2014-07-21", "2022-06-30"),),
+        has_dv01_limit=True,
+        exclusions=f"{PRIME_EXCLUSIONS}; {UNDERWRITING}",
     ),
     _prime(
-        "DNMR", "US Govt Inflation-Linked Trading", (4, 0.25, 2.7, 0.16, 5, 0.2),
+        "DNMR",
+        "US Govt Inflation-Linked Trading",
         (("2014-07-21", "2015-11-30"),),
     ),
     _prime(
-        "EAST", "U.S. Treasury Market Making", (15, 0.26, 43, 8.8, 4310, 39),
-        (("2014-07-21", "2018-01-31"), ("2018-07-02", None)), has_dv01_limit=True, volatility=0.15,
+        "EAST",
+        "U.S. Treasury Market Making",
+        (("2014-07-21", "2018-01-31"), ("2018-07-02", None)),
+        has_dv01_limit=True,
+        volatility=0.1,
     ),
     _prime(
-        "EAST", "Treasury Relative Value Trading", (5, 0.17, 8.5, 0.5, 25, 1),
-        (("2014-07-21", "2015-10-30"), ("2020-02-24", "2020-03-31")), has_dv01_limit=True,
+        "EAST",
+        "Treasury Relative Value Trading",
+        (("2014-07-21", "2015-10-30"), ("2020-02-24", "2020-03-31")),
+        has_dv01_limit=True,
     ),
-    _prime("EAST", "U.S. Government Agency and Treasury", (10, 0.27, 23, 1.3, 491, 4.9), (("2021-02-01", None),)),
+    _prime("EAST", "U.S. Government Agency and Treasury", (("2021-02-01", None),)),
     _prime(
-        "FRLH", "U S Government Securities Trading", (10, 0.3, 3.5, 0.25, 5, 0.27), (("2016-11-01", None),),
-        has_dv01_limit=True, former_name="Rates Flow Trading",
-    ),
-    _prime(
-        "FRLH", "Treasury Trading New York", (5, 0.29, 2.7, 0.16, 5, 0.2), (("2014-07-21", "2015-12-31"),),
-    ),
-    _prime(
-        "GLCN", "treasury cash and futures", (8, 0.33, 20, 1.1, 2900, 30),
-        (("2018-03-01", None),), has_dv01_limit=True,
+        "FRLH",
+        "U S Government Securities Trading",
+        (("2016-11-01", None),),
+        has_dv01_limit=True,
+        former_name="Rates Flow Trading",
     ),
     _prime(
-        "HLVA", "U.S. Treasury Flow Trading", (6, 0.22, 4.5, 0.28, 5, 0.27), (("2018-07-02", "2021-07-30"),),
+        "FRLH",
+        "Treasury Trading New York",
+        (("2014-07-21", "2015-12-31"),),
+    ),
+    _prime(
+        "GLCN",
+        "treasury cash and futures",
+        (("2018-03-01", None),),
         has_dv01_limit=True,
     ),
     _prime(
-        "IBUS", "US Treasury and Agency Trading", (5, 0.085, 6.4, 0.4, 20, 0.7),
+        "HLVA",
+        "U.S. Treasury Flow Trading",
+        (("2018-07-02", "2021-07-30"),),
+        has_dv01_limit=True,
+    ),
+    _prime(
+        "IBUS",
+        "US Treasury and Agency Trading",
         (("2020-02-03", "2020-06-30"),),
     ),
-    _prime("JTLD", "US TREASURY TRADING", (4, 0.37, 2.7, 0.16, 5, 0.2), (("2020-02-18", "2020-06-30"),)),
-)  # fmt: skip
+    _prime("JTLD", "US TREASURY TRADING", (("2020-02-18", "2020-06-30"),)),
+)
 
 BROAD_DESKS: tuple[TreasuryDesk, ...] = (
     _broad(
-        "ALDR", "US Treasury Repo", "Finances client positions in U.S. Treasuries under repo.",
-        DOMESTIC_GOVERNMENT, (5, 0.18, 140, 55, 17, 8.8),
-        (("2016-01-04", None),), matched=(("2016-01-04", "2021-12-31"),),
-    ),
-    _broad(
-        "ALDR", "Rates Hedging", "Hedges structured rates with Treasuries and swaps.",
-        RISK_MITIGATING_HEDGING, (15, 0.3, 1.7, 1.1, 18000, 2150), (("2014-07-21", "2018-09-28"),),
-    ),
-    _broad(
-        "BRCK", "Treasury Futures Arbitrage", "Cash and futures basis in Treasury notes and bonds.",
-        MARKET_MAKING, (8, 0.35, 23, 11, 690, 5.6), (("2017-06-01", "2021-06-30"),),
-    ),
-    _broad(
-        "BRCK", "Municipal Bonds", "Municipal bonds; hedged with Treasury securities.",
-        f"{DOMESTIC_GOVERNMENT}; {MARKET_MAKING}; {UNDERWRITING}", (4, 0.17, 1.2, 0.78, 1.1, 1.3),
+        "ALDR",
+        "US Treasury Repo",
+        "Finances client positions in U.S. Treasuries under repo.",
+        DOMESTIC_GOVERNMENT,
         (("2016-01-04", None),),
-        var_from="2019-01-02", matched=(("2021-07-01", None),),
+        matched=(("2016-01-04", "2021-12-31"),),
     ),
     _broad(
-        "BRCK", "Interest Rate Swaps", "Swaps and swaptions; Treasuries held against them.",
-        MARKET_MAKING, (50, 0.48, 25, 21, 15400, 2150), WHOLE,
+        "ALDR",
+        "Rates Hedging",
+        "Hedges structured rates with Treasuries and swaps.",
+        RISK_MITIGATING_HEDGING,
+        (("2014-07-21", "2018-09-28"),),
     ),
     _broad(
-        "CALW", "Investment Grade Credit", "Corporate bonds; hedges in U.S. Treasuries.",
-        MARKET_MAKING, (15, 0.3, 5.5, 5.3, 0.43, 2), (("2014-07-21", "2018-03-29"),),
+        "BRCK",
+        "Treasury Futures Arbitrage",
+        "Cash and futures basis in Treasury notes and bonds.",
+        MARKET_MAKING,
+        (("2017-06-01", "2021-06-30"),),
     ),
     _broad(
-        "CALW", "Matched Book Financing", "Repo and reverse repo against Treasury collateral.",
-        f"{DOMESTIC_GOVERNMENT}; {LIQUIDITY_MANAGEMENT}", (2, 0.11, 60, 9.5, 2.4, 2), (("2016-07-01", None),),
+        "BRCK",
+        "Municipal Bonds",
+        "Municipal bonds; hedged with Treasury securities.",
+        f"{DOMESTIC_GOVERNMENT}; {MARKET_MAKING}; {UNDERWRITING}",
+        (("2016-01-04", None),),
+        var_from="2019-01-02",
+        matched=(("2021-07-01", None),),
+    ),
+    _broad(
+        "BRCK",
+        "Interest Rate Swaps",
+        "Swaps and swaptions; Treasuries held against them.",
+        MARKET_MAKING,
+        WHOLE,
+    ),
+    _broad(
+        "CALW",
+        "Investment Grade Credit",
+        "Corporate bonds; hedges in U.S. Treasuries.",
+        MARKET_MAKING,
+        (("2014-07-21", "2018-03-29"),),
+    ),
+    _broad(
+        "CALW",
+        "Matched Book Financing",
+        "Repo and reverse repo against Treasury collateral.",
+        f"{DOMESTIC_GOVERNMENT}; {LIQUIDITY_MANAGEMENT}",
+        (("2016-07-01", None),),
         matched=(("2016-07-01", None),),
     ),
     _broad(
-        "DNMR", "Mortgage Hedging", "Duration hedges in Treasury futures and notes.",
-        RISK_MITIGATING_HEDGING, (10, 0.24, 3.5, 2.3, 340, 11), (("2014-07-21", "2017-12-29"),),
+        "DNMR",
+        "Mortgage Hedging",
+        "Duration hedges in Treasury futures and notes.",
+        RISK_MITIGATING_HEDGING,
+        (("2014-07-21", "2017-12-29"),),
         flat_var=(("2017-05-01", "2017-12-29"),),
     ),
     _broad(
-        "DNMR", "High Yield Credit", "High-yield bonds and loans; Treasury hedges.",
-        MARKET_MAKING, (5, 0.2, 0.56, 0.36, 3.1, 1), (("2016-03-01", "2023-03-31"),),
-        positions_from="2018-10-01", var_from="2018-10-01",
+        "DNMR",
+        "High Yield Credit",
+        "High-yield bonds and loans; Treasury hedges.",
+        MARKET_MAKING,
+        (("2016-03-01", "2023-03-31"),),
+        positions_from="2018-10-01",
+        var_from="2018-10-01",
     ),
     _broad(
-        "DNMR", "US Government Repo Client Financing", "Term financing in US Government collateral.",
-        DOMESTIC_GOVERNMENT, (3, 0.14, 38, 6.1, 1.7, 1.7), (("2014-07-21", "2019-12-31"),),
+        "DNMR",
+        "US Government Repo Client Financing",
+        "Term financing in US Government collateral.",
+        DOMESTIC_GOVERNMENT,
+        (("2014-07-21", "2019-12-31"),),
         matched=(("2015-01-01", "2019-06-28"),),
         former_exclusions=PRIME_EXCLUSIONS,
     ),
     _broad(
-        "EAST", "Rates Options", "Options on Treasury futures and swaptions.",
-        MARKET_MAKING, (35, 0.36, 6.4, 6.1, 5900, 140), (("2018-01-02", None),),
+        "EAST",
+        "Rates Options",
+        "Options on Treasury futures and swaptions.",
+        MARKET_MAKING,
+        (("2018-01-02", None),),
     ),
     _broad(
-        "EAST", "Short-Term Funding", "Bills, commercial paper and Treasury repo.",
-        LIQUIDITY_MANAGEMENT, (4, 0.14, 25, 21, 0.65, 5.6), (("2014-07-21", "2018-06-29"),),
+        "EAST",
+        "Short-Term Funding",
+        "Bills, commercial paper and Treasury repo.",
+        LIQUIDITY_MANAGEMENT,
+        (("2014-07-21", "2018-06-29"),),
         matched=(("2015-01-01", "2016-12-30"),),
     ),
     _broad(
-        "FRLH", "Structured Rates", "Structured notes; risk laid off in treasuries and swaps.",
-        MARKET_MAKING, (12, 0.27, 1.2, 0.78, 3870, 35), (("2014-07-21", "2016-12-30"), ("2019-02-01", None)),
+        "FRLH",
+        "Structured Rates",
+        "Structured notes; risk laid off in treasuries and swaps.",
+        MARKET_MAKING,
+        (("2014-07-21", "2016-12-30"), ("2019-02-01", None)),
         matched=(("2022-01-03", None),),
     ),
     _broad(
-        "FRLH", "Taxable Municipals", "Taxable municipals, spread against U.S. Treasury notes.",
-        f"{DOMESTIC_GOVERNMENT}; {MARKET_MAKING}", (3, 0.15, 0.74, 0.48, 0.43, 0.77),
+        "FRLH",
+        "Taxable Municipals",
+        "Taxable municipals, spread against U.S. Treasury notes.",
+        f"{DOMESTIC_GOVERNMENT}; {MARKET_MAKING}",
         (("2017-01-03", "2022-12-30"),),
         matched=(("2017-01-03", "2020-12-31"),),
     ),
     _broad(
-        "FRLH", "Agency Debt", "Agency debentures with Treasury hedges.",
-        f"{DOMESTIC_GOVERNMENT}; {MARKET_MAKING}", (8, 0.26, 4.5, 2.9, 0.43, 2), (("2014-07-21", "2017-06-30"),),
+        "FRLH",
+        "Agency Debt",
+        "Agency debentures with Treasury hedges.",
+        f"{DOMESTIC_GOVERNMENT}; {MARKET_MAKING}",
+        (("2014-07-21", "2017-06-30"),),
     ),
     _broad(
-        "GLCN", "Treasury Derivatives Clearing", "Clears client Treasury futures and options.",
-        MARKET_MAKING, (5, 0.2, 0.45, 0.29, 3610, 26), (("2014-07-21", "2018-03-30"),),
+        "GLCN",
+        "Treasury Derivatives Clearing",
+        "Clears client Treasury futures and options.",
+        MARKET_MAKING,
+        (("2014-07-21", "2018-03-30"),),
     ),
     _broad(
-        "GLCN", "Inflation Derivatives", "Inflation swaps against Treasury TIPS.",
-        MARKET_MAKING, (10, 0.31, 20, 11, 790, 12),
-        (("2015-10-01", None),), matched=(("2015-10-01", "2016-12-30"),),
+        "GLCN",
+        "Inflation Derivatives",
+        "Inflation swaps against Treasury TIPS.",
+        MARKET_MAKING,
+        (("2015-10-01", None),),
+        matched=(("2015-10-01", "2016-12-30"),),
     ),
     _broad(
-        "GLCN", "CLO and ABS Trading", "Securitised products; hedged with Treasuries.",
-        MARKET_MAKING, (8, 0.26, 2.7, 1.8, 0.89, 1.7), (("2018-04-02", None),),
-        positions_from="2019-10-01", var_from="2019-10-01", flat_var=(("2019-10-01", "2020-01-31"),),
+        "GLCN",
+        "CLO and ABS Trading",
+        "Securitised products; hedged with Treasuries.",
+        MARKET_MAKING,
+        (("2018-04-02", None),),
+        positions_from="2019-10-01",
+        var_from="2019-10-01",
+        flat_var=(("2019-10-01", "2020-01-31"),),
     ),
     _broad(
-        "HLVA", "Global Rates Basis", "Cross-market basis between swaps and U.S. Government bonds.",
-        f"{MARKET_MAKING}; {FOREIGN_GOVERNMENT}", (12, 0.29, 14, 9.5, 2130, 30),
+        "HLVA",
+        "Global Rates Basis",
+        "Cross-market basis between swaps and U.S. Government bonds.",
+        f"{MARKET_MAKING}; {FOREIGN_GOVERNMENT}",
         (("2018-01-02", "2021-12-31"),),
     ),
     _broad(
-        "HLVA", "Collateral Optimisation", "Places Treasury collateral with clearing houses.",
-        LIQUIDITY_MANAGEMENT, (2, 0.15, 0.34, 0.22, 0.16, 0.49), (("2017-07-03", "2023-03-31"),),
+        "HLVA",
+        "Collateral Optimisation",
+        "Places Treasury collateral with clearing houses.",
+        LIQUIDITY_MANAGEMENT,
+        (("2017-07-03", "2023-03-31"),),
         matched=(("2017-07-03", None),),
     ),
     _broad(
-        "IBUS", "New York Branch Liquidity", "Liquid-asset buffer of Treasury bills and notes.",
-        LIQUIDITY_MANAGEMENT, (6, 0.2, 4.5, 2.9, 0.24, 2.1), (("2016-07-01", "2021-04-30"),),
-        positions_from="2018-07-02", var_from="2018-07-02", matched=(("2019-07-01", "2021-04-30"),),
+        "IBUS",
+        "New York Branch Liquidity",
+        "Liquid-asset buffer of Treasury bills and notes.",
+        LIQUIDITY_MANAGEMENT,
+        (("2016-07-01", "2021-04-30"),),
+        positions_from="2018-07-02",
+        var_from="2018-07-02",
+        matched=(("2019-07-01", "2021-04-30"),),
     ),
     _broad(
-        "JTLD", "Credit Derivatives", "Index and single-name credit; Treasury hedges.",
-        MARKET_MAKING, (5, 0.18, 0.24, 0.16, 690, 3.1), (("2018-07-02", "2022-06-30"),),
+        "JTLD",
+        "Credit Derivatives",
+        "Index and single-name credit; Treasury hedges.",
+        MARKET_MAKING,
+        (("2018-07-02", "2022-06-30"),),
         matched=(("2019-07-01", "2022-06-30"),),
     ),
-)  # fmt: skip
+)
 
 TREASURY_DESKS: tuple[TreasuryDesk, ...] = PRIME_DESKS + BROAD_DESKS
 

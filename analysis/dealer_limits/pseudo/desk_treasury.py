@@ -8,12 +8,13 @@ usage (eq. 7) less the desk's own norm; P is the parameter file, named in `docs/
     log position      n[t]   = a[t] + e[t]      (net of securities, net combined, gross of each)
     share of new inventory (logit)             q[t+1] = rho q[t] - lambda z[t] + shock
     log VaR           v[t]   = scale + gamma vol[t] + sum of kappa n[t] + own variation
-    log limit usage   u[t]   = v[t] - log limit[t-1] - c max(v[t] - log limit[t-1] - log 0.75, 0)
+    log limit usage   u[t]   = v[t] - log limit[t-1] - c max(v[t] - log limit[t-1] - log h, 0)
 
 VaR knows the position, not which part of it will pass: the kappas alone give the regressions of Table 2 their
 printed sign, since what raises VaR reverts. The lambdas are the reaction to limits (`null`: zero). c is what
-desks hedge within the day as they come near the limit. While the Fed buys at its height, a[t+1] of net securities of
-prime desks also falls with max(u[t] - log 0.6, 0), what they sell to it to be rid of risk (Figure 3).
+desks hedge within the day as they come near the limit, from h of it on. While the Fed buys at its height, a[t+1] of net
+securities of prime desks also falls with their log usage above `exit_from`: what they sell to it to be rid of risk
+(Figure 3).
 
     P&L on new positions         typical VaR[t] (level + theta z[t-1] + common + shifted + noise)
     P&L on existing positions    typical VaR[t] (level + common - shifted + noise)
@@ -24,6 +25,7 @@ of the day, other than that desks ask for wider spreads when usage is high (thet
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +41,7 @@ from dealer_limits.pseudo.desk_paths import (
     simulate_risk_appetite,
     stream,
 )
-from dealer_limits.pseudo.desk_roster import BROAD_DESKS, TREASURY_DESKS
+from dealer_limits.pseudo.desk_roster import BROAD_DESKS, TREASURY_DESKS, TreasuryDesk
 from dealer_limits.pseudo.firms import SAMPLE_FIRMS
 from dealer_limits.pseudo.parameters import Parameters
 
@@ -66,7 +68,7 @@ LONG_SHARE = 0.75
 USAGE_LEVEL = 0.96
 # matched books have VaR next to nothing on some days, and large P&L for such a VaR (Table 1(a))
 TINY_VAR_SHARE = 0.08
-TINY_VAR_PROFITS = 500.0
+TINY_VAR_PROFITS = 650.0
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,16 @@ def cents(dollars: np.ndarray) -> np.ndarray:
     return np.rint(dollars * 100) / 100
 
 
-def simulate_treasury_desks(seed: int, parameters: Parameters, impulse: np.ndarray | None = None) -> TreasuryDesks:
+def simulate_treasury_desks(
+    seed: int,
+    parameters: Parameters,
+    impulse: np.ndarray | None = None,
+    sized: Sequence[TreasuryDesk] = TREASURY_DESKS,
+) -> TreasuryDesks:
     """Simulate the 40 Treasury desks; about 0.15 s. Equations: see the module's docstring.
 
-    `impulse` (T,): log points by which desks believe their usage to be higher than it is, by default none.
+    `impulse` (T,): log points by which desks believe their usage to be higher than it is, by default none. `sized`: the
+    desks of the roster in other sizes.
     """
     market = simulate_market(seed)
     days, count = market.days, len(TREASURY_DESKS)
@@ -128,7 +136,7 @@ def simulate_treasury_desks(seed: int, parameters: Parameters, impulse: np.ndarr
 
     firm_index = {firm.mpid: index for index, firm in enumerate(SAMPLE_FIRMS)}
     firm_of_desk = np.array([firm_index[desk.mpid] for desk in TREASURY_DESKS])
-    base_limit = np.array([desk.limit_mn for desk in TREASURY_DESKS]) * 1e6
+    base_limit = np.array([desk.limit_mn for desk in sized]) * 1e6
     limit = simulate_limits(stream(seed, "treasury limits"), days, appetite, firm_of_desk, base_limit, returning=0.01)
 
     own_variation = sum(
@@ -137,7 +145,7 @@ def simulate_treasury_desks(seed: int, parameters: Parameters, impulse: np.ndarr
     )
     own_variation += parameters["own_passing_sd"] * rng.standard_normal(shape)
     by_volatility = parameters["var_on_volatility"] * market.volatility_gap[:, None]
-    norm = np.log([desk.usage for desk in TREASURY_DESKS]) + np.log(USAGE_LEVEL)
+    norm = np.log([desk.usage for desk in sized]) + np.log(USAGE_LEVEL)
     log_scale = norm + np.log(base_limit)
 
     states, log_var, usage_gap = _react(
@@ -146,7 +154,7 @@ def simulate_treasury_desks(seed: int, parameters: Parameters, impulse: np.ndarr
     log_position = {position: states[position] + states[f"{position}_passing"] for position in POSITIONS}
 
     def typical(size: str) -> np.ndarray:
-        return np.log([getattr(desk, size) * 1e9 for desk in TREASURY_DESKS])
+        return np.log([getattr(desk, size) * 1e9 for desk in sized])
 
     securities_gross = np.exp(typical("securities_gross_bn") + log_position["gross_securities"])
     derivatives_gross = np.exp(typical("derivatives_gross_bn") + log_position["gross_derivatives"])

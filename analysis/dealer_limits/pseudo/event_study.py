@@ -18,7 +18,7 @@ from dealer_limits.pseudo.parameters import Parameters
 
 # logs, the smallest dealer far below the others (Table 1(b): means 0.4 below medians)
 DEALER_SIZES = (-4.2, -1.1, -0.45, -0.05, 0.35, 0.55, 0.85, 1.05, 1.35, 1.65)
-SHUFFLES = 500
+SHUFFLES = 5_000
 # the smallest dealer is in one of two groups: their sizes cannot be alike both in dollars and in logs
 WEIGHT_OF_LOGS = 0.3
 # firm-days of Table 1(b) without any trade with customers: 620 less 610

@@ -29,6 +29,10 @@ VOLUME_DAYS = documented(PROJECT)["market_share_window"]
 
 # level and spread of each measure of illiquidity, basis points
 ILLIQUIDITY = {"curve_fit_error": (2.1, 0.75), "on_the_run_premium": (11.0, 4.0)}
+# percentiles of a day's draw at which its slopes and its noise are parameters; between them they are linear in the
+# exponential draw, and the lowest of each follows from the mean
+SLOPE_PERCENTILES = (50, 75, 99)
+NOISE_PERCENTILES = (10, 25, 50, 75, 90, 99)
 
 
 @dataclass(frozen=True)
@@ -65,14 +69,12 @@ def simulate_market_series(seed: int, market: Market, index: np.ndarray, paramet
     residual /= residual[known].std()
     illiquidity = {}
     for name, (level, size) in ILLIQUIDITY.items():
-        # right-skewed, wider in volatile markets, with the variance that Table 15's R2 leaves
-        skewed = (rng.gamma(2.2, 1.0, len(days)) - 2.2) / np.sqrt(2.2)
-        widening = 1 + parameters[f"{name}_widening"] * move_std
-        widening = np.clip(widening + parameters["illiquidity_widening_on_usage"] * residual, 0.3, None)
+        # a day that is high for its market depends on it by the slopes of high quantiles (Table 15)
+        draw = rng.exponential(size=len(days))
         standardised = (
-            parameters[f"{name}_on_move"] * move_std
-            + parameters[f"{name}_on_usage"] * residual
-            + parameters["illiquidity_noise"] * skewed * widening
+            _slope(f"{name}_on_move", draw, parameters) * move_std
+            + _slope(f"{name}_on_usage", draw, parameters) * residual
+            + _noise(f"{name}_noise", draw, parameters)
         )
         illiquidity[name] = np.round(np.maximum(level + size * standardised, 0.05 * level), 4)
     calm = np.nonzero((days.year != 2020) & (np.arange(len(days)) > VOLUME_DAYS))[0]
@@ -87,6 +89,38 @@ def simulate_market_series(seed: int, market: Market, index: np.ndarray, paramet
         curve_fit_error=series("curve_fit_error_bp", illiquidity["curve_fit_error"], dropped[DAYS_WITHOUT_MOVE:]),
         on_the_run_premium=series("on_the_run_premium_bp", illiquidity["on_the_run_premium"], dropped[:0]),
     )
+
+
+def _knots(percentiles: tuple[int, ...]) -> np.ndarray:
+    """Quantiles of an exponential draw, from its lowest on."""
+    return -np.log1p(-np.array([0, *percentiles]) / 100)
+
+
+def _slope(name: str, draw: np.ndarray, parameters: Parameters) -> np.ndarray:
+    """(T,) slopes of days with these exponential draws. Their mean is `name`, which least squares finds; at a
+    percentile it is `name`_q<percentile>, near what the regression of that quantile finds."""
+    knots = _knots(SLOPE_PERCENTILES)
+    slopes = np.array([0.0, *(parameters[f"{name}_q{percentile}"] for percentile in SLOPE_PERCENTILES)])
+    of_lowest = _mean_of_line(knots, np.eye(len(knots))[0])
+    slopes[0] = (parameters[name] - _mean_of_line(knots, slopes)) / of_lowest
+    return np.interp(draw, knots, slopes)
+
+
+def _noise(name: str, draw: np.ndarray, parameters: Parameters) -> np.ndarray:
+    """(T,) noise of mean zero of days with these exponential draws: at a percentile `name`_q<percentile> above its
+    lowest, and beyond the last as steep as before it."""
+    knots = _knots(NOISE_PERCENTILES)
+    above = np.array([0.0, *(parameters[f"{name}_q{percentile}"] for percentile in NOISE_PERCENTILES)])
+    steepness = (above[-1] - above[-2]) / (knots[-1] - knots[-2])
+    noise = np.interp(draw, knots, above) + steepness * np.maximum(draw - knots[-1], 0)
+    return noise - _mean_of_line(knots, above) - steepness * np.exp(-knots[-1])
+
+
+def _mean_of_line(knots: np.ndarray, values: np.ndarray) -> float:
+    """Mean over exponential draws of the line through `values` at `knots`, level beyond the last: that of the first
+    value and of each slope times the share of draws that pass along it."""
+    passing = np.exp(-knots)
+    return float(values[0] + np.sum(np.diff(values) / np.diff(knots) * -np.diff(passing)))
 
 
 def _yields(rng: np.random.Generator, days: pd.DatetimeIndex) -> pd.DataFrame:

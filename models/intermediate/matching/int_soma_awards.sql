@@ -40,6 +40,8 @@ final as (
             else {{ bill_price('details.average_price', 'operations.settlement_date', 'bills.maturity_date') }}
         end as average_price,
         details.average_price as published_price,
+        -- the highest that an offer of this CUSIP was taken at
+        case when bills.cusip is null then details.least_favorable_price end as least_favorable_price,
         -- a CUSIP can be bought in several operations of a day: earlier ones are matched first
         cast(
             row_number() over (

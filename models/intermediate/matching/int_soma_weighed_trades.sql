@@ -6,7 +6,11 @@
 {% set times = [-6 * before, -before, 0, after // 3, 2 * after // 3, after, 2 * after, 4 * after] -%}
 {# hundredths of a dollar per $100 and year to maturity: about basis points of yield #}
 {% set prices = [0.15, 0.3, 0.6, 1.2, 2.4, 4.8] -%}
+{# prices lie on a grid: of securities that have less to go than this they are often the same by chance #}
+{% set short_years = 3 -%}
 {% set sizes_usd = [5000000, 20000000, 50000000] -%}
+{# the Fed buys whole millions; what it takes of a trade in parts is round still #}
+{% set lots_usd = [1000000, 50000] -%}
 with
 
 pairs as (
@@ -98,6 +102,7 @@ listed as (
         pairs.price,
         pairs.seconds_from_close,
         awards.award_of_cusip_day,
+        awards.least_favorable_price,
         histories.trades as earlier_trades,
         histories.filled_whole as earlier_filled_whole,
         abs(pairs.price - pairs.average_price) as price_distance,
@@ -151,14 +156,31 @@ final as (
             {% endfor -%}
         end as time_level_seconds,
         case
+            {% for lot in lots_usd -%}
+            when par_usd % {{ lot }} = 0 then {{ loop.index0 }}
+            {% endfor -%}
+            else {{ lots_usd | length }}
+        end as lot_level,
+        case
+            when price_distance is null then 5
             -- published averages are rounded
-            when price_distance <= {{ price_rounding() }} then 0
+            when price_distance <= {{ price_rounding() }}
+                then case when years_to_maturity < {{ short_years }} then 1 else 0 end
+            -- an offer of each award was taken at this price, and none above it
+            when price > least_favorable_price + {{ price_rounding() }} then 4
+            when price >= least_favorable_price - {{ price_rounding() }}
+                then case when years_to_maturity < {{ short_years }} then 3 else 2 end
             else
                 coalesce(
-                    1 + {{ level_of('cast(price_distance as double) * 100 / greatest(years_to_maturity, 1)', prices) }},
-                    {{ prices | length + 2 }}
+                    case when price < average_price then 6 else {{ 7 + prices | length }} end
+                    + {{ level_of('cast(price_distance as double) * 100 / greatest(years_to_maturity, 1)', prices) }},
+                    5
                 )
         end as price_level,
+        -- a sale that is reported in parts has one price
+        case
+            when price is not null and count(*) over (partition by award_id, dealer_mpid, price) > 1 then 1 else 0
+        end as twin_level,
         case
             when earlier_trades is null then 0
             else
