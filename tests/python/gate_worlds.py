@@ -192,7 +192,7 @@ def odd_desks(raw: Path) -> None:
     with desk_table(raw, "value_at_risk") as rows:
         rows.loc[(rows.desk_id == flat) & (rows.business_date >= SINCE), "var_99_1d"] = Decimal("0.00")
         # March 2020
-        scale(rows, rows.business_date.between(CRISIS, date(2020, 4, 15)), ["var_99_1d"], "1.4")
+        scale(rows, rows.business_date.between(CRISIS, date(2020, 4, 15)), ["var_99_1d"], "1.6")
     with desk_table(raw, "pnl") as rows:
         scale(rows, rows.business_date.between(CRISIS, date(2020, 4, 3)), HEAD_PNL, "10")
         one = (rows.desk_id == won) & (rows.business_date == date(2019, 10, 1))

@@ -15,9 +15,9 @@ WHOLE, WHOLE_OFF_PRICE, LESS, IN_PART, IN_PART_OFF_PRICE = range(len(KINDS))
 # all that is seen of what filled it
 ROLES = ("alone", "alone in part", "one of several", "in part", "all that is seen")
 ALONE, ALONE_IN_PART, OF_SEVERAL, LARGEST_IN_PART, ALL_SEEN = range(len(ROLES))
-# levels of each comparison, unknown ones among them (int_soma_weighed_trades, int_soma_weighed_sets)
-# what awards are told apart by: fills are parts of an award, others have a size of their own
+# sizes by which awards are told apart: fills are parts of an award, others have a size of their own
 AWARD_SIZES_CENTS = (2_000_000_000, 6_000_000_000, 15_000_000_000)
+# levels of each comparison, unknown ones among them (int_soma_weighed_trades, int_soma_weighed_sets)
 LEVELS = {"time": 10, "price": 20, "par": 5, "history": 5, "lot": 3, "twin": 2, "gap": 6}
 
 _TRADES = """

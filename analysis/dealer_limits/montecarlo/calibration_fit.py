@@ -7,7 +7,7 @@ seeds are near the printed ones.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,13 @@ from dealer_limits.montecarlo.desk_panel_moments import Key, Moments, many_momen
 from dealer_limits.montecarlo.panel_regressions import panel_specifications
 from dealer_limits.montecarlo.processes import worker_pool
 from dealer_limits.montecarlo.repeat_desk_panel import LEVEL_PARTS, OF_OTHER_PARTS
-from dealer_limits.pseudo.parameters import DEFAULT_REACTION_SHARE, DEFAULT_WORLD, parameter_rows, with_world
+from dealer_limits.pseudo.parameters import (
+    DEFAULT_REACTION_SHARE,
+    DEFAULT_WORLD,
+    parameter_rows,
+    parameter_values,
+    with_world,
+)
 
 PARAMETER_FILE = Path(__file__).resolve().parents[1] / "pseudo" / "parameters.csv"
 FITTING_SEEDS = tuple(range(7_001, 7_009))
@@ -42,6 +48,11 @@ AFFECTED = {"pnl_": ("14",), "dv01_": ("7",), "slr_": ("4", "5"), "new_": ("3",)
 def residuals(moments: Moments, printed: dict[Key, str]) -> dict[Key, float]:
     """Distances of the mean estimates from the printed numbers, for least squares."""
     mean = dict(zip(moments.keys, moments.values.mean(axis=0), strict=True))
+    return estimate_distances(mean, printed, R2_SCALE)
+
+
+def estimate_distances(mean: Mapping[Key, float], printed: Mapping[Key, str], r2_scale: float) -> dict[Key, float]:
+    """How far mean coefficients, errors and R2 are from the printed ones, in misses, in the order of `mean`."""
     distances = {}
     for key, value in mean.items():
         if key not in printed:
@@ -53,9 +64,33 @@ def residuals(moments: Moments, printed: dict[Key, str]) -> dict[Key, float]:
         elif key[-1] == "se":
             # where the printed digits leave the number open, its range is the tolerance
             distances[key] = (value - number) / (SE_SCALE * number + ROUNDING)
-        elif key[-1] == "r2":
-            distances[key] = (value - number) / R2_SCALE
+        elif key[-1] in ("r2", "pseudo_r2"):
+            distances[key] = (value - number) / r2_scale
     return distances
+
+
+def fit_in_logs(
+    distances: Callable[[np.ndarray], np.ndarray],
+    many: int,
+    keep_step: Callable[[np.ndarray, np.ndarray], None],
+    evaluations: int,
+) -> np.ndarray:
+    """(many,) log factors of least distances, from none on, by numerical derivatives.
+
+    `keep_step` is called with the factors and their distances before derivatives are taken: a run that is stopped
+    leaves its last step.
+    """
+
+    def derivatives(log_factors: np.ndarray) -> np.ndarray:
+        base = distances(log_factors)
+        keep_step(log_factors, base)
+        steps = STEP * np.eye(many)
+        return np.column_stack([(distances(log_factors + step) - base) / STEP for step in steps])
+
+    bound = np.log(WIDEST_FACTOR)
+    return least_squares(
+        distances, np.zeros(many), derivatives, bounds=(-bound, bound), max_nfev=evaluations, loss="soft_l1"
+    ).x
 
 
 def split_residuals(null: Moments, printed: dict[Key, str]) -> dict[Key, float]:
@@ -90,7 +125,7 @@ def fit_parameters(console: Console, seeds: Sequence[int] = FITTING_SEEDS, evalu
     of_others = (*OF_OTHER_PARTS, *LEVEL_PARTS)
     fitted = [row.parameter for row in rows if row.is_fitted and not row.parameter.startswith(of_others)]
     is_reaction = {row.parameter for row in rows if row.role.startswith("reaction")}
-    start = {row.parameter: row.value for row in rows}
+    start = parameter_values()
     printed, registry = printed_numbers(), fitting_rows()
     baseline = tuple(row for row in registry if row.table == "2")
 

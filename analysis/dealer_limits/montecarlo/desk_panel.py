@@ -122,8 +122,7 @@ def simulate_desk_panel(
         changes["log_limit_usage_ahead"] = shift(log_usage, horizon)
         outcomes |= {(name, horizon): values for name, values in changes.items()}
     is_prime = np.arange(len(TREASURY_DESKS)) < len(PRIME_DESKS)
-    prime = slice(0, len(PRIME_DESKS))
-    index = limit_usage_index(usage[:, prime], treasury.customer_value[:, prime])
+    index = limit_usage_index(treasury)
     series = simulate_market_series(seed, treasury.market, index, parameters)
     market = {"log_limit_usage_index": index}
     for frame in (series.move, series.curve_fit_error, series.on_the_run_premium):

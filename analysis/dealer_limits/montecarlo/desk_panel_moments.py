@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from dealer_limits.estimation.observations import standardise
-from dealer_limits.estimation.panel import fit_linear, take_out_effects
 from dealer_limits.estimation.specifications import Specification, read_csv, seed_file
-from dealer_limits.montecarlo.desk_panel import DeskPanel, simulate_desk_panel
+from dealer_limits.montecarlo.desk_panel import simulate_desk_panel
 from dealer_limits.montecarlo.panel_regressions import estimate_on, panel_specifications
 from dealer_limits.pseudo.parameters import Parameters
 
 # table, panel, column, term, statistic
 Key = tuple[str, str, str, str, str]
 
-ILLIQUIDITY_COLUMNS = {"a": "curve_fit_error", "b": "on_the_run_premium"}
 # statistics of the printed tables that are numbers
 NUMBERS = ("coef", "se", "r2", "pseudo_r2", "nobs", "mean", "sd", "p25", "p50", "p75", "count")
-ILLIQUIDITY_TERMS = ("move", "limit_usage_index_residual")
+QUARTILES = {"p25": 25, "p50": 50, "p75": 75}
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Moments:
 def world_moments(
     seed: int, parameters: Parameters, rows: Sequence[Specification], scale: float = 1.0
 ) -> dict[Key, float]:
-    """Every coefficient, standard error, R2 and N of the desk panel's rows, and Table 15's least squares."""
+    """Every coefficient, standard error, R2 and N of the desk panel's rows."""
     panel = simulate_desk_panel(seed, parameters, scale)
     moments: dict[Key, float] = {}
     for row in rows:
@@ -46,28 +43,17 @@ def world_moments(
         for place, term in enumerate(row.terms):
             moments[*row.key, term, "coef"] = float(fit.coef[place])
             moments[*row.key, term, "se"] = float(fit.se[place])
-    return moments | illiquidity_moments(panel)
+    return moments
 
 
-def illiquidity_moments(panel: DeskPanel) -> dict[Key, float]:
-    """Column 1 of Table 15: both sides standardised over the estimation sample, robust errors (HC1)."""
-    index, move = panel.market["log_limit_usage_index"], panel.market["move"]
-    both = np.isfinite(index) & np.isfinite(move)
-    slope, intercept = np.polyfit(move[both], index[both], 1)
-    residual = index - intercept - slope * move
+def summary_moments(panel: str, variables: Mapping[str, np.ndarray]) -> dict[Key, float]:
+    """A panel of Table 1: count, mean, standard deviation and quartiles of what is known of each variable."""
     moments: dict[Key, float] = {}
-    for panel_name, name in ILLIQUIDITY_COLUMNS.items():
-        outcome = panel.market[name]
-        known = both & np.isfinite(outcome)
-        columns = {"y": outcome, "move": move, "residual": residual}
-        variables = {name: standardise(values[known]) for name, values in columns.items()}
-        fit = fit_linear(take_out_effects(variables, np.empty((known.sum(), 0), dtype=int)), "y", ["move", "residual"])
-        key = ("15", panel_name, "1")
-        moments[*key, "", "nobs"] = float(fit.nobs)
-        moments[*key, "", "r2"] = fit.measures["r2"]
-        for place, term in enumerate(ILLIQUIDITY_TERMS):
-            moments[*key, term, "coef"] = float(fit.coef[place])
-            moments[*key, term, "se"] = float(fit.se[place])
+    for name, values in variables.items():
+        known = values[np.isfinite(values)]
+        key = ("1", panel, "", name)
+        moments |= {(*key, "count"): float(len(known)), (*key, "mean"): known.mean(), (*key, "sd"): known.std(ddof=1)}
+        moments |= {(*key, quartile): float(np.percentile(known, at)) for quartile, at in QUARTILES.items()}
     return moments
 
 

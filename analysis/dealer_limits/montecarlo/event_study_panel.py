@@ -16,7 +16,7 @@ from dealer_limits.estimation.panel import take_out_effects
 from dealer_limits.estimation.quantile import Bootstrap
 from dealer_limits.estimation.run import fit_column
 from dealer_limits.estimation.specifications import Specification, read_specifications, seed_file
-from dealer_limits.montecarlo.desk_panel_moments import Key
+from dealer_limits.montecarlo.desk_panel_moments import Key, summary_moments
 from dealer_limits.pseudo.event_study import deal_sizes, plan_customer_trades, plan_dealer_days
 from dealer_limits.pseudo.parameters import Parameters
 from dealer_limits.pseudo.soma import MEAN_AWARD_USD_MN, PURCHASED_CUSIP_DAYS, daily_purchases, event_days
@@ -24,7 +24,6 @@ from dealer_limits.pseudo.trades import lagged_log_usage, stream
 
 OBSERVATIONS = "obs_dealer_day"
 MILLION, THOUSAND = 1e6, 1e3
-QUARTILES = {"p25": 25, "p50": 50, "p75": 75}
 
 
 @dataclass(frozen=True)
@@ -98,14 +97,9 @@ def event_study_moments(study: EventStudy, rows: tuple[Specification, ...]) -> d
         for place, term in enumerate(spec.coefficients):
             moments[*spec.key, term, "coef"] = float(fit.coef[place])
             moments[*spec.key, term, "se"] = float(fit.se[place])
-    for name, values in study.columns.items():
-        if name.startswith("march") or name == "log_limit_usage_lag":
-            continue
-        known = values[np.isfinite(values)]
-        key = ("1", "b", "", name)
-        moments |= {(*key, "count"): float(len(known)), (*key, "mean"): known.mean(), (*key, "sd"): known.std(ddof=1)}
-        moments |= {(*key, name): float(np.percentile(known, at)) for name, at in QUARTILES.items()}
-    return moments
+    named = {name: values for name, values in study.columns.items() if not name.startswith("march")}
+    del named["log_limit_usage_lag"]
+    return moments | summary_moments("b", named)
 
 
 def high_and_low(study: EventStudy) -> dict[str, float]:

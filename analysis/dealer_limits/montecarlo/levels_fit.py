@@ -12,24 +12,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from scipy.optimize import least_squares
 
 from dealer_limits.estimation.specifications import read_csv, seed_file
 from dealer_limits.montecarlo.calibration_check import MOMENT_TARGET, half_digit
-from dealer_limits.montecarlo.calibration_fit import FITTING_SEEDS, STEP, WIDEST_FACTOR, write_parameters
+from dealer_limits.montecarlo.calibration_fit import FITTING_SEEDS, fit_in_logs, write_parameters
 from dealer_limits.montecarlo.desk_panel import positions_of, shift
-from dealer_limits.montecarlo.desk_panel_moments import Key, printed_numbers
+from dealer_limits.montecarlo.desk_panel_moments import Key, printed_numbers, summary_moments
 from dealer_limits.montecarlo.processes import worker_pool
 from dealer_limits.montecarlo.repeat_desk_panel import LEVEL_PARTS
 from dealer_limits.project import PROJECT
 from dealer_limits.pseudo.desk_roster import PRIME_DESKS, TREASURY_DESKS, TreasuryDesk
 from dealer_limits.pseudo.desk_treasury import TreasuryDesks, simulate_treasury_desks
-from dealer_limits.pseudo.parameters import DEFAULT_WORLD, parameter_rows, with_world
+from dealer_limits.pseudo.parameters import DEFAULT_WORLD, parameter_rows, parameter_values, with_world
 from dealer_limits.variables import documented
 
 SIZES_FILE = Path(__file__).resolve().parents[1] / "pseudo" / "desk_sizes.csv"
 POSITION_SIZES = ("securities_gross_bn", "securities_net_bn", "derivatives_gross_bn", "net_bn")
-QUARTILES = {"p25": 25, "p50": 50, "p75": 75}
 BILLION, MILLION = 1e9, 1e6
 # a size that doubles weighs as a third of a miss: of fits as good the one that moves least
 WEIGHT_OF_SIZES = 0.45
@@ -50,12 +48,7 @@ def level_moments(treasury: TreasuryDesks) -> dict[Key, float]:
         "pnl_total": profit / MILLION,
         "pnl_total_to_var": profit / var,
     }
-    moments: dict[Key, float] = {}
-    for name, values in variables.items():
-        known = values[np.isfinite(values)]
-        key = ("1", "a", "", name)
-        moments |= {(*key, "mean"): known.mean(), (*key, "sd"): known.std(ddof=1)}
-        moments |= {(*key, name): float(np.percentile(known, at)) for name, at in QUARTILES.items()}
+    moments = summary_moments("a", variables)
     return moments | {("figure", *key): value for key, value in _figures(treasury).items()}
 
 
@@ -66,7 +59,7 @@ def _figures(treasury: TreasuryDesks) -> dict[tuple[str, str, str, str], float]:
     start, end = (pd.Timestamp(str(constants[name])) for name in ("stress_start", "stress_end"))
     index = pd.Series(total, treasury.days)
     index = 100 * index / index[start]
-    half_year = index[(index.index.year == start.year) & (index.index.month <= 6)]
+    half_year = index[(index.index.year == start.year) & ((index.index.month <= 6) == (start.month <= 6))]
     usage = np.nanmean(treasury.usage[1:, prime], axis=1)
     found = {
         ("1", "index_lowest"): half_year.min(),
@@ -129,7 +122,7 @@ def fit_levels(console: Console, seeds: Sequence[int] = FITTING_SEEDS, evaluatio
 
     As in `fit_parameters`: least squares in logs, on the same seeds in every step.
     """
-    start = {row.parameter: row.value for row in parameter_rows()}
+    start = parameter_values()
     fitted = [row.parameter for row in parameter_rows() if row.is_fitted and row.parameter in LEVEL_PARTS]
     targets, sizes = level_targets(), _free_sizes()
 
@@ -147,22 +140,13 @@ def fit_levels(console: Console, seeds: Sequence[int] = FITTING_SEEDS, evaluatio
             ]
             return np.r_[off, WEIGHT_OF_SIZES * log_factors[:sizes]]
 
-        def derivatives(log_factors: np.ndarray) -> np.ndarray:
-            base = distances(log_factors)
-            console.print(
-                f"levels: {(np.abs(base[: len(targets)]) <= 1).sum()} of {len(targets)} within target", highlight=False
-            )
-            # a run that is stopped leaves its last step
+        def keep_step(log_factors: np.ndarray, base: np.ndarray) -> None:
+            hits = (np.abs(base[: len(targets)]) <= 1).sum()
+            console.print(f"levels: {hits} of {len(targets)} within target", highlight=False)
             write_levels(parameters(log_factors), log_factors[:sizes])
-            steps = STEP * np.eye(len(log_factors))
-            return np.column_stack([(distances(log_factors + step) - base) / STEP for step in steps])
 
-        bound = np.log(WIDEST_FACTOR)
-        solution = least_squares(
-            distances, np.zeros(sizes + len(fitted)), derivatives, bounds=(-bound, bound), max_nfev=evaluations,
-            loss="soft_l1",
-        )  # fmt: skip
-    write_levels(parameters(solution.x), solution.x[:sizes])
+        found = fit_in_logs(distances, sizes + len(fitted), keep_step, evaluations)
+    write_levels(parameters(found), found[:sizes])
 
 
 def write_levels(values: dict[str, float], log_sizes: np.ndarray) -> None:

@@ -8,15 +8,12 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from scipy.optimize import least_squares
 
 from dealer_limits.montecarlo.calibration_check import half_digit
 from dealer_limits.montecarlo.calibration_fit import (
     FITTING_SEEDS,
-    ROUNDING,
-    SE_SCALE,
-    STEP,
-    WIDEST_FACTOR,
+    estimate_distances,
+    fit_in_logs,
     write_parameters,
 )
 from dealer_limits.montecarlo.desk_panel_moments import Key, printed_numbers
@@ -29,7 +26,7 @@ from dealer_limits.montecarlo.event_study_panel import (
 from dealer_limits.montecarlo.processes import worker_pool
 from dealer_limits.montecarlo.repeat_desk_panel import TRADE_PARTS
 from dealer_limits.pseudo.desks import simulate_desk_world
-from dealer_limits.pseudo.parameters import DEFAULT_WORLD, parameter_rows, with_world
+from dealer_limits.pseudo.parameters import DEFAULT_WORLD, parameter_rows, parameter_values, with_world
 
 # a miss of Table 1(b) that counts as one: relative, and in log points for the level of a log
 MOMENT_SCALE = 0.05
@@ -43,7 +40,7 @@ FIGURE_5: Key = ("figure 5", "", "", "high_sales_usd_bn", "end")
 @cache
 def firm_usage(seed: int) -> pd.DataFrame:
     """Usage of the firms of a seed's desks, which no trade parameter moves."""
-    return simulate_desk_world(seed, 1.0, with_world(_start(), DEFAULT_WORLD)).firm_usage
+    return simulate_desk_world(seed, 1.0, with_world(parameter_values(), DEFAULT_WORLD)).firm_usage
 
 
 def moments_of(seed: int, values: dict[str, float]) -> dict[Key, float]:
@@ -56,21 +53,13 @@ def moments_of(seed: int, values: dict[str, float]) -> dict[Key, float]:
 def trade_distances(mean: dict[Key, float], printed: dict[Key, str]) -> dict[Key, float]:
     """Distances of mean estimates from the printed numbers, and from the axis of Figure 5."""
     distances = {FIGURE_5: (mean[FIGURE_5] - HIGHEST_LINE_USD_BN) / AXIS_PRECISION_USD_BN}
+    distances |= estimate_distances(mean, printed, TRADE_R2_SCALE)
     for key, value in mean.items():
-        if key not in printed:
-            continue
-        number, gap = float(printed[key]), value - float(printed[key])
-        if key[-1] == "coef":
-            error = np.hypot(float(printed[*key[:4], "se"]), mean[*key[:4], "se"])
-            distances[key] = gap / max(error, ROUNDING)
-        elif key[-1] == "se":
-            distances[key] = gap / (SE_SCALE * number + ROUNDING)
-        elif key[-1] == "r2":
-            distances[key] = gap / TRADE_R2_SCALE
-        elif key[-1] in ("mean", "p25", "p50", "p75", "sd"):
+        if key in printed and key[-1] in ("mean", "p25", "p50", "p75", "sd"):
+            number = float(printed[key])
             is_level_of_log = key[3].startswith("log_") and key[-1] != "sd"
             scale = MOMENT_SCALE * (1.0 if is_level_of_log else abs(number))
-            distances[key] = gap / (scale + half_digit(printed[key]))
+            distances[key] = (value - number) / (scale + half_digit(printed[key]))
     return distances
 
 
@@ -79,7 +68,7 @@ def fit_trade_parameters(console: Console, seeds: Sequence[int] = FITTING_SEEDS,
 
     As in `fit_parameters`: least squares in logs of the parameters, on the same seeds in every step.
     """
-    start = _start()
+    start = parameter_values()
     fitted = [row.parameter for row in parameter_rows() if row.is_fitted and row.parameter.startswith(TRADE_PARTS)]
     printed = printed_numbers()
 
@@ -93,21 +82,8 @@ def fit_trade_parameters(console: Console, seeds: Sequence[int] = FITTING_SEEDS,
             mean = {key: float(np.mean([world[key] for world in worlds])) for key in worlds[0]}
             return np.array(list(trade_distances(mean, printed).values()))
 
-        def derivatives(log_factors: np.ndarray) -> np.ndarray:
-            base = distances(log_factors)
+        def keep_step(log_factors: np.ndarray, base: np.ndarray) -> None:
             console.print(f"trades: mean square distance {np.square(base).mean():.3f}", highlight=False)
-            # a run that is stopped leaves its last step
             write_parameters(parameters(log_factors))
-            steps = STEP * np.eye(len(fitted))
-            return np.column_stack([(distances(log_factors + step) - base) / STEP for step in steps])
 
-        bound = np.log(WIDEST_FACTOR)
-        solution = least_squares(
-            distances, np.zeros(len(fitted)), derivatives, bounds=(-bound, bound), max_nfev=evaluations, loss="soft_l1"
-        )
-    console.print(f"trades: mean square distance {np.square(solution.fun).mean():.3f} at the end", highlight=False)
-    write_parameters(parameters(solution.x))
-
-
-def _start() -> dict[str, float]:
-    return {row.parameter: row.value for row in parameter_rows()}
+        write_parameters(parameters(fit_in_logs(distances, len(fitted), keep_step, evaluations)))

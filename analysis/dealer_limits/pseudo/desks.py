@@ -93,9 +93,7 @@ def simulate_desk_world(seed: int, scale: float = 1.0, parameters: Parameters | 
     parameters = world_parameters() if parameters is None else parameters
     treasury = simulate_treasury_desks(seed, parameters)
     other = simulate_other_desks(seed, scale, treasury.days, treasury.appetite, parameters)
-    prime = slice(0, len(PRIME_DESKS))
-    index = limit_usage_index(treasury.usage[:, prime], treasury.customer_value[:, prime])
-    series = simulate_market_series(seed, treasury.market, index, parameters)
+    series = simulate_market_series(seed, treasury.market, limit_usage_index(treasury), parameters)
     roster = _Roster(treasury, other)
     limits, limit_usage = _limit_tables(seed, treasury, other, roster)
     return DeskWorld(

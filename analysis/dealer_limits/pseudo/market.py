@@ -9,6 +9,8 @@ import pandas as pd
 
 from dealer_limits.project import PROJECT
 from dealer_limits.pseudo.desk_paths import Market, autoregression, stream
+from dealer_limits.pseudo.desk_roster import PRIME_DESKS
+from dealer_limits.pseudo.desk_treasury import TreasuryDesks
 from dealer_limits.pseudo.parameters import Parameters
 from dealer_limits.variables import documented
 
@@ -45,9 +47,11 @@ class MarketSeries:
     on_the_run_premium: pd.DataFrame
 
 
-def limit_usage_index(usage: np.ndarray, customer_value: np.ndarray) -> np.ndarray:
-    """(T,) average log usage, weighted by customer volume over the 20 days before (eq. 14-15); nan before."""
-    volume = np.nan_to_num(customer_value)
+def limit_usage_index(treasury: TreasuryDesks) -> np.ndarray:
+    """(T,) average log usage of the prime desks, weighted by customer volume over the 20 days before (eq. 14-15); nan
+    before."""
+    prime = slice(0, len(PRIME_DESKS))
+    usage, volume = treasury.usage[:, prime], np.nan_to_num(treasury.customer_value[:, prime])
     total = np.vstack([np.zeros((1, volume.shape[1])), np.cumsum(volume, axis=0)])
     weight = np.full_like(volume, np.nan)
     weight[VOLUME_DAYS:] = total[VOLUME_DAYS:-1] - total[: -VOLUME_DAYS - 1]

@@ -58,6 +58,11 @@ def parameter_rows() -> tuple[ParameterRow, ...]:
     return rows
 
 
+def parameter_values() -> dict[str, float]:
+    """The values of the parameter file by name, which are those of the world `paper`."""
+    return {row.parameter: row.value for row in parameter_rows()}
+
+
 def world_parameters(world: str = DEFAULT_WORLD, reaction_share: float | None = None) -> Parameters:
     """The parameters of a world, by name.
 
@@ -69,8 +74,7 @@ def world_parameters(world: str = DEFAULT_WORLD, reaction_share: float | None = 
     """
     if reaction_share is not None and not 0 <= reaction_share <= 1:
         raise DealerLimitsError(f"reaction share {reaction_share}: expected a number from 0 to 1")
-    values = {row.parameter: row.value for row in parameter_rows()}
-    return with_world(values, world, reaction_share)
+    return with_world(parameter_values(), world, reaction_share)
 
 
 def with_world(values: Mapping[str, float], world: str, reaction_share: float | None = None) -> Parameters:
